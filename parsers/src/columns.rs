@@ -1,0 +1,410 @@
+//! Which tables and columns are looked for in a dump, as data: `columns.toml`, printable and overridable.
+//!
+//! Columns are taken by name, never by position. The columns of several tables are not public, so that an operator whose
+//! database differs mends the map with a file and needs no new build.
+
+use crate::error::{ErrorKind, Result};
+use crate::position::Place;
+use crate::row::Column;
+use serde::Deserialize;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+
+/// The map as it is built in.
+pub const BUILT_IN: &str = include_str!("columns.toml");
+
+/// A table that etl knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "the tables are described in columns.toml")]
+pub enum Table {
+    Backups,
+    Quotas,
+    QuotaUsages,
+    BackupPolicy,
+    BackupPolicyExtend,
+    BackupTrigger,
+    BackupRelationPolicy,
+    PolicyResource,
+    Tag,
+    RunningJobRecord,
+    WaitingJobRecord,
+    TaskmgrJob,
+    ProtectionPlan,
+    ProtectionObject,
+    ProtectionPolicy,
+    PlanPolicyMapping,
+    ScheduleTimer,
+    AsyncCopyPolicy,
+    PolicyExtraSpecs,
+    BackupTargetObject,
+    BackupTransactionItem,
+}
+
+/// How a table's rows are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// Streamed in the second pass; never held.
+    Bulk,
+    /// Held in memory for a join.
+    Held,
+    /// Looked at once, one row at a time.
+    Passing,
+}
+
+impl Table {
+    /// All tables, in the order of the report.
+    pub const ALL: [Self; 21] = [
+        Self::Backups,
+        Self::Quotas,
+        Self::QuotaUsages,
+        Self::BackupPolicy,
+        Self::BackupPolicyExtend,
+        Self::BackupTrigger,
+        Self::BackupRelationPolicy,
+        Self::PolicyResource,
+        Self::Tag,
+        Self::RunningJobRecord,
+        Self::WaitingJobRecord,
+        Self::TaskmgrJob,
+        Self::ProtectionPlan,
+        Self::ProtectionObject,
+        Self::ProtectionPolicy,
+        Self::PlanPolicyMapping,
+        Self::ScheduleTimer,
+        Self::AsyncCopyPolicy,
+        Self::PolicyExtraSpecs,
+        Self::BackupTargetObject,
+        Self::BackupTransactionItem,
+    ];
+
+    /// The contract's name of the table.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Backups => "backups",
+            Self::Quotas => "quotas",
+            Self::QuotaUsages => "quota_usages",
+            Self::BackupPolicy => "backup_policy",
+            Self::BackupPolicyExtend => "backup_policy_extend",
+            Self::BackupTrigger => "backup_trigger",
+            Self::BackupRelationPolicy => "backup_relation_policy",
+            Self::PolicyResource => "policy_resource",
+            Self::Tag => "tag",
+            Self::RunningJobRecord => "backup_create_running_job_record",
+            Self::WaitingJobRecord => "backup_create_waiting_job_record",
+            Self::TaskmgrJob => "taskmgr_job",
+            Self::ProtectionPlan => "protection_plan",
+            Self::ProtectionObject => "protection_object",
+            Self::ProtectionPolicy => "protection_policy",
+            Self::PlanPolicyMapping => "protection_plan_policy_mapping",
+            Self::ScheduleTimer => "schedule_timer",
+            Self::AsyncCopyPolicy => "async_copy_policy",
+            Self::PolicyExtraSpecs => "policy_extra_specs",
+            Self::BackupTargetObject => "backup_target_object",
+            Self::BackupTransactionItem => "backup_transaction_item",
+        }
+    }
+
+    /// How the table's rows are read.
+    #[must_use]
+    pub fn reading(self) -> Reading {
+        match self {
+            Self::Backups | Self::BackupTransactionItem => Reading::Bulk,
+            Self::Quotas | Self::QuotaUsages | Self::WaitingJobRecord | Self::TaskmgrJob => Reading::Passing,
+            _ => Reading::Held,
+        }
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One table's entry.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    #[allow(dead_code, reason = "said for the reader of the map")]
+    database: String,
+    names: Vec<String>,
+    required: Vec<String>,
+    columns: BTreeMap<String, Vec<String>>,
+}
+
+/// One table's entry in a file that overrides some of the map.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Override {
+    names: Option<Vec<String>>,
+    #[serde(default)]
+    columns: BTreeMap<String, Vec<String>>,
+}
+
+/// The map of source tables and columns.
+#[derive(Clone, Debug)]
+pub struct ColumnMap {
+    entries: HashMap<Table, Entry>,
+    tables: HashMap<String, Table>,
+}
+
+/// Why a map of columns cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum MapError {
+    /// Not TOML of this form; the message names line and key.
+    #[error("{0}")]
+    Toml(#[from] toml::de::Error),
+    /// A table that the map does not have.
+    #[error("there is no table {0:?} (`etl columns` lists them)")]
+    NoTable(String),
+    /// A column that the map does not have.
+    #[error("table {table} has no column {column:?} (`etl columns` lists them)")]
+    NoColumn {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+    /// A name for two tables.
+    #[error("{name:?} is the name of two tables, {first} and {second}")]
+    Twice {
+        /// The name.
+        name: String,
+        /// One table.
+        first: Table,
+        /// The other.
+        second: Table,
+    },
+}
+
+impl ColumnMap {
+    /// The map that is built in.
+    ///
+    /// # Errors
+    /// None as shipped: a test reads the map.
+    pub fn built_in() -> std::result::Result<Self, MapError> {
+        let parsed: BTreeMap<String, Entry> = toml::from_str(BUILT_IN)?;
+        let mut entries = HashMap::new();
+        for (name, entry) in parsed {
+            entries.insert(table_named(&name)?, entry);
+        }
+        let mut map = Self { entries, tables: HashMap::new() };
+        map.index()?;
+        Ok(map)
+    }
+
+    /// Replaces the names that `text`, a file of the map's form, gives.
+    ///
+    /// # Errors
+    /// The text is not of the form, or names a table or column that the map does not have.
+    pub fn override_with(&mut self, text: &str) -> std::result::Result<(), MapError> {
+        let overrides: BTreeMap<String, Override> = toml::from_str(text)?;
+        for (name, change) in overrides {
+            let table = table_named(&name)?;
+            let Some(entry) = self.entries.get_mut(&table) else { return Err(MapError::NoTable(name)) };
+            if let Some(names) = change.names {
+                entry.names = names;
+            }
+            for (column, names) in change.columns {
+                let Some(known) = entry.columns.get_mut(&column) else {
+                    return Err(MapError::NoColumn { table: name, column });
+                };
+                *known = names;
+            }
+        }
+        self.index()
+    }
+
+    fn index(&mut self) -> std::result::Result<(), MapError> {
+        self.tables.clear();
+        for table in Table::ALL {
+            let Some(entry) = self.entries.get(&table) else {
+                return Err(MapError::NoTable(table.name().to_owned()));
+            };
+            for name in &entry.names {
+                if let Some(first) = self.tables.insert(name.clone(), table) {
+                    return Err(MapError::Twice { name: name.clone(), first, second: table });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The known table that a dump calls `name`.
+    #[must_use]
+    pub fn table(&self, name: &str) -> Option<Table> {
+        self.tables.get(name).copied()
+    }
+
+    /// Finds a table's columns in a block's column list.
+    ///
+    /// # Errors
+    /// A required column is not in the list.
+    pub fn bind<'m>(
+        &'m self,
+        table: Table,
+        listed: &'m [String],
+        oids: bool,
+        at: &Place,
+    ) -> Result<Binding<'m>> {
+        let binding = Binding { entry: self.entries.get(&table), listed, first: usize::from(oids) };
+        for required in binding.entry.map(|e| e.required.as_slice()).unwrap_or_default() {
+            if binding.index(required).is_none() {
+                return Err(ErrorKind::MissingColumn {
+                    at: at.clone(),
+                    table: table.name().to_owned(),
+                    column: static_name(table, required),
+                    aliases: binding.names(required).iter().filter(|n| *n != required).cloned().collect(),
+                }
+                .into());
+            }
+        }
+        Ok(binding)
+    }
+}
+
+fn table_named(name: &str) -> std::result::Result<Table, MapError> {
+    Table::ALL.into_iter().find(|t| t.name() == name).ok_or_else(|| MapError::NoTable(name.to_owned()))
+}
+
+/// A table's columns in one block's column list.
+#[derive(Clone, Copy, Debug)]
+pub struct Binding<'m> {
+    entry: Option<&'m Entry>,
+    listed: &'m [String],
+    first: usize,
+}
+
+impl Binding<'_> {
+    /// The column that the contract calls `name`.
+    #[must_use]
+    pub fn column(&self, name: &'static str) -> Column {
+        Column { name, index: self.index(name) }
+    }
+
+    /// The columns in the list that the map does not know.
+    #[must_use]
+    pub fn unknown(&self) -> Vec<String> {
+        let known =
+            |name: &String| self.entry.is_some_and(|e| e.columns.values().flatten().any(|n| n == name));
+        let honoured = |name: &String| matches!(name.as_str(), "deleted" | "deleted_at");
+        self.listed.iter().filter(|name| !known(name) && !honoured(name)).cloned().collect()
+    }
+
+    fn names(&self, column: &str) -> &[String] {
+        self.entry.and_then(|e| e.columns.get(column)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn index(&self, column: &str) -> Option<usize> {
+        let position = |name: &str| self.listed.iter().position(|listed| listed == name);
+        let own = [column.to_owned()];
+        // Soft deletion is honoured in every table, in the map or not.
+        let names = if self.names(column).is_empty() { &own[..] } else { self.names(column) };
+        names.iter().find_map(|name| position(name)).map(|n| n + self.first)
+    }
+}
+
+/// The contract's name of a required column as a constant, for errors that outlive the map.
+fn static_name(table: Table, column: &str) -> &'static str {
+    const REQUIRED: [&str; 16] = [
+        "id",
+        "volume_id",
+        "project_id",
+        "status",
+        "policy_id",
+        "policy_name",
+        "policy_status",
+        "tenant_id",
+        "trigger_id",
+        "resource_id",
+        "tag_key",
+        "job_id",
+        "plan_id",
+        "policy_type",
+        "spec_key",
+        "name",
+    ];
+    REQUIRED.into_iter().find(|name| *name == column).unwrap_or(table.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::position::Position;
+
+    fn listed(names: &[&str]) -> Vec<String> {
+        names.iter().map(|n| (*n).to_owned()).collect()
+    }
+
+    fn place() -> Place {
+        Place { dump: "vbs.sql".into(), position: Position { line: 3, byte: 40 } }
+    }
+
+    #[test]
+    fn the_built_in_map_names_every_table_and_only_columns_it_has() {
+        let map = ColumnMap::built_in().unwrap();
+        for table in Table::ALL {
+            assert_eq!(map.table(table.name()), Some(table));
+            let entry = &map.entries[&table];
+            for required in &entry.required {
+                assert!(entry.columns.contains_key(required), "{table}.{required}");
+                assert_eq!(static_name(table, required), required);
+            }
+        }
+    }
+
+    #[test]
+    fn a_column_is_found_by_any_of_its_names_and_the_first_name_wins() {
+        let map = ColumnMap::built_in().unwrap();
+        let list = listed(&["id", "cron", "timezone", "extra"]);
+        let binding = map.bind(Table::BackupTrigger, &list, false, &place()).unwrap();
+        assert_eq!(binding.column("trigger_id").index, Some(0));
+        assert_eq!(binding.column("cron_expression").index, Some(1));
+        assert_eq!(binding.column("time_zone").index, Some(2));
+        assert_eq!(binding.column("name").index, None);
+        assert_eq!(binding.unknown(), ["extra"]);
+        let list = listed(&["id", "trigger_id"]);
+        let binding = map.bind(Table::BackupTrigger, &list, false, &place()).unwrap();
+        assert_eq!(binding.column("trigger_id").index, Some(1));
+    }
+
+    #[test]
+    fn oids_shift_every_field_by_one() {
+        let map = ColumnMap::built_in().unwrap();
+        let list = listed(&["policy_id", "resource_id"]);
+        let binding = map.bind(Table::PolicyResource, &list, true, &place()).unwrap();
+        assert_eq!(binding.column("resource_id").index, Some(2));
+    }
+
+    #[test]
+    fn a_missing_required_column_names_table_column_line_and_other_names() {
+        let map = ColumnMap::built_in().unwrap();
+        let error = map.bind(Table::BackupTrigger, &listed(&["name"]), false, &place()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "vbs.sql:3: table backup_trigger has no column trigger_id (also looked for: id)"
+        );
+    }
+
+    #[test]
+    fn an_override_replaces_the_names_it_gives_and_no_others() {
+        let mut map = ColumnMap::built_in().unwrap();
+        map.override_with("[tag]\nnames = [\"t_tag\"]\n[tag.columns]\ntag_key = [\"k\"]\n").unwrap();
+        assert_eq!((map.table("tag"), map.table("t_tag")), (None, Some(Table::Tag)));
+        let list = listed(&["policy_id", "k", "value"]);
+        let binding = map.bind(Table::Tag, &list, false, &place()).unwrap();
+        assert_eq!(binding.column("tag_key").index, Some(1));
+        assert_eq!(binding.column("tag_value").index, Some(2));
+    }
+
+    #[test]
+    fn an_override_that_names_what_is_not_there_is_refused() {
+        let refusal =
+            |text: &str| ColumnMap::built_in().unwrap().override_with(text).unwrap_err().to_string();
+        assert!(refusal("[tags]\n").starts_with("there is no table \"tags\""));
+        assert!(refusal("[tag.columns]\nkey = []\n").starts_with("table tag has no column \"key\""));
+        assert!(refusal("[tag]\nrequired = []\n").contains("line 2"));
+        assert!(refusal("[tag]\nnames = [\"backups\"]\n").contains("two tables"));
+    }
+}

@@ -1,0 +1,266 @@
+//! What can be wrong with a dump as a file.
+//!
+//! A bad *row* is no error of the file: it has one of the reasons in [`crate::row`] and becomes a rejection.
+//! Everything here fails the run whatever the options.
+
+use crate::position::Place;
+use std::io;
+
+/// The result of reading a dump.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// An error of the file: what was expected, what was found, where, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Error(#[from] Box<ErrorKind>);
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self(Box::new(kind))
+    }
+}
+
+impl Error {
+    /// The facts.
+    #[must_use]
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0
+    }
+
+    /// What the user can do about it, in one line.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&'static str> {
+        self.0.remedy()
+    }
+}
+
+/// What a file is when it is no plain-text dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Foreign {
+    /// `-F c`: begins with `PGDMP`.
+    Custom,
+    /// `-F t`: a tar archive.
+    Tar,
+    /// `-F d`: a directory with `toc.dat`.
+    DumpDirectory,
+    /// Any other directory.
+    Directory,
+    /// UTF-16 text, as some editors and shells write it.
+    Utf16,
+    /// Neither text nor anything known; gs_dump's `--with-encryption` looks like this.
+    Binary,
+}
+
+impl Foreign {
+    fn what(self) -> &'static str {
+        match self {
+            Self::Custom => "this is a custom-format archive (-F c), not a plain-text dump",
+            Self::Tar => "this is a tar archive (-F t), not a plain-text dump",
+            Self::DumpDirectory => "this is a directory-format dump (-F d), not a plain-text dump",
+            Self::Directory => "this is a directory, not a dump",
+            Self::Utf16 => "this is UTF-16 text, not a dump as gs_dump wrote it",
+            Self::Binary => {
+                "this is neither text nor gzip nor zstd; it looks encrypted (--with-encryption) or damaged"
+            }
+        }
+    }
+
+    fn remedy(self) -> &'static str {
+        match self {
+            Self::Custom | Self::Tar | Self::DumpDirectory => {
+                "dump again with -F p, or turn it into text with gs_restore -f FILE.sql (pg_restore -f FILE.sql)"
+            }
+            Self::Directory => "name the dump files, not their folder",
+            Self::Utf16 => "write the dump with gs_dump -f FILE, not through a shell that re-encodes it",
+            Self::Binary => {
+                "dump again without --with-encryption, or decrypt it first; compare its size and digest with the original"
+            }
+        }
+    }
+}
+
+/// The kinds of [`Error`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The operating system could not read (or spool) the dump.
+    #[error("{dump}: {doing}: {source}")]
+    Io {
+        /// The dump's name.
+        dump: String,
+        /// What was being done.
+        doing: &'static str,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The compressed stream is damaged or cut off.
+    #[error("{dump}: the {format} stream cannot be decompressed after {bytes} bytes of text: {source}")]
+    Compressed {
+        /// The dump's name.
+        dump: String,
+        /// `gzip` or `zstd`.
+        format: &'static str,
+        /// How much text came out before the damage.
+        bytes: u64,
+        /// The decompressor's answer.
+        source: io::Error,
+    },
+    /// The file is something else.
+    #[error("{dump}: {}", found.what())]
+    Foreign {
+        /// The dump's name.
+        dump: String,
+        /// What it is.
+        found: Foreign,
+    },
+    /// There is nothing in it.
+    #[error("{dump}: the file is empty")]
+    Empty {
+        /// The dump's name.
+        dump: String,
+    },
+    /// No table that etl knows is in it.
+    #[error("{dump}: none of the tables that are migrated is in it ({})", seen(others))]
+    NoKnownTable {
+        /// The dump's name.
+        dump: String,
+        /// Tables it holds instead, the first few.
+        others: Vec<String>,
+    },
+    /// The closing comment of a dump is missing.
+    #[error(
+        "{at}: the dump is cut off: it does not end with the line \"-- PostgreSQL database dump complete\""
+    )]
+    Incomplete {
+        /// Where the file ends.
+        at: Place,
+    },
+    /// The file ends in the middle of table data.
+    #[error(
+        "{at}: the dump is cut off: the file ends inside the data of table {table}, which began in line {began}"
+    )]
+    OpenBlock {
+        /// Where the file ends.
+        at: Place,
+        /// The table.
+        table: String,
+        /// The line of its COPY or INSERT.
+        began: u64,
+    },
+    /// The file ends in the middle of a statement, or a quote is never closed.
+    #[error("{at}: the {what} that begins here is never closed")]
+    Unterminated {
+        /// Where it began.
+        at: Place,
+        /// What was open.
+        what: &'static str,
+    },
+    /// Something that is no statement.
+    #[error("{at}: {found:?} begins no SQL statement")]
+    NoStatement {
+        /// Where.
+        at: Place,
+        /// The first characters of it.
+        found: String,
+    },
+    /// A backslash outside quotes: rows without their COPY line.
+    #[error("{at}: a backslash outside quotes: this looks like table data without its COPY line")]
+    StrayData {
+        /// Where.
+        at: Place,
+    },
+    /// A statement of a known table in a form that cannot be read.
+    #[error("{at}: table {table}: {problem}")]
+    Statement {
+        /// Where the statement begins.
+        at: Place,
+        /// The table.
+        table: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A required column is absent.
+    #[error("{at}: table {table} has no column {column} (also looked for: {})", list(aliases))]
+    MissingColumn {
+        /// The statement that names the columns.
+        at: Place,
+        /// The table.
+        table: String,
+        /// The column.
+        column: &'static str,
+        /// Its other names.
+        aliases: Vec<String>,
+    },
+    /// The same table in two schemas of one dump.
+    #[error(
+        "{at}: table {table} is in schema {second}, and was in schema {first} before: which one is meant?"
+    )]
+    TwoSchemas {
+        /// Where the second one is.
+        at: Place,
+        /// The table.
+        table: String,
+        /// The first schema.
+        first: String,
+        /// The second schema.
+        second: String,
+    },
+    /// A client_encoding that cannot be read.
+    #[error("{at}: client_encoding {name} is not supported")]
+    Encoding {
+        /// The SET statement.
+        at: Place,
+        /// The encoding's name.
+        name: String,
+    },
+    /// The file is not what it was in the first pass.
+    #[error("{dump}: the file changed while it was being read ({what})")]
+    Changed {
+        /// The dump's name.
+        dump: String,
+        /// How that showed.
+        what: String,
+    },
+}
+
+impl ErrorKind {
+    fn remedy(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Io { .. } => return None,
+            Self::Compressed { .. }
+            | Self::Incomplete { .. }
+            | Self::OpenBlock { .. }
+            | Self::Empty { .. } => {
+                "copy the dump again and compare size and digest with the original; if they agree, dump again"
+            }
+            Self::Foreign { found, .. } => found.remedy(),
+            Self::NoKnownTable { .. } => {
+                "check that the right database was dumped, by a user who may read its tables; `etl columns` lists the tables"
+            }
+            Self::Unterminated { .. } | Self::NoStatement { .. } | Self::StrayData { .. } => {
+                "the dump is damaged or was edited here: look at this line, or dump again"
+            }
+            Self::Statement { .. } => {
+                "dump the table again with gs_dump's defaults (COPY) or with --column-inserts"
+            }
+            Self::MissingColumn { .. } => {
+                "if the column has another name, give it with --columns FILE (see `etl columns`)"
+            }
+            Self::TwoSchemas { .. } => "dump only the schema that is in use (gs_dump -n SCHEMA)",
+            Self::Encoding { .. } => "dump again with gs_dump -E UTF8",
+            Self::Changed { .. } => "let the dump finish, then run again",
+        })
+    }
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() { "no other names".to_owned() } else { names.join(", ") }
+}
+
+fn seen(others: &[String]) -> String {
+    if others.is_empty() {
+        "it holds no table data".to_owned()
+    } else {
+        format!("it holds {}", others.join(", "))
+    }
+}

@@ -1,0 +1,356 @@
+//! The grammar of the statements that matter, in nom: COPY, INSERT, SET and CREATE TABLE.
+//!
+//! Each parser takes a slice and answers what stands at its start; none of them reads, waits or decides what to do.
+//! Names fold to lower case unless quoted, as SQL folds them.
+
+use crate::lexer;
+use nom::branch::alt;
+use nom::bytes::complete::{tag_no_case, take_until, take_while1};
+use nom::character::complete::char;
+use nom::combinator::{map, opt, recognize, value};
+use nom::multi::separated_list1;
+use nom::sequence::{delimited, preceded, terminated};
+use nom::{IResult, Parser};
+
+/// A table's name as written.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Name {
+    /// The schema, where one is written.
+    pub schema: Option<String>,
+    /// The table.
+    pub table: String,
+}
+
+/// `COPY t (…) FROM stdin;`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copy {
+    /// The table.
+    pub name: Name,
+    /// The column list, where there is one.
+    pub columns: Option<Vec<String>>,
+    /// `WITH OIDS`: each row has one more field in front.
+    pub oids: bool,
+    /// Whether rows follow the statement (`FROM stdin`).
+    pub stdin: bool,
+    /// Options that change the rows' format, as written; empty for the default text format.
+    pub options: String,
+}
+
+/// The head of `INSERT INTO t (…) VALUES`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Insert {
+    /// The table.
+    pub name: Name,
+    /// The column list, where there is one.
+    pub columns: Option<Vec<String>>,
+    /// What follows the head.
+    pub body: InsertBody,
+}
+
+/// What an INSERT inserts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InsertBody {
+    /// `VALUES`, with the rows behind it.
+    Values,
+    /// `DEFAULT VALUES`.
+    Defaults,
+    /// A query or anything else.
+    Other,
+}
+
+/// `SET name = value;`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Set {
+    /// The setting, in lower case.
+    pub name: String,
+    /// Its first value, without quotes.
+    pub value: String,
+}
+
+/// `CREATE TABLE t (…)`: the names of its columns in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateTable {
+    /// The table.
+    pub name: Name,
+    /// The columns; empty where the statement does not list them.
+    pub columns: Vec<String>,
+}
+
+/// The first word of a statement, in upper case; empty where it begins with something else.
+#[must_use]
+pub fn keyword(text: &[u8]) -> String {
+    let word: Vec<u8> =
+        text.iter().copied().take(32).take_while(|b| b.is_ascii_alphabetic() || *b == b'_').collect();
+    String::from_utf8(word).unwrap_or_default().to_ascii_uppercase()
+}
+
+/// Parses a whole COPY statement.
+#[must_use]
+pub fn copy(text: &[u8]) -> Option<Copy> {
+    let head = (word("copy"), opt(word("binary")), name, opt(column_list), opt((word("with"), word("oids"))));
+    let (rest, (_, binary, name, columns, oids)) = preceded(blank, head).parse(text).ok()?;
+    let (rest, from) = opt(preceded(word("from"), alt((word("stdin"), word("STDIN"))))).parse(rest).ok()?;
+    let (_, options) = terminated(take_options, char(';')).parse(rest).ok()?;
+    let mut options = String::from_utf8_lossy(options).trim().to_owned();
+    if binary.is_some() {
+        options.insert_str(0, "BINARY ");
+    }
+    Some(Copy { name, columns, oids: oids.is_some(), stdin: from.is_some(), options })
+}
+
+/// Parses the head of an INSERT: up to and with `VALUES`. Answers its length too.
+#[must_use]
+pub fn insert(text: &[u8]) -> Option<(usize, Insert)> {
+    let (rest, (name, columns)) =
+        preceded((blank, word("insert"), word("into")), (name, opt(column_list))).parse(text).ok()?;
+    let overriding = opt((word("overriding"), alt((word("system"), word("user"))), word("value")));
+    let body = alt((
+        value(InsertBody::Values, word("values")),
+        value(InsertBody::Defaults, (word("default"), word("values"))),
+        value(InsertBody::Other, preceded(blank, take_while1(lexer::is_word))),
+        value(InsertBody::Other, symbol('(')),
+    ));
+    let (rest, body) = preceded(overriding, body).parse(rest).ok()?;
+    Some((text.len() - rest.len(), Insert { name, columns, body }))
+}
+
+/// Parses a whole SET statement.
+#[must_use]
+pub fn set(text: &[u8]) -> Option<Set> {
+    let scope = opt(alt((word("session"), word("local"))));
+    let (rest, (_, _, name, _)) =
+        preceded(blank, (word("set"), scope, identifier, alt((value((), symbol('=')), word("to")))))
+            .parse(text)
+            .ok()?;
+    let (_, value) = opt(alt((literal, identifier_as_written))).parse(rest).ok()?;
+    Some(Set { name: name.to_ascii_lowercase(), value: value.unwrap_or_default() })
+}
+
+/// Parses a whole CREATE TABLE statement; `None` for any other CREATE.
+#[must_use]
+pub fn create_table(text: &[u8]) -> Option<CreateTable> {
+    let kind = opt(alt((
+        word("global"),
+        word("local"),
+        word("unlogged"),
+        word("temporary"),
+        word("temp"),
+        word("foreign"),
+    )));
+    let guard = opt((word("if"), word("not"), word("exists")));
+    let (rest, (_, _, _, _, _, name)) =
+        preceded(blank, (word("create"), kind, opt(word("temp")), word("table"), guard, name))
+            .parse(text)
+            .ok()?;
+    let columns = symbol('(').parse(rest).map(|(rest, _)| column_definitions(rest)).unwrap_or_default();
+    Some(CreateTable { name, columns })
+}
+
+/// The first words of the elements of a CREATE TABLE list that are columns.
+fn column_definitions(mut text: &[u8]) -> Vec<String> {
+    const NO_COLUMN: [&str; 9] =
+        ["constraint", "primary", "unique", "check", "foreign", "exclude", "like", "partial", "index"];
+    let mut columns = Vec::new();
+    loop {
+        let quoted = blank(text).is_ok_and(|(rest, ())| rest.first() == Some(&b'"'));
+        let Ok((rest, column)) = identifier(text) else { return columns };
+        if quoted || !NO_COLUMN.contains(&column.as_str()) {
+            columns.push(column);
+        }
+        let Some(n) = element_end(rest) else { return columns };
+        text = rest.get(n..).unwrap_or_default();
+    }
+}
+
+/// Where the next element of a list begins, behind its comma; `None` at the list's end.
+fn element_end(text: &[u8]) -> Option<usize> {
+    let mut depth = 0u32;
+    let mut quote = None;
+    for (at, &byte) in text.iter().enumerate() {
+        match (quote, byte) {
+            (Some(open), _) if byte == open => quote = None,
+            (Some(_), _) => {}
+            (None, b'\'' | b'"') => quote = Some(byte),
+            (None, b'(' | b'[') => depth += 1,
+            (None, b')') if depth == 0 => return None,
+            (None, b')' | b']') => depth = depth.saturating_sub(1),
+            (None, b',') if depth == 0 => return Some(at + 1),
+            _ => {}
+        }
+    }
+    None
+}
+
+fn blank(text: &[u8]) -> IResult<&[u8], ()> {
+    let n = lexer::blank(text, true).unwrap_or(text.len());
+    Ok((text.get(n..).unwrap_or_default(), ()))
+}
+
+fn symbol<'a>(symbol: char) -> impl Parser<&'a [u8], Output = char, Error = nom::error::Error<&'a [u8]>> {
+    preceded(blank, char(symbol))
+}
+
+/// A keyword in any case, and not merely the start of a longer word.
+fn word<'a>(word: &'static str) -> impl Parser<&'a [u8], Output = (), Error = nom::error::Error<&'a [u8]>> {
+    move |text: &'a [u8]| {
+        let (rest, _) = preceded(blank, tag_no_case(word)).parse(text)?;
+        if rest.first().is_some_and(|b| lexer::is_word(*b)) {
+            return Err(nom::Err::Error(nom::error::Error::new(text, nom::error::ErrorKind::Tag)));
+        }
+        Ok((rest, ()))
+    }
+}
+
+fn identifier(text: &[u8]) -> IResult<&[u8], String> {
+    preceded(blank, alt((quoted_identifier, map(bare_word, str::to_lowercase)))).parse(text)
+}
+
+fn identifier_as_written(text: &[u8]) -> IResult<&[u8], String> {
+    let bare = take_while1(|b: u8| lexer::is_word(b) || matches!(b, b'-' | b'+' | b'.' | b'$'));
+    let bare = map(bare, |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned());
+    preceded(blank, alt((quoted_identifier, bare))).parse(text)
+}
+
+fn bare_word(text: &[u8]) -> IResult<&[u8], &str> {
+    let bytes = recognize(take_while1(|b: u8| lexer::is_word(b) || b == b'$'));
+    nom::combinator::map_res(bytes, std::str::from_utf8).parse(text)
+}
+
+fn quoted_identifier(text: &[u8]) -> IResult<&[u8], String> {
+    quoted(text, '"')
+}
+
+fn literal(text: &[u8]) -> IResult<&[u8], String> {
+    preceded(blank, |text| quoted(text, '\'')).parse(text)
+}
+
+/// Text between two quotes in which a doubled quote stands for one.
+fn quoted(text: &[u8], quote: char) -> IResult<&[u8], String> {
+    let mark = quote.to_string();
+    let part = delimited(char(quote), take_until(mark.as_str()), char(quote));
+    let (rest, parts) = nom::multi::many1(part).parse(text)?;
+    let bytes: Vec<u8> = parts.join(mark.as_bytes());
+    Ok((rest, String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+fn name(text: &[u8]) -> IResult<&[u8], Name> {
+    let (rest, parts) = separated_list1(symbol('.'), identifier).parse(text)?;
+    let mut parts = parts.into_iter().rev();
+    let table = parts.next().unwrap_or_default();
+    Ok((rest, Name { schema: parts.next(), table }))
+}
+
+fn column_list(text: &[u8]) -> IResult<&[u8], Vec<String>> {
+    delimited(symbol('('), separated_list1(symbol(','), identifier), symbol(')')).parse(text)
+}
+
+fn take_options(text: &[u8]) -> IResult<&[u8], &[u8]> {
+    take_until(";").parse(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bare(table: &str) -> Name {
+        Name { schema: None, table: table.into() }
+    }
+
+    fn public(table: &str) -> Name {
+        Name { schema: Some("public".into()), table: table.into() }
+    }
+
+    fn columns(names: &[&str]) -> Option<Vec<String>> {
+        Some(names.iter().map(|n| (*n).to_owned()).collect())
+    }
+
+    #[test]
+    fn copy_in_every_shape() {
+        let plain = |name, columns| Copy { name, columns, oids: false, stdin: true, options: String::new() };
+        for (text, expected) in [
+            ("COPY backups (id, size) FROM stdin;", plain(bare("backups"), columns(&["id", "size"]))),
+            ("COPY public.backups (id) FROM stdin;", plain(public("backups"), columns(&["id"]))),
+            (
+                "copy \"public\".\"Backups\" ( \"ID\" , Size ) from STDIN ;",
+                plain(
+                    Name { schema: Some("public".into()), table: "Backups".into() },
+                    columns(&["ID", "size"]),
+                ),
+            ),
+            ("COPY backups FROM stdin;", plain(bare("backups"), None)),
+            ("COPY t (\"a\"\"b\", \"c d\") FROM stdin;", plain(bare("t"), columns(&["a\"b", "c d"]))),
+            ("COPY t (a) WITH OIDS FROM stdin;", Copy { oids: true, ..plain(bare("t"), columns(&["a"])) }),
+            (
+                "COPY t (a) FROM stdin WITH (FORMAT csv);",
+                Copy { options: "WITH (FORMAT csv)".into(), ..plain(bare("t"), columns(&["a"])) },
+            ),
+            (
+                "COPY t (a) TO '/tmp/x';",
+                Copy { stdin: false, options: "TO '/tmp/x'".into(), ..plain(bare("t"), columns(&["a"])) },
+            ),
+        ] {
+            assert_eq!(copy(text.as_bytes()), Some(expected), "{text}");
+        }
+        assert_eq!(copy(b"COPY (SELECT 1) TO stdout;"), None);
+    }
+
+    #[test]
+    fn insert_in_every_shape() {
+        let of = |name, columns, body| Insert { name, columns, body };
+        for (text, rest, expected) in [
+            ("INSERT INTO t VALUES (1);", " (1);", of(bare("t"), None, InsertBody::Values)),
+            (
+                "INSERT INTO public.t (a, b) VALUES\n\t(1, 2);",
+                "\n\t(1, 2);",
+                of(public("t"), columns(&["a", "b"]), InsertBody::Values),
+            ),
+            ("insert into T(A) values(1);", "(1);", of(bare("t"), columns(&["a"]), InsertBody::Values)),
+            ("INSERT INTO t DEFAULT VALUES;", ";", of(bare("t"), None, InsertBody::Defaults)),
+            (
+                "INSERT INTO t OVERRIDING SYSTEM VALUE VALUES (1);",
+                " (1);",
+                of(bare("t"), None, InsertBody::Values),
+            ),
+            ("INSERT INTO t SELECT 1;", " 1;", of(bare("t"), None, InsertBody::Other)),
+        ] {
+            let (n, found) = insert(text.as_bytes()).unwrap();
+            assert_eq!((found, &text[n..]), (expected, rest), "{text}");
+        }
+    }
+
+    #[test]
+    fn set_in_every_shape() {
+        for (text, name, value) in [
+            ("SET client_encoding = 'UTF8';", "client_encoding", "UTF8"),
+            ("SET client_encoding TO GBK;", "client_encoding", "GBK"),
+            ("set standard_conforming_strings=off;", "standard_conforming_strings", "off"),
+            ("SET SESSION search_path = public, pg_catalog;", "search_path", "public"),
+            ("SET search_path = \"My Schema\";", "search_path", "My Schema"),
+            ("SET default_tablespace = '';", "default_tablespace", ""),
+        ] {
+            assert_eq!(set(text.as_bytes()), Some(Set { name: name.into(), value: value.into() }), "{text}");
+        }
+        assert_eq!(set(b"SET SESSION AUTHORIZATION 'x';").map(|s| s.name), None);
+    }
+
+    #[test]
+    fn create_table_gives_the_columns_in_order() {
+        let text = "CREATE TABLE public.t (\n  id character varying(36) DEFAULT 'a,b'::text NOT NULL,\n  \
+                    price numeric(10,2), \"Check\" integer,\n CONSTRAINT c CHECK ((id)::text <> ','::text),\n \
+                    PRIMARY KEY (id)\n)\nWITH (orientation=row, compression=no);";
+        let table = create_table(text.as_bytes()).unwrap();
+        assert_eq!(
+            table,
+            CreateTable { name: public("t"), columns: columns(&["id", "price", "Check"]).unwrap() }
+        );
+        assert_eq!(create_table(b"CREATE UNLOGGED TABLE IF NOT EXISTS t (a int);").unwrap().columns, ["a"]);
+        assert_eq!(create_table(b"CREATE INDEX i ON t USING btree (a);"), None);
+        assert!(create_table(b"CREATE TABLE t AS SELECT 1;").unwrap().columns.is_empty());
+    }
+
+    #[test]
+    fn keywords_end_with_their_letters() {
+        assert_eq!(keyword(b"copy t"), "COPY");
+        assert_eq!(keyword(b"2018-01-01\t"), "");
+    }
+}

@@ -1,0 +1,27 @@
+//! The patterns of Karbor's time triggers: iCalendar text that says when a policy runs.
+//!
+//! A stored schedule becomes text here ([`pattern`]), and the text is read back ([`read`]). Karbor takes the
+//! recurrence rules of the first VEVENT, all of them, and runs them from the trigger's start time in UTC; it knows
+//! no time zone, so the user's zone travels in a line Karbor passes over.
+//! One pattern that Karbor refuses keeps its operationengine from starting, so no pattern leaves this module that
+//! was not parsed again and seen to fire when the source would have.
+//! What goes around the pattern (the trigger's row and its JSON) is not made here.
+
+mod check;
+mod firings;
+mod pattern;
+mod read;
+mod rule;
+#[cfg(test)]
+mod tests;
+
+pub use self::firings::firings;
+pub use self::pattern::{EveryNDays, Pattern, PatternError, pattern};
+pub use self::read::{Calendar, ReadError, read};
+pub use self::rule::{Frequency, Rule, RuleError};
+
+/// The start time of every imported trigger, as Karbor writes it: rules are counted from here, in UTC.
+pub const START_TIME: &str = "2018-01-01 00:00:00";
+
+/// [`START_TIME`] in minutes since 1970-01-01 00:00:00 UTC.
+pub const START_MINUTE: i64 = 17_532 * 1440;

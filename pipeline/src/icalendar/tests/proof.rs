@@ -1,0 +1,217 @@
+//! Proofs that a pattern fires when the source would have fired: against a day-by-day simulation for every month,
+//! and against the library that checks each pattern.
+
+use std::num::NonZeroU16;
+
+use chrono::{Datelike, NaiveDate, Weekday};
+use parsers::schedule::{Days, MinuteOfDay, Schedule, WeekdaySet};
+use parsers::zone::Offset;
+use proptest::prelude::*;
+
+use super::super::check::{check, pattern_firings};
+use super::super::{EveryNDays, Frequency, PatternError, Rule, START_MINUTE, firings, pattern, read};
+
+const DAY: i64 = 1440;
+
+/// Whether a rule chooses a day, by the meaning RFC 5545 gives to the parts that month-days rules have.
+fn falls_on(rule: &Rule, date: NaiveDate) -> bool {
+    let chosen = |list: &[i16], value: u32| list.is_empty() || list.contains(&i16::try_from(value).unwrap());
+    let from_end = i16::try_from(date.day()).unwrap() - i16::from(date.num_days_in_month()) - 1;
+    assert!(matches!(rule.frequency, Frequency::Monthly | Frequency::Yearly));
+    assert_eq!((rule.interval, rule.weekdays), (NonZeroU16::MIN, None));
+    chosen(&rule.months, date.month())
+        && chosen(&rule.year_days, date.ordinal())
+        && (chosen(&rule.month_days, date.day()) || rule.month_days.contains(&from_end))
+}
+
+/// The instants of month-days rules, day by UTC day.
+fn simulate(rules: &[Rule], from: NaiveDate, days: i64) -> Vec<i64> {
+    let mut found = Vec::new();
+    for (index, date) in (0..days).zip(from.iter_days()) {
+        let before = found.len();
+        for rule in rules.iter().filter(|rule| falls_on(rule, date)) {
+            for hour in &rule.hours {
+                for minute in &rule.minutes {
+                    found.push(START_MINUTE + index * DAY + i64::from(hour * 60 + minute));
+                }
+            }
+        }
+        found[before..].sort_unstable();
+        // Karbor's rule set gives an instant once, however many of its rules give it.
+        assert!(found[before..].windows(2).all(|pair| pair[0] < pair[1]), "twice at the same time on {date}");
+    }
+    found
+}
+
+/// Eight years (two of them leap years) of every N, from 2 to 31, at every half hour's offset.
+///
+/// The times are eight, three hours apart: at any offset but 0 some fall on another UTC day than the user's.
+#[test]
+fn month_days_fire_exactly_when_the_source_does() {
+    let start = NaiveDate::from_ymd_opt(2018, 1, 1).unwrap();
+    let days = (NaiveDate::from_ymd_opt(2026, 1, 1).unwrap() - start).num_days();
+    let times: Vec<_> = (0..24).step_by(3).map(|hour| MinuteOfDay::new(hour, 0).unwrap()).collect();
+    let mut shifts = [0; 3];
+    for n in 2..=31 {
+        let schedule = Schedule::new(times.iter().copied(), Days::EveryNDays(NonZeroU16::new(n).unwrap()));
+        for half_hours in -24..=28 {
+            let offset = Offset::from_minutes(half_hours * 30).unwrap();
+            let text = pattern(&schedule, offset, Some(offset), EveryNDays::MonthDays).unwrap();
+            let rules = read(text.as_str()).unwrap().rules;
+            let from = START_MINUTE;
+            let expected: Vec<_> = firings(&schedule, offset, from, from + days * DAY).collect();
+            let found = simulate(&rules, start, days);
+            assert!(found == expected, "N = {n}, {offset}: {text:?}");
+            for time in &times {
+                shifts[usize::try_from(time.plus(offset.minutes()).0 + 1).unwrap()] += found.len();
+            }
+        }
+    }
+    assert!(shifts.iter().all(|&count| count > 0), "a shift was never tried: {shifts:?}");
+}
+
+/// The same with the library in place of the simulation, for the Ns whose last days are the 28th to the 31st.
+#[test]
+fn month_days_fire_exactly_when_the_source_does_by_the_library_too() {
+    let times = [MinuteOfDay::MIDNIGHT, MinuteOfDay::new(12, 30).unwrap()];
+    for n in [2, 3, 9, 14, 27, 28, 29, 30, 31] {
+        let schedule = Schedule::new(times, Days::EveryNDays(NonZeroU16::new(n).unwrap()));
+        for minutes in [-720, -30, 0, 30, 840] {
+            let offset = Offset::from_minutes(minutes).unwrap();
+            let text = pattern(&schedule, offset, None, EveryNDays::MonthDays).unwrap();
+            let to = START_MINUTE + 3 * 366 * DAY;
+            let expected: Vec<_> = firings(&schedule, offset, START_MINUTE, to).collect();
+            let found = pattern_firings(text.as_str(), expected.len()).unwrap();
+            assert!(found == expected, "N = {n}, {offset}: {text:?}");
+        }
+    }
+}
+
+#[test]
+fn a_pattern_that_fires_at_other_times_is_caught() {
+    let weekly = Schedule::from_fields(Some("01:00,23:00"), None, Some("MON")).unwrap();
+    let monthly = Schedule::from_fields(Some("01:00"), Some(10), None).unwrap();
+    let offset = Offset::from_minutes(480).unwrap();
+    let event = |rule: &str| format!("BEGIN:VEVENT\r\n{rule}\r\nEND:VEVENT\r\n");
+    for (schedule, every, text, expected) in [
+        (
+            &weekly,
+            EveryNDays::Interval,
+            // The days and hours of one rule multiply: four times a week instead of two.
+            event("RRULE:FREQ=WEEKLY;BYDAY=SU,MO;BYHOUR=1,23;BYMINUTE=0"),
+            "fires at 2018-01-01 23:00, expected 2018-01-07 23:00",
+        ),
+        (
+            &weekly,
+            EveryNDays::Interval,
+            event("RRULE:FREQ=WEEKLY;BYDAY=MO;BYHOUR=1;BYMINUTE=0;COUNT=3"),
+            "fires at 2018-01-08 01:00, expected 2018-01-07 23:00",
+        ),
+        (
+            &monthly,
+            EveryNDays::Interval,
+            event("RRULE:FREQ=DAILY;INTERVAL=10;BYHOUR=1;BYMINUTE=0;COUNT=5"),
+            "fires 5 times",
+        ),
+        (
+            &monthly,
+            EveryNDays::MonthDays,
+            event("RRULE:FREQ=DAILY;INTERVAL=10;BYHOUR=1;BYMINUTE=0"),
+            "fires at 2018-02-10 01:00, expected 2018-02-01 01:00",
+        ),
+        (&weekly, EveryNDays::Interval, event("RRULE:FREQ=WEEKLY;BYDAY=MO;BYHOUR=24"), "is refused: "),
+        (&weekly, EveryNDays::Interval, event("COMMENT:nothing"), "the pattern's VEVENT has no RRULE"),
+    ] {
+        let error = check(&text, schedule, offset, every).unwrap_err();
+        let PatternError::Unfaithful { pattern, what } = &error else { panic!("{error}") };
+        assert_eq!(*pattern, text);
+        assert!(what.starts_with(expected), "{what:?}, expected {expected:?}");
+    }
+}
+
+fn any_offset() -> impl Strategy<Value = Offset> {
+    prop_oneof![(-24i16..=28).prop_map(|half_hours| half_hours * 30), -720i16..=840]
+        .prop_map(|minutes| Offset::from_minutes(minutes).unwrap())
+}
+
+/// Up to five times of day, often close to each other.
+fn any_times() -> impl Strategy<Value = Vec<MinuteOfDay>> {
+    let minute = prop_oneof![3 => Just(0u8), 2 => Just(30), 1 => 0u8..60];
+    let time = (0u8..24, minute).prop_map(|(hour, minute)| MinuteOfDay::new(hour, minute).unwrap());
+    prop::collection::vec(time, 1..=5)
+}
+
+fn any_weekdays() -> impl Strategy<Value = Days> {
+    prop::sample::subsequence((0..7).map(|day| Weekday::try_from(day).unwrap()).collect::<Vec<_>>(), 1..=7)
+        .prop_map(|days| Days::Weekdays(WeekdaySet::new(days).unwrap()))
+}
+
+fn any_days() -> impl Strategy<Value = Days> {
+    let interval = prop_oneof![1u16..=31, 1u16..=366];
+    prop_oneof![any_weekdays(), interval.prop_map(|n| Days::EveryNDays(NonZeroU16::new(n).unwrap()))]
+}
+
+proptest! {
+    #[test]
+    fn a_weekly_pattern_fires_exactly_when_the_source_does(
+        times in any_times(),
+        days in any_weekdays(),
+        offset in any_offset(),
+    ) {
+        let schedule = Schedule::new(times, days);
+        let written = pattern(&schedule, offset, Some(offset), EveryNDays::Interval);
+        prop_assume!(written.is_ok());
+        let expected: Vec<_> = firings(&schedule, offset, START_MINUTE, START_MINUTE + 60 * DAY).collect();
+        let found = pattern_firings(written.unwrap().as_str(), expected.len());
+        prop_assert_eq!(found, Ok(expected));
+    }
+
+    /// What is refused is exactly what has two firings less than an hour apart, looking at every instant of four
+    /// years, which have all the ends a month can have.
+    #[test]
+    fn what_is_refused_is_what_fires_twice_within_an_hour(
+        times in any_times(),
+        days in any_days(),
+        offset in any_offset(),
+        exact: bool,
+    ) {
+        let schedule = Schedule::new(times, days);
+        let every = if exact { EveryNDays::MonthDays } else { EveryNDays::Interval };
+        let to = START_MINUTE + 4 * 366 * DAY;
+        let instants: Vec<_> = match (days, every) {
+            (Days::EveryNDays(n), EveryNDays::Interval) => {
+                super::super::firings::interval_firings(&schedule, n, START_MINUTE, to).collect()
+            }
+            _ => firings(&schedule, offset, START_MINUTE, to).collect(),
+        };
+        let closest = instants.windows(2).map(|pair| pair[1] - pair[0]).min().unwrap();
+        match pattern(&schedule, offset, None, every) {
+            Ok(text) => prop_assert!(closest >= 60, "{closest} minutes apart: {text:?}"),
+            Err(PatternError::TooClose { minutes, .. }) => {
+                prop_assert!(closest < 60 && i64::from(minutes) >= closest, "{minutes} against {closest}");
+            }
+            Err(error) => prop_assert!(false, "{error}"),
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_read_back_as_the_schedule_it_was_made_of(
+        times in any_times(),
+        days in any_days(),
+        offset in any_offset(),
+        with_zone: bool,
+        exact: bool,
+    ) {
+        let schedule = Schedule::new(times, days);
+        let every = if exact { EveryNDays::MonthDays } else { EveryNDays::Interval };
+        let (offset, zone) = if with_zone { (offset, Some(offset)) } else { (Offset::UTC, None) };
+        let written = pattern(&schedule, offset, zone, every);
+        prop_assume!(written.is_ok());
+        let text = written.unwrap().into_string();
+        for text in [text.replace("\r\n", "\n"), text] {
+            let calendar = read(&text).unwrap();
+            prop_assert_eq!(calendar.zone, zone);
+            prop_assert_eq!(calendar.schedule(), Some(schedule.clone()));
+        }
+    }
+}
