@@ -1,3 +1,22 @@
-//! pipeline
+//! Source models to Karbor rows to their target, in one transaction.
+//!
+//! ```text
+//!   extract ── pass one: small tables, extents of bulk blocks ──┐
+//!      └────── pass two: chunks of bulk rows ═► transform ═► load
+//!                                               rayon, pure   in order
+//! ```
+//! `═►` is a bounded channel of numbered chunks; only [`run`] makes threads and channels, only [`load::postgres`] is async.
+//! Nothing here knows a command line.
 
+pub mod error;
+pub mod extract;
 pub mod icalendar;
+pub mod karbor;
+pub mod load;
+pub mod options;
+pub mod outcome;
+pub mod progress;
+pub mod rejects;
+pub mod run;
+pub mod settings;
+pub mod transform;

@@ -1,0 +1,162 @@
+//! COPY blocks: the statement, the rows behind it, and the line that ends them.
+
+use super::{Block, Chunk, Cut, Form, Scanner};
+use crate::error::{ErrorKind, Result};
+use crate::position::{Origin, Position, count_lines, length};
+use crate::reader::Fill;
+use crate::statement;
+use memchr::{memchr, memmem, memrchr};
+
+impl Scanner<'_> {
+    pub(super) fn copy(&mut self) -> Result<Option<Block>> {
+        let place = self.reader.place();
+        let text = self.whole_statement()?;
+        let fault = |table: &str, problem: &str| ErrorKind::Statement {
+            at: place.clone(),
+            table: table.to_owned(),
+            problem: problem.to_owned(),
+        };
+        let Some(copy) = statement::copy(&text) else {
+            if keyword_after_copy_is_query(&text) {
+                return Ok(None);
+            }
+            return Err(fault("(unknown)", "the COPY statement cannot be understood").into());
+        };
+        let known = self.known(&copy.name, &place)?;
+        if !copy.stdin {
+            return match known {
+                Some(_) if !copy.options.to_ascii_uppercase().starts_with("TO") => {
+                    Err(fault(&copy.name.table, "its data is in another file").into())
+                }
+                _ => Ok(None),
+            };
+        }
+        if !copy.options.is_empty() {
+            return Err(
+                fault(&copy.name.table, &format!("COPY {} is not the text format", copy.options)).into()
+            );
+        }
+        self.end_of_copy_line()?;
+        let Some(table) = known else {
+            let rows = self.skip_copy(&copy.name.table, place.position)?;
+            *self.contents.other_tables.entry(copy.name.table).or_default() += rows;
+            return Ok(None);
+        };
+        let columns = self.columns(&copy.name, copy.columns, &place)?;
+        Ok(Some(self.opened(table, columns, copy.oids, Form::Copy, place.position)))
+    }
+
+    /// Consumes what stands between a COPY's semicolon and its first row.
+    fn end_of_copy_line(&mut self) -> Result<()> {
+        let place = self.reader.place();
+        let rest = self.line()?;
+        if rest.iter().all(u8::is_ascii_whitespace) && rest.ends_with(b"\n") {
+            return Ok(());
+        }
+        let problem = "text follows on the line of the COPY statement".to_owned();
+        Err(ErrorKind::Statement { at: place, table: "(COPY)".to_owned(), problem }.into())
+    }
+
+    fn skip_copy(&mut self, table: &str, statement: Position) -> Result<u64> {
+        let mut rows = 0;
+        loop {
+            self.reader.fill_to(self.limits.chunk)?;
+            let text = self.reader.buffer();
+            if let Some(marker) = end_marker(text, self.reader.ended()) {
+                rows += count_lines(text.get(..marker.rows).unwrap_or_default());
+                self.reader.consume(marker.end);
+                return Ok(rows);
+            }
+            if let Some(last) = memrchr(b'\n', text) {
+                rows += self.reader.consume(last + 1);
+            } else {
+                // A line of an unknown table may be of any length.
+                let fits = text.len() < self.limits.chunk;
+                if self.reader.ended() && fits {
+                    return Err(self.open_block(table, statement));
+                }
+                rows += self.skip_line(table, statement)?.1;
+            }
+        }
+    }
+
+    /// Consumes a line that does not fit into a chunk; answers its bytes and the lines, which is one.
+    fn skip_line(&mut self, table: &str, statement: Position) -> Result<(u64, u64)> {
+        let mut bytes = 0;
+        loop {
+            let text = self.reader.buffer();
+            if let Some(n) = memchr(b'\n', text) {
+                bytes += length(text.get(..n).unwrap_or_default());
+                return Ok((bytes, self.reader.consume(n + 1)));
+            }
+            bytes += length(text);
+            let n = text.len();
+            self.reader.consume(n);
+            if self.reader.fill()? == Fill::End {
+                return Err(self.open_block(table, statement));
+            }
+        }
+    }
+
+    pub(super) fn copy_chunk(&mut self, block: &Block, chunk: &mut Chunk) -> Result<Cut> {
+        let began = self.reader.position();
+        let mut wanted = self.limits.chunk;
+        loop {
+            self.reader.fill_to(wanted)?;
+            let text = self.reader.buffer();
+            let window = text.get(..wanted.min(text.len())).unwrap_or_default();
+            let marker = end_marker(window, self.reader.ended() && window.len() == text.len());
+            let rows = match &marker {
+                Some(marker) if marker.rows == 0 => {
+                    self.reader.consume(marker.end);
+                    return Ok(Cut::End);
+                }
+                Some(marker) => marker.rows,
+                None => memrchr(b'\n', window).map_or(0, |n| n + 1),
+            };
+            if rows > 0 {
+                chunk.bytes.extend_from_slice(window.get(..rows).unwrap_or_default());
+                chunk.rows = self.reader.consume(rows);
+                return Ok(Cut::Rows);
+            }
+            if window.len() > self.limits.row {
+                let (length, _) = self.skip_line(block.table.name(), block.statement)?;
+                return Ok(Cut::TooLong(Origin { dump: self.dump, position: began, length }));
+            }
+            if self.reader.ended() && window.len() == text.len() {
+                return Err(self.open_block(block.table.name(), block.statement));
+            }
+            wanted *= 2;
+        }
+    }
+}
+
+/// `COPY (query) TO …`, which no data follows.
+fn keyword_after_copy_is_query(text: &[u8]) -> bool {
+    text.get(4..).is_some_and(|rest| rest.trim_ascii_start().first() == Some(&b'('))
+}
+
+/// Where the rows of a COPY block end and where the marker behind them ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct EndMarker {
+    rows: usize,
+    end: usize,
+}
+
+/// Finds the line `\.` in `text`, which begins at the start of a line.
+fn end_marker(text: &[u8], ended: bool) -> Option<EndMarker> {
+    let line_end = |from: usize| -> Option<usize> {
+        match text.get(from..)? {
+            [b'\n', ..] => Some(from + 1),
+            [b'\r', b'\n', ..] => Some(from + 2),
+            [] | [b'\r'] if ended => Some(text.len()),
+            _ => None,
+        }
+    };
+    if text.starts_with(b"\\.")
+        && let Some(end) = line_end(2)
+    {
+        return Some(EndMarker { rows: 0, end });
+    }
+    memmem::find_iter(text, b"\n\\.").find_map(|n| line_end(n + 3).map(|end| EndMarker { rows: n + 1, end }))
+}

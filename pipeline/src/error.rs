@@ -1,0 +1,82 @@
+//! Why a run failed. Every error means that nothing was written, but for [`Error::CommitUnknown`].
+
+use std::path::PathBuf;
+
+/// The result of a stage.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a run failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A dump cannot be read.
+    #[error(transparent)]
+    Dump(#[from] parsers::error::Error),
+    /// The PostgreSQL target cannot be reached.
+    #[error(transparent)]
+    Connect(#[from] Box<crate::load::postgres::connect::ConnectError>),
+    /// The target cannot take the rows, or refused them.
+    #[error("{what}")]
+    Target {
+        /// What happened, with the target's name.
+        what: String,
+        /// What to do about it.
+        remedy: Option<String>,
+    },
+    /// The target refused a row, which came from this place.
+    #[error("{place}: {what}")]
+    TargetRow {
+        /// `file:line` of the row.
+        place: String,
+        /// What the target said.
+        what: String,
+        /// What to do about it.
+        remedy: Option<String>,
+    },
+    /// A file of this run cannot be written.
+    #[error("{}: {doing}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What was being done.
+        doing: &'static str,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// Rows are unaccounted for.
+    #[error("the accounts do not balance: {0}")]
+    Imbalance(String),
+    /// The user stopped the run.
+    #[error("stopped by {0}; nothing was written")]
+    Interrupted(&'static str),
+    /// COMMIT was sent, and whether it took effect could not be found out.
+    #[error("COMMIT was sent, but its outcome is unknown: {0}")]
+    CommitUnknown(String),
+}
+
+impl Error {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Dump(error) => error.remedy().map(str::to_owned),
+            Self::Connect(error) => error.remedy(),
+            Self::Target { remedy, .. } | Self::TargetRow { remedy, .. } => remedy.clone(),
+            Self::File { .. } => Some("make room, or name a place that can be written".to_owned()),
+            Self::Imbalance(_) => {
+                Some("this is a fault of etl, nothing was written: keep the dumps and report it".to_owned())
+            }
+            Self::Interrupted(_) => Some("run the same command again".to_owned()),
+            Self::CommitUnknown(_) => Some(
+                "once the target answers, run `etl check` against it: it says whether the rows are there"
+                    .to_owned(),
+            ),
+        }
+    }
+
+    /// An error of the target with a remedy.
+    #[must_use]
+    pub fn target(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::Target { what: what.into(), remedy: Some(remedy.into()) }
+    }
+}

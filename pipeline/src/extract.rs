@@ -1,0 +1,339 @@
+//! Pass one: the small tables of all dumps are read and held, and where each bulk block lies is noted.
+//!
+//! Inside a bulk block the scan looks for nothing but its end. What the joins need of job records is kept as digests
+//! ([`JobLinks`]), not as rows.
+
+mod replacement;
+
+use crate::error::Result;
+use crate::options::Options;
+use crate::outcome::{Defer, DumpReport, Outcome, Skip};
+use crate::progress::{Cancel, Progress};
+use crate::settings::Unsteady;
+use crate::transform::dps::DpsTables;
+use crate::transform::items::{IdSet, JobLinks, Replaced, row_digest};
+use crate::transform::ledger::Tallies;
+use crate::transform::rejections::{DumpNames, Rejections};
+use crate::transform::vbs::VbsTables;
+use parsers::columns::{ColumnMap, Reading as TableReading, Table};
+use parsers::error::ErrorKind;
+use parsers::input::Input;
+use parsers::models::vbs::{RunningJob, WaitingJob};
+use parsers::models::{Held, Model, Reading, SoftDeletion, hold};
+use parsers::position::DumpId;
+use parsers::row::{Row, RowFault};
+use parsers::scan::{Block, Chunk, Cut, Scanner};
+use std::sync::Arc;
+
+/// A block of a bulk table, with the rows that pass one counted in it.
+#[derive(Clone, Debug)]
+pub struct Bulk {
+    /// The block.
+    pub block: Arc<Block>,
+    /// Its rows.
+    pub rows: u64,
+}
+
+/// What pass one found.
+#[derive(Debug, Default)]
+pub struct Sources {
+    /// Held tables of autobackup.
+    pub vbs: VbsTables,
+    /// Held tables of dps.
+    pub dps: DpsTables,
+    /// Job records, as far as copies need them.
+    pub links: JobLinks,
+    /// Bulk blocks in the order in which they are to be read: DPS copies first.
+    pub bulk: Vec<Bulk>,
+    /// All blocks of known tables, for copying rejected rows.
+    pub blocks: Vec<Arc<Block>>,
+    /// Outcomes so far, and rows read.
+    pub tallies: Tallies,
+    /// Rows that could not be cut.
+    pub rejections: Rejections,
+    /// Dumps as read.
+    pub dumps: Vec<DumpReport>,
+    /// Their names.
+    pub names: DumpNames,
+    /// What files of set-aside rows replace.
+    pub replaced: Replaced,
+}
+
+/// Reads all dumps once.
+///
+/// # Errors
+/// A dump is damaged, or the user stopped the run.
+pub fn survey(
+    inputs: &mut [Input],
+    options: &Options,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<Sources> {
+    let mut sources = Sources {
+        names: DumpNames(inputs.iter().map(|input| input.name().to_owned()).collect()),
+        ..Sources::default()
+    };
+    let mut row_digests = Vec::new();
+    for (n, input) in inputs.iter_mut().enumerate() {
+        let id = DumpId(u16::try_from(n).unwrap_or(u16::MAX));
+        progress.set_total(n, input.size().unwrap_or(0) * 2);
+        let mut survey = Survey::new(&options.columns, options.settings.unsteady, &mut sources);
+        let mut scanner = Scanner::new(input, id, &options.columns, options.limits)?;
+        survey.dump(&mut scanner, cancel)?;
+        let known = survey.report.known;
+        let mut report = survey.report.dump;
+        let contents = scanner.finish()?;
+        if !known && !contents.rejects {
+            let others = contents.other_tables.keys().take(8).cloned().collect();
+            let dump = input.name().to_owned();
+            return Err(parsers::error::Error::from(ErrorKind::NoKnownTable { dump, others }).into());
+        }
+        let digests = contents.notes.iter().filter_map(|note| note.strip_prefix(REPLACES));
+        row_digests.extend(digests.filter_map(|hex| u128::from_str_radix(hex.trim(), 16).ok()));
+        report.name = input.name().to_owned();
+        report.bytes = contents.bytes;
+        report.rejects = contents.rejects;
+        report.other_tables = contents.other_tables;
+        sources.dumps.push(report);
+        sources.replaced.files.push(contents.rejects);
+        let has_bulk = sources.bulk.iter().any(|bulk| bulk.block.dump == id);
+        progress.set_total(n, input.size().unwrap_or(0) * if has_bulk { 2 } else { 1 });
+    }
+    sources.bulk.sort_by_key(|bulk| {
+        (bulk.block.table != Table::BackupTransactionItem, bulk.block.dump, bulk.block.data)
+    });
+    sources.replaced.rows = IdSet::new(row_digests);
+    if sources.replaced.files.contains(&true) {
+        replacement::apply(inputs, options, &mut sources)?;
+    }
+    Ok(sources)
+}
+
+/// How a note in a file of set-aside rows names the bytes of a row whose key cannot be read.
+pub const REPLACES: &str = "replaces ";
+
+struct SurveyReport {
+    dump: DumpReport,
+    known: bool,
+}
+
+struct Survey<'s> {
+    map: &'s ColumnMap,
+    keep_jobs: bool,
+    sources: &'s mut Sources,
+    report: SurveyReport,
+}
+
+impl<'s> Survey<'s> {
+    fn new(map: &'s ColumnMap, unsteady: Unsteady, sources: &'s mut Sources) -> Self {
+        let report = SurveyReport { dump: DumpReport::default(), known: false };
+        Self { map, keep_jobs: unsteady == Unsteady::Carry, sources, report }
+    }
+
+    fn dump(&mut self, scanner: &mut Scanner<'_>, cancel: &Cancel) -> Result<()> {
+        let mut chunk = Chunk::default();
+        while let Some(block) = scanner.block()? {
+            cancel.check()?;
+            self.report.known = true;
+            let at = scanner.place_at(block.statement);
+            let binding = self.map.bind(block.table, &block.columns, block.oids, &at)?;
+            let unknown = binding.unknown();
+            if !unknown.is_empty() {
+                self.report.dump.unknown_columns.insert(block.table.name().to_owned(), unknown);
+            }
+            self.sources.blocks.push(Arc::clone(&block));
+            if block.table.reading() == TableReading::Bulk {
+                let rows = self.bulk(scanner, &mut chunk, cancel)?;
+                self.tally(block.table).read += rows;
+                self.sources.bulk.push(Bulk { block, rows });
+            } else {
+                let mut reader = HeldReader::bind(block.table, &binding);
+                self.block(scanner, &block, &mut reader, &mut chunk, cancel)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn tally(&mut self, table: Table) -> &mut crate::outcome::Tally {
+        self.sources.tallies.entry(table).or_default()
+    }
+
+    fn bulk(&mut self, scanner: &mut Scanner<'_>, chunk: &mut Chunk, cancel: &Cancel) -> Result<u64> {
+        let mut rows = 0;
+        loop {
+            cancel.check()?;
+            match scanner.chunk(chunk)? {
+                Cut::Rows => rows += chunk.rows,
+                Cut::TooLong(_) => rows += 1,
+                Cut::End => return Ok(rows),
+            }
+        }
+    }
+
+    fn block(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        block: &Block,
+        reader: &mut HeldReader,
+        chunk: &mut Chunk,
+        cancel: &Cancel,
+    ) -> Result<()> {
+        loop {
+            cancel.check()?;
+            match scanner.chunk(chunk)? {
+                Cut::End => return Ok(()),
+                Cut::TooLong(origin) => {
+                    self.tally(block.table).read += 1;
+                    self.broken(block.table, origin, &RowFault::TooLong { limit: block.row_limit }, None);
+                }
+                Cut::Rows => {
+                    self.tally(block.table).read += chunk.rows;
+                    let mut rows = block.rows(chunk);
+                    while let Some(row) = rows.next() {
+                        match row {
+                            Ok(row) => {
+                                if let Some(outcome) = reader.read(&row, block, self.keep_jobs, self.sources)
+                                {
+                                    self.tally(block.table).count(outcome);
+                                }
+                            }
+                            Err(bad) => {
+                                let origin = block.origin(bad.position, bad.raw);
+                                self.broken(block.table, origin, &bad.fault, Some(bad.raw));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn broken(
+        &mut self,
+        table: Table,
+        origin: parsers::position::Origin,
+        fault: &RowFault,
+        raw: Option<&[u8]>,
+    ) {
+        self.tally(table).count(Outcome::Rejected);
+        let Sources { names, rejections, .. } = &mut *self.sources;
+        rejections.broken(names, table, origin, fault, raw.map(row_digest));
+    }
+}
+
+/// Reads the rows of one block of a small table.
+struct HeldReader {
+    soft: SoftDeletion,
+    columns: Columns,
+}
+
+/// The columns of each small table.
+enum Columns {
+    Policy(<parsers::models::vbs::Policy as Model>::Columns),
+    Extend(<parsers::models::vbs::Extend as Model>::Columns),
+    Trigger(<parsers::models::vbs::Trigger as Model>::Columns),
+    Relation(<parsers::models::vbs::Relation as Model>::Columns),
+    Resource(<parsers::models::vbs::Resource as Model>::Columns),
+    Tag(<parsers::models::vbs::Tag as Model>::Columns),
+    RunningJob(<RunningJob as Model>::Columns),
+    WaitingJob(<WaitingJob as Model>::Columns),
+    Plan(<parsers::models::dps::Plan as Model>::Columns),
+    Object(<parsers::models::dps::Object as Model>::Columns),
+    ProtectionPolicy(<parsers::models::dps::Policy as Model>::Columns),
+    Mapping(<parsers::models::dps::Mapping as Model>::Columns),
+    Timer(<parsers::models::dps::Timer as Model>::Columns),
+    Cycle(<parsers::models::dps::CopyCycle as Model>::Columns),
+    Spec(<parsers::models::dps::Spec as Model>::Columns),
+    Destination(<parsers::models::dps::Destination as Model>::Columns),
+    /// Rows of which only the outcome counts.
+    Only(Skip),
+}
+
+impl HeldReader {
+    fn bind(table: Table, binding: &parsers::columns::Binding<'_>) -> Self {
+        use parsers::models::{dps, vbs};
+        let status = matches!(table, Table::ProtectionPlan | Table::ProtectionObject);
+        let columns = match table {
+            Table::BackupPolicy => Columns::Policy(vbs::Policy::bind(binding)),
+            Table::BackupPolicyExtend => Columns::Extend(vbs::Extend::bind(binding)),
+            Table::BackupTrigger => Columns::Trigger(vbs::Trigger::bind(binding)),
+            Table::BackupRelationPolicy => Columns::Relation(vbs::Relation::bind(binding)),
+            Table::PolicyResource => Columns::Resource(vbs::Resource::bind(binding)),
+            Table::Tag => Columns::Tag(vbs::Tag::bind(binding)),
+            Table::RunningJobRecord => Columns::RunningJob(RunningJob::bind(binding)),
+            Table::WaitingJobRecord => Columns::WaitingJob(WaitingJob::bind(binding)),
+            Table::ProtectionPlan => Columns::Plan(dps::Plan::bind(binding)),
+            Table::ProtectionObject => Columns::Object(dps::Object::bind(binding)),
+            Table::ProtectionPolicy => Columns::ProtectionPolicy(dps::Policy::bind(binding)),
+            Table::PlanPolicyMapping => Columns::Mapping(dps::Mapping::bind(binding)),
+            Table::ScheduleTimer => Columns::Timer(dps::Timer::bind(binding)),
+            Table::AsyncCopyPolicy => Columns::Cycle(dps::CopyCycle::bind(binding)),
+            Table::PolicyExtraSpecs => Columns::Spec(dps::Spec::bind(binding)),
+            Table::BackupTargetObject => Columns::Destination(dps::Destination::bind(binding)),
+            Table::Quotas | Table::QuotaUsages => Columns::Only(Skip::Quota),
+            Table::TaskmgrJob | Table::Backups | Table::BackupTransactionItem => {
+                Columns::Only(Skip::JobHistory)
+            }
+        };
+        Self { soft: SoftDeletion::bind(binding, status), columns }
+    }
+
+    /// Reads a row; answers its outcome where that does not depend on other rows.
+    fn read(&self, row: &Row<'_>, block: &Block, keep_jobs: bool, sources: &mut Sources) -> Option<Outcome> {
+        let (vbs, dps) = (&mut sources.vbs, &mut sources.dps);
+        match &self.columns {
+            Columns::Policy(columns) => self.hold(columns, row, block, &mut vbs.policies),
+            Columns::Extend(columns) => self.hold(columns, row, block, &mut vbs.extends),
+            Columns::Trigger(columns) => self.hold(columns, row, block, &mut vbs.triggers),
+            Columns::Relation(columns) => self.hold(columns, row, block, &mut vbs.relations),
+            Columns::Resource(columns) => self.hold(columns, row, block, &mut vbs.resources),
+            Columns::Tag(columns) => self.hold(columns, row, block, &mut vbs.tags),
+            Columns::Plan(columns) => self.hold(columns, row, block, &mut dps.plans),
+            Columns::Object(columns) => self.hold(columns, row, block, &mut dps.objects),
+            Columns::ProtectionPolicy(columns) => self.hold(columns, row, block, &mut dps.policies),
+            Columns::Mapping(columns) => self.hold(columns, row, block, &mut dps.mappings),
+            Columns::Timer(columns) => self.hold(columns, row, block, &mut dps.timers),
+            Columns::Cycle(columns) => self.hold(columns, row, block, &mut dps.cycles),
+            Columns::Spec(columns) => self.hold(columns, row, block, &mut dps.specs),
+            Columns::Destination(columns) => self.hold(columns, row, block, &mut dps.destinations),
+            Columns::RunningJob(columns) => {
+                let mut reading = Reading::new(row);
+                if self.soft.read(&mut reading) {
+                    return Some(Outcome::Skipped(Skip::SoftDeleted));
+                }
+                let job = RunningJob::read(columns, &mut reading);
+                sources.links.note(&job, keep_jobs);
+                Some(job_outcome(job.state()))
+            }
+            Columns::WaitingJob(columns) => {
+                let mut reading = Reading::new(row);
+                if self.soft.read(&mut reading) {
+                    return Some(Outcome::Skipped(Skip::SoftDeleted));
+                }
+                Some(job_outcome(WaitingJob::read(columns, &mut reading).state()))
+            }
+            Columns::Only(rule) => Some(Outcome::Skipped(*rule)),
+        }
+    }
+
+    fn hold<M: Model>(
+        &self,
+        columns: &M::Columns,
+        row: &Row<'_>,
+        block: &Block,
+        rows: &mut Vec<Held<M>>,
+    ) -> Option<Outcome> {
+        rows.push(hold(columns, &self.soft, row, block.origin(row.position(), row.raw())));
+        None
+    }
+}
+
+/// What becomes of a job record: one that is over is history, any other waits.
+fn job_outcome(state: Option<&str>) -> Outcome {
+    match state {
+        Some("EXECUTE_SUCCESS" | "EXECUTE_FAIL" | "EXECUTE_TIMEOUT" | "SKIP") => {
+            Outcome::Skipped(Skip::JobHistory)
+        }
+        _ => Outcome::Deferred(Defer::UnfinishedJob),
+    }
+}

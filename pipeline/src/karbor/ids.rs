@@ -1,0 +1,153 @@
+//! Identifiers of Karbor rows: kept where Karbor can hold them, derived where not, so that the same dumps always give the
+//! same rows.
+
+use crate::karbor::Source;
+use uuid::Uuid;
+
+/// The namespace of derived ids (RFC 9562, version 5).
+pub const NAMESPACE: Uuid = Uuid::from_u128(0x7483_43b6_5227_5920_b5c3_a8a8_24b4_41d0);
+
+/// A derived id in its 36 characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DerivedId([u8; 36]);
+
+impl DerivedId {
+    /// The id derived from the parts of a name, which are joined with slashes.
+    #[must_use]
+    pub fn new(parts: &[&str]) -> Self {
+        // The names are short: ids of 36 characters and a word.
+        let name = parts.join("/");
+        let mut text = [0; 36];
+        Uuid::new_v5(&NAMESPACE, name.as_bytes()).hyphenated().encode_lower(&mut text);
+        Self(text)
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// An id as Karbor holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Id<'s> {
+    /// As at the source.
+    Kept(&'s str),
+    /// Derived from it.
+    Derived(DerivedId),
+}
+
+impl Id<'_> {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Kept(id) => id,
+            Self::Derived(id) => id.as_str(),
+        }
+    }
+}
+
+/// Whether an id is one that Karbor's columns are made for: a UUID of 36 characters, or 32 hexadecimal digits.
+#[must_use]
+pub fn is_kept(id: &str) -> bool {
+    let hex = |b: u8| b.is_ascii_hexdigit();
+    match id.len() {
+        32 => id.bytes().all(hex),
+        36 => id
+            .bytes()
+            .enumerate()
+            .all(|(n, b)| if matches!(n, 8 | 13 | 18 | 23) { b == b'-' } else { hex(b) }),
+        _ => false,
+    }
+}
+
+/// The id of a plan.
+#[must_use]
+pub fn plan(source: Source, id: &str) -> Id<'_> {
+    if is_kept(id) { Id::Kept(id) } else { Id::Derived(DerivedId::new(&[source.prefix(), "plan", id])) }
+}
+
+/// The id of a VBS policy's trigger; `extend` is the extend row's id.
+#[must_use]
+pub fn vbs_trigger(policy: &str, extend: Option<&str>) -> DerivedId {
+    DerivedId::new(&["vbs", "trigger", policy, extend.unwrap_or("own")])
+}
+
+/// The id of a VBS policy's scheduled operation.
+#[must_use]
+pub fn vbs_operation(policy: &str, extend: Option<&str>) -> DerivedId {
+    DerivedId::new(&["vbs", "operation", policy, extend.unwrap_or("own")])
+}
+
+/// The id of a DPS policy's trigger for one plan and kind (`backup` or `replication`).
+#[must_use]
+pub fn dps_trigger(plan: &str, policy: &str, kind: &str) -> DerivedId {
+    DerivedId::new(&["dps", "trigger", plan, policy, kind])
+}
+
+/// The id of a DPS policy's scheduled operation for one plan and kind.
+#[must_use]
+pub fn dps_operation(plan: &str, policy: &str, kind: &str) -> DerivedId {
+    DerivedId::new(&["dps", "operation", plan, policy, kind])
+}
+
+/// The checkpoint id of an item; for DPS of its transaction, else of the item.
+#[must_use]
+pub fn checkpoint(source: Source, id: &str) -> DerivedId {
+    DerivedId::new(&[source.prefix(), "checkpoint", id])
+}
+
+/// 128 bits of an id, for sets that need not keep the text.
+#[must_use]
+pub fn digest(parts: &[&str]) -> u128 {
+    use siphasher::sip128::{Hasher128, SipHasher13};
+    use std::hash::Hasher as _;
+    let mut hasher = SipHasher13::new();
+    for part in parts {
+        hasher.write(part.as_bytes());
+        hasher.write_u8(0xff);
+    }
+    hasher.finish128().as_u128()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_that_karbor_can_hold_are_kept() {
+        for (id, kept) in [
+            ("4daad27d-864b-47f0-bc0d-8f4e2abcc2ea", true),
+            ("4DAAD27D-864B-47F0-BC0D-8F4E2ABCC2EA", true),
+            ("40c89b186641d2cb0166a0ccf306068e", true),
+            ("1", false),
+            ("4daad27d-864b-47f0-bc0d-8f4e2abcc2e", false),
+            ("4daad27d+864b-47f0-bc0d-8f4e2abcc2ea", false),
+            ("40c89b186641d2cb0166a0ccf306068g", false),
+        ] {
+            assert_eq!(is_kept(id), kept, "{id}");
+        }
+    }
+
+    #[test]
+    fn derived_ids_are_version_5_of_the_contracts_names() {
+        let v5 = |name: &str| Uuid::new_v5(&NAMESPACE, name.as_bytes()).to_string();
+        assert_eq!(NAMESPACE.to_string(), "748343b6-5227-5920-b5c3-a8a824b441d0");
+        assert_eq!(plan(Source::Vbs, "1").as_str(), v5("vbs/plan/1"));
+        assert_eq!(plan(Source::Dps, "p").as_str(), v5("dps/plan/p"));
+        assert_eq!(vbs_trigger("1", None).as_str(), v5("vbs/trigger/1/own"));
+        assert_eq!(vbs_operation("1", Some("7")).as_str(), v5("vbs/operation/1/7"));
+        assert_eq!(dps_trigger("p", "q", "backup").as_str(), v5("dps/trigger/p/q/backup"));
+        assert_eq!(dps_operation("p", "q", "replication").as_str(), v5("dps/operation/p/q/replication"));
+        assert_eq!(checkpoint(Source::Vbs, "b").as_str(), v5("vbs/checkpoint/b"));
+        assert_eq!(checkpoint(Source::Dps, "t").as_str(), v5("dps/checkpoint/t"));
+    }
+
+    #[test]
+    fn digests_keep_parts_apart() {
+        assert_ne!(digest(&["ab", "c"]), digest(&["a", "bc"]));
+        assert_eq!(digest(&["a", "b"]), digest(&["a", "b"]));
+    }
+}

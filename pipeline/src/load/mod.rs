@@ -1,0 +1,150 @@
+//! Where Karbor rows go: PostgreSQL, an embedded database, or a script.
+//!
+//! A [`Target`] is looked at first ([`Survey`]): what its tables really look like, what it already holds. Then one
+//! transaction is opened, which is a [`Sink`]. A sink is finished by a call that consumes it; dropping it rolls back.
+
+mod fit;
+mod lookup;
+pub mod names;
+pub(crate) mod part;
+pub mod postgres;
+pub mod script;
+pub mod spec;
+pub mod sqlite;
+
+use crate::error::Result;
+use crate::karbor::Source;
+use crate::karbor::layout::Layout;
+use crate::progress::Cancel;
+use secrecy::SecretString;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The advisory lock that a run holds in PostgreSQL until its transaction ends, so that there is one run at a time: the
+/// letters `etl` at the top of a 64-bit key.
+pub const LOCK_KEY: i64 = i64::from_be_bytes(*b"etl\0\0\0\0\0");
+
+/// How long a run waits for somebody else's lock in PostgreSQL before it says who holds it and gives up.
+pub const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a target turned out to be.
+#[derive(Debug)]
+pub struct Survey {
+    /// The tables that are written, in the order of [`crate::karbor::WRITTEN`].
+    pub layouts: [Layout; 6],
+    /// The service that runs operations; `None` where the target finds it by itself when the rows arrive.
+    pub service: Option<Service>,
+    /// Trusts of operations that the target holds, by user and project.
+    pub trusts: HashMap<(String, String), String>,
+    /// Rows of earlier imports, by source and table.
+    pub imported: Vec<(Source, &'static str, u64)>,
+    /// What the operator should know.
+    pub warnings: Vec<String>,
+}
+
+/// The `services` row of the operation engine that is to run the imported operations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Its id.
+    pub id: i64,
+    /// Its host, where known.
+    pub host: Option<String>,
+    /// Hosts of others that could have been taken.
+    pub others: Vec<String>,
+}
+
+/// A target that can be looked at and loaded.
+pub trait Target {
+    /// The target's name for messages, without secrets.
+    fn name(&self) -> String;
+
+    /// Looks at the target; changes nothing.
+    ///
+    /// # Errors
+    /// The target cannot be reached, or cannot take the rows.
+    fn survey(&mut self) -> Result<Survey>;
+
+    /// Opens the one transaction of a run.
+    ///
+    /// # Errors
+    /// Another run is under way, or the target refuses.
+    fn begin(self: Box<Self>) -> Result<Box<dyn Sink>>;
+}
+
+/// One open transaction. Dropping it rolls back.
+pub trait Sink {
+    /// Begins a table; every row until [`Sink::end`] belongs to it.
+    ///
+    /// # Errors
+    /// The target's.
+    fn table(&mut self, layout: &Layout) -> Result<()>;
+
+    /// Takes rows that [`Layout::encode`] made.
+    ///
+    /// # Errors
+    /// The target's; the row at fault is told as a number, counted from 1 in this table.
+    fn rows(&mut self, bytes: Vec<u8>, rows: u64) -> std::result::Result<(), Refusal>;
+
+    /// Ends the table; answers how many rows the target says it took.
+    ///
+    /// # Errors
+    /// As [`Sink::rows`].
+    fn end(&mut self) -> std::result::Result<u64, Refusal>;
+
+    /// Commits.
+    ///
+    /// # Errors
+    /// The target did not commit, or it is not known whether it did.
+    fn commit(self: Box<Self>) -> Result<()>;
+
+    /// Rolls back, and waits until that is done.
+    ///
+    /// # Errors
+    /// The target's; nothing is written in any case.
+    fn rollback(self: Box<Self>) -> Result<()>;
+}
+
+/// A target's refusal of rows.
+#[derive(Debug)]
+pub struct Refusal {
+    /// Which row of the table, counted from 1, where the target says.
+    pub row: Option<u64>,
+    /// The error.
+    pub error: crate::error::Error,
+}
+
+impl From<crate::error::Error> for Refusal {
+    fn from(error: crate::error::Error) -> Self {
+        Self { row: None, error }
+    }
+}
+
+/// Asks the user for a password; `None` where there is nobody to ask.
+pub type Ask = Box<dyn FnMut(&str) -> Option<SecretString>>;
+
+/// What every target needs to know of the run.
+pub struct Context {
+    /// What the target calls its tables and columns.
+    pub names: names::TargetNames,
+    /// The service that the settings name.
+    pub service_id: Option<i64>,
+    /// Whether the settings name a trust, so that none is looked for.
+    pub trust_known: bool,
+    /// Asks for a password.
+    pub ask: Ask,
+    /// Asks the run to stop.
+    pub cancel: Arc<Cancel>,
+}
+
+/// The target that `spec` names. Nothing is opened yet.
+///
+/// # Errors
+/// A connection string that cannot be understood.
+pub fn open(spec: &spec::Spec, context: Context) -> Result<Box<dyn Target>> {
+    Ok(match spec {
+        spec::Spec::Postgres(text) => Box::new(postgres::Postgres::new(text, context)?),
+        spec::Spec::Sqlite(path) => Box::new(sqlite::Sqlite::new(path, context)),
+        spec::Spec::Script(path) => Box::new(script::Script::new(path, context)),
+    })
+}

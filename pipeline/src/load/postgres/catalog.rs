@@ -1,0 +1,183 @@
+//! The server's tables as its catalog has them: columns, types, and what this role may do.
+//!
+//! Only catalogs that PostgreSQL 9.2 has; the names that follow come from parameters, never from pasted text.
+
+use super::backend::{Backend, text};
+use super::failure::Failure;
+use crate::karbor::layout::{Width, Wire};
+use crate::load::fit::Found;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+
+/// A table of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Relation {
+    /// Its number in the catalog.
+    pub(super) oid: i64,
+    /// Its name with its schema, quoted for a statement.
+    pub(super) qualified: String,
+    /// Whether it is a table, partitioned or not; COPY cannot fill a view.
+    pub(super) is_table: bool,
+    /// What this role lacks to read it, fill it and lock it.
+    pub(super) lacking: Lacking,
+    /// Its columns.
+    pub(super) columns: Vec<Found>,
+}
+
+/// Privileges that a role lacks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Lacking {
+    /// SELECT.
+    pub(super) select: bool,
+    /// INSERT.
+    pub(super) insert: bool,
+    /// UPDATE, DELETE or TRUNCATE: LOCK TABLE asks for one of them.
+    pub(super) lock: bool,
+    /// Sequences behind defaults whose next value it may not take, quoted.
+    pub(super) sequences: Vec<String>,
+}
+
+/// The table that a name without schema means, if any.
+pub(super) fn relation(
+    backend: &Backend,
+    name: &str,
+    widths_in_bytes: bool,
+) -> Result<Option<Relation>, Failure> {
+    let sql = "SELECT CAST(c.oid AS bigint), CAST(n.nspname AS text), CAST(c.relkind AS text), \
+               quote_ident(n.nspname) || '.' || quote_ident(c.relname), \
+               has_table_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'INSERT'), \
+               has_table_privilege(c.oid, 'UPDATE') OR has_table_privilege(c.oid, 'DELETE') \
+                   OR has_table_privilege(c.oid, 'TRUNCATE') \
+               FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+               WHERE CAST(c.relname AS text) = $1 AND pg_catalog.pg_table_is_visible(c.oid)";
+    let rows = backend.rows(sql, &[text(&name)])?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let (oid, schema, kind): (i64, String, String) = (row.get(0), row.get(1), row.get(2));
+    let lacking = Lacking {
+        select: !row.get::<_, bool>(4),
+        insert: !row.get::<_, bool>(5),
+        lock: !row.get::<_, bool>(6),
+        sequences: closed_sequences(backend, oid)?,
+    };
+    let columns = columns(backend, oid, &schema, name, widths_in_bytes)?;
+    let is_table = matches!(kind.as_str(), "r" | "p");
+    Ok(Some(Relation { oid, qualified: row.get(3), is_table, lacking, columns }))
+}
+
+/// The schemas that have a table of this name although it is not visible without naming one of them.
+pub(super) fn elsewhere(backend: &Backend, name: &str) -> Result<Vec<String>, Failure> {
+    let sql = "SELECT CAST(n.nspname AS text) FROM pg_catalog.pg_class c \
+               JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+               WHERE CAST(c.relname AS text) = $1 AND c.relkind IN ('r', 'p') ORDER BY 1";
+    Ok(backend.rows(sql, &[text(&name)])?.iter().map(|row| row.get(0)).collect())
+}
+
+fn columns(
+    backend: &Backend,
+    oid: i64,
+    schema: &str,
+    table: &str,
+    widths_in_bytes: bool,
+) -> Result<Vec<Found>, Failure> {
+    // Identity and generated columns are younger than 9.2: the standard's view has them where the server does.
+    let sql = "SELECT CAST(a.attname AS text), CAST(format_type(a.atttypid, a.atttypmod) AS text), \
+               CAST(CASE WHEN t.typtype = 'b' AND s.nspname = 'pg_catalog' THEN t.typname END AS text), \
+               CAST(a.atttypmod AS integer), \
+               a.attnotnull OR (t.typtype = 'd' AND t.typnotnull), \
+               a.atthasdef OR t.typdefault IS NOT NULL OR coalesce(CAST(i.is_identity AS text), 'NO') = 'YES', \
+               coalesce(CAST(i.is_generated AS text), 'NEVER') = 'ALWAYS' \
+               FROM pg_catalog.pg_attribute a \
+               JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
+               JOIN pg_catalog.pg_namespace s ON s.oid = t.typnamespace \
+               LEFT JOIN information_schema.columns i ON CAST(i.table_schema AS text) = $2 \
+                   AND CAST(i.table_name AS text) = $3 AND CAST(i.column_name AS text) = CAST(a.attname AS text) \
+               WHERE CAST(a.attrelid AS bigint) = $1 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
+    let rows = backend.rows(sql, &[(&oid, Type::INT8), text(&schema), text(&table)])?;
+    Ok(rows.iter().map(|row| found(row, widths_in_bytes)).collect())
+}
+
+fn found(row: &Row, widths_in_bytes: bool) -> Found {
+    let base: Option<String> = row.get(2);
+    let modifier: i32 = row.get(3);
+    let (wire, width) =
+        base.map_or((Wire::Unknown, Width::Unlimited), |base| of_type(&base, modifier, widths_in_bytes));
+    Found {
+        name: row.get(0),
+        type_name: row.get(1),
+        wire,
+        width,
+        not_null: row.get(4),
+        default: row.get(5),
+        computed: row.get(6),
+    }
+}
+
+/// How values of a base type are sent, and how long they may be; by its name in the catalog and its type modifier, whose
+/// forms are `varcharin`'s and `numerictypmodin`'s of PostgreSQL.
+fn of_type(base: &str, modifier: i32, widths_in_bytes: bool) -> (Wire, Width) {
+    let unlimited = |wire| (wire, Width::Unlimited);
+    match base {
+        "varchar" | "bpchar" => {
+            let width = usize::try_from(modifier.saturating_sub(4)).ok().map_or(Width::Unlimited, |width| {
+                if widths_in_bytes { Width::Bytes(width) } else { Width::Characters(width) }
+            });
+            (Wire::Text, width)
+        }
+        "text" => unlimited(Wire::Text),
+        // NAMEDATALEN is 64, one of which ends the name.
+        "name" => (Wire::Text, Width::Bytes(63)),
+        "json" => unlimited(Wire::Json),
+        "jsonb" => unlimited(Wire::Jsonb),
+        "uuid" => unlimited(Wire::Uuid),
+        "bool" => unlimited(Wire::Bool),
+        "int2" => unlimited(Wire::Int2),
+        "int4" => unlimited(Wire::Int4),
+        "int8" => unlimited(Wire::Int8),
+        "numeric" => {
+            let packed = u32::try_from(modifier.saturating_sub(4)).ok();
+            // Precision in the high half, scale in the low one.
+            let digits = packed.map(|packed| (packed >> 16).saturating_sub(packed & 0xffff));
+            (Wire::Numeric, digits.map_or(Width::Unlimited, Width::Digits))
+        }
+        "timestamp" | "timestamptz" => unlimited(Wire::Timestamp),
+        _ => unlimited(Wire::Unknown),
+    }
+}
+
+fn closed_sequences(backend: &Backend, oid: i64) -> Result<Vec<String>, Failure> {
+    // CASE, because the function fails for what is no sequence.
+    let sql = "SELECT DISTINCT quote_ident(n.nspname) || '.' || quote_ident(s.relname) \
+               FROM pg_catalog.pg_attrdef f \
+               JOIN pg_catalog.pg_depend d ON d.objid = f.oid \
+                   AND d.classid = CAST('pg_catalog.pg_attrdef' AS regclass) \
+                   AND d.refclassid = CAST('pg_catalog.pg_class' AS regclass) \
+               JOIN pg_catalog.pg_class s ON s.oid = d.refobjid \
+               JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace \
+               WHERE CAST(f.adrelid AS bigint) = $1 \
+                   AND CASE WHEN s.relkind = 'S' THEN NOT has_sequence_privilege(s.oid, 'USAGE') \
+                       AND NOT has_sequence_privilege(s.oid, 'UPDATE') END \
+               ORDER BY 1";
+    Ok(backend.rows(sql, &[(&oid, Type::INT8)])?.iter().map(|row| row.get(0)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_known_by_name_and_modifier() {
+        for (base, modifier, bytes, expected) in [
+            ("varchar", 40, false, (Wire::Text, Width::Characters(36))),
+            ("varchar", 40, true, (Wire::Text, Width::Bytes(36))),
+            ("varchar", -1, true, (Wire::Text, Width::Unlimited)),
+            ("bpchar", 5, false, (Wire::Text, Width::Characters(1))),
+            ("name", -1, false, (Wire::Text, Width::Bytes(63))),
+            ("numeric", -1, false, (Wire::Numeric, Width::Unlimited)),
+            ("numeric", (10 << 16 | 2) + 4, false, (Wire::Numeric, Width::Digits(8))),
+            ("timestamptz", 3, false, (Wire::Timestamp, Width::Unlimited)),
+            ("nvarchar2", 40, true, (Wire::Unknown, Width::Unlimited)),
+        ] {
+            assert_eq!(of_type(base, modifier, bytes), expected, "{base} {modifier}");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The connection to a PostgreSQL target: what libpq does for a `postgresql://` URI, without libpq.
+//!
+//! [`ConnInfo`] is where to connect, as whom and how safely, from the same sources and in the same order as psql
+//! takes them, so that a target that works in psql works here. [`connect`] makes a [`Session`] of it.
+//! Nothing here knows what the session is for.
+//!
+//! ```text
+//! target ─┐
+//! service ┼► settings ► conninfo ─► dial (socket, TLS) ─► login, watched ─► Session
+//! env     ┘                ▲ passfile                        ▲ ask: the operator's password
+//! ```
+
+mod certificate;
+mod conninfo;
+mod dial;
+mod error;
+mod link;
+mod login;
+mod parameter;
+mod passfile;
+mod remedy;
+mod service;
+mod session;
+mod settings;
+mod target;
+mod tls;
+mod verifier;
+
+pub use conninfo::{
+    ChannelBinding, ConnInfo, Host, Keepalive, NamedFile, Password, PasswordSource, Place, RootCertificates,
+    SslMode, Surroundings, TlsSettings,
+};
+pub(super) use error::with_causes;
+pub use error::{CertificateProblem, ConnectError, LoginMethod};
+pub use parameter::Origin;
+pub use passfile::Warning;
+pub use session::{Canceller, Session, connect};
+pub use target::password_in;

@@ -1,0 +1,162 @@
+//! What the server's refusals mean to the operator.
+
+use super::connect::with_causes;
+use crate::error::Error;
+use std::fmt::Write as _;
+use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
+
+/// Why a call to the server failed.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The run is to stop.
+    Interrupted(&'static str),
+    /// It took longer than it was given.
+    Late,
+    /// The server said no, or the connection broke.
+    Server(tokio_postgres::Error),
+}
+
+/// The failure in words, with what to do about it.
+pub(super) fn explain(target: &str, doing: &str, failure: &Failure) -> Error {
+    let error = match failure {
+        Failure::Interrupted(reason) => return Error::Interrupted(reason),
+        Failure::Late => {
+            return Error::target(
+                format!("{target}: {doing}: no answer in time"),
+                "look at what the server is doing (pg_stat_activity), and run again",
+            );
+        }
+        Failure::Server(error) => error,
+    };
+    match error.as_db_error() {
+        Some(said) => Error::Target {
+            what: format!("{target}: {doing}: {}", in_words(said)),
+            remedy: remedy(said.code()).map(str::to_owned).or_else(|| said.hint().map(str::to_owned)),
+        },
+        None => Error::target(
+            format!("{target}: {doing}: the connection broke: {}", with_causes(error)),
+            "look into the server's log and at the network, and run again",
+        ),
+    }
+}
+
+/// The row that the server was at, counted from 1 in the COPY, where it says so. `table` is the table's own name.
+///
+/// The context's words depend on the server's language (`COPY t, line 5`, `COPY t, Zeile 5`), their order does not.
+pub(super) fn row_of(error: &tokio_postgres::Error, table: &str) -> Option<u64> {
+    let context = error.as_db_error()?.where_()?;
+    row_in(context, table)
+}
+
+fn row_in(context: &str, table: &str) -> Option<u64> {
+    let begin = format!("COPY {table}");
+    let line = context.lines().find_map(|line| line.strip_prefix(begin.as_str()))?;
+    let from = line.find(|c: char| c.is_ascii_digit())?;
+    let digits = line.get(from..)?;
+    let to = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    digits.get(..to)?.parse().ok()
+}
+
+/// Whether the server stopped because it was asked to.
+pub(super) fn was_cancelled(error: &tokio_postgres::Error) -> bool {
+    error.code() == Some(&SqlState::QUERY_CANCELED)
+}
+
+/// Whether the server did not get a lock in time.
+pub(super) fn lock_was_held(error: &tokio_postgres::Error) -> bool {
+    error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE)
+}
+
+/// Whether the session is over, so that what it was doing may have been done or not.
+pub(super) fn ended_the_session(error: &tokio_postgres::Error) -> bool {
+    match error.as_db_error() {
+        Some(said) => !matches!(said.severity(), "ERROR") && said.parsed_severity().is_none_or(is_fatal),
+        None => true,
+    }
+}
+
+fn is_fatal(severity: tokio_postgres::error::Severity) -> bool {
+    use tokio_postgres::error::Severity;
+    matches!(severity, Severity::Fatal | Severity::Panic)
+}
+
+fn in_words(said: &DbError) -> String {
+    let mut text = said.message().to_owned();
+    if let Some(detail) = said.detail() {
+        let _ = write!(text, " ({detail})");
+    }
+    // Most messages name what they are about; some only carry it.
+    let about = [("table", said.table()), ("column", said.column()), ("constraint", said.constraint())];
+    for (kind, name) in about {
+        if let Some(name) = name.filter(|name| !text.contains(name)) {
+            let _ = write!(text, ", {kind} {name}");
+        }
+    }
+    if let Some(ErrorPosition::Original(at)) = said.position() {
+        let _ = write!(text, ", at character {at} of the statement");
+    }
+    let _ = write!(text, " [{} {}]", said.severity(), said.code().code());
+    text
+}
+
+/// What to do about an error, by its SQLSTATE (PostgreSQL documentation, appendix A).
+fn remedy(code: &SqlState) -> Option<&'static str> {
+    Some(match code.code() {
+        "23505" => {
+            "the row that the message names is in the target already, or twice in the dumps: roll the earlier import back, \
+             or mend the dumps"
+        }
+        "23503" => {
+            "a row that it refers to is missing: Karbor deleted it meanwhile, or the target has constraints of its own"
+        }
+        "23502" => "the target insists on a value that the dumps do not hold: give the column a default",
+        "23514" => "a CHECK constraint of the target refuses the row: see what it asks for",
+        "22001" => "the column is narrower than it was when the run began: run again",
+        "22P02" | "22007" | "22008" | "42804" => {
+            "the column's type cannot hold the value: see what type it is"
+        }
+        "22P05" | "22021" => "the database's encoding lacks a character: only UTF8 holds all of them",
+        "22P03" | "22P04" | "08P01" => {
+            "the server reads the rows in another form than it says: write a script as the target instead"
+        }
+        "53100" => "make room on the server's disk, then run again",
+        "53200" => "the server is out of memory: give it more, then run again",
+        "53300" => "end idle sessions, or raise max_connections",
+        "57014" => "somebody cancelled the statement, or a timeout did: see the server's log, then run again",
+        "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04" | "08000" | "08003" | "08006" => {
+            "the server ended the session: see its log, then run again"
+        }
+        "55P03" => "stop what holds the lock, then run again",
+        "40P01" => "two sessions waited for each other: stop Karbor's services, then run again",
+        "42501" => "grant the role what the message names, or connect as the owner of Karbor's tables",
+        "25006" => "connect to the primary server, or let the role write (default_transaction_read_only)",
+        "42P01" | "42703" => "the tables changed while the run was under way: run again",
+        "0A000" => {
+            "the server cannot do this with this table: write a script as the target, or see what the table is"
+        }
+        "XX001" | "XX002" => "the server's data is damaged: have it looked at before anything is written",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_row_is_found_in_any_language() {
+        for (context, row) in [
+            ("COPY plans, line 12", Some(12)),
+            ("COPY plans, line 3, column id: \"x 99\"", Some(3)),
+            ("COPY plans, Zeile 4, Spalte id", Some(4)),
+            ("COPY plans, 行 7", Some(7)),
+            ("SQL statement \"SELECT 1\"\nCOPY plans, line 8", Some(8)),
+            ("COPY plans", None),
+            ("COPY other, line 8", None),
+            ("SQL statement \"SELECT 1\"", None),
+        ] {
+            assert_eq!(row_in(context, "plans"), row, "{context}");
+        }
+        assert_eq!(row_in("COPY t2024, line 5", "t2024"), Some(5));
+    }
+}

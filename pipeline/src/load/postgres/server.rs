@@ -1,0 +1,79 @@
+//! What server this is: its kind, and whether it can be written to.
+
+use super::backend::Backend;
+use crate::error::{Error, Result};
+
+/// What matters of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Server {
+    /// `version()`, in full.
+    pub(super) version: String,
+    /// Whether varchar(n) means n bytes.
+    pub(super) widths_in_bytes: bool,
+    /// The role, quoted for a statement.
+    pub(super) role: String,
+    /// The schemas where tables are looked for, with commas.
+    pub(super) schemas: String,
+}
+
+impl Server {
+    /// Asks the server.
+    ///
+    /// # Errors
+    /// It can only be read from, or does not answer.
+    pub(super) fn of(backend: &Backend) -> Result<Self> {
+        let sql = "SELECT version(), CAST(quote_ident(current_user::text) AS text), \
+                   coalesce(array_to_string(current_schemas(false), ', '), ''), \
+                   (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'sql_compatibility'), \
+                   pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'";
+        let fails = |failure| backend.explain("asking which server this is", &failure);
+        let rows = backend.rows(sql, &[]).map_err(fails)?;
+        let row = rows
+            .first()
+            .ok_or_else(|| Error::target(format!("{}: no answer", backend.target), "run again"))?;
+        let (version, compatibility): (String, Option<String>) = (row.get(0), row.get(3));
+        let target = &backend.target;
+        if row.get(4) {
+            let what = format!("{target}: this server is a standby, which cannot be written to");
+            return Err(Error::target(
+                what,
+                "name the primary server, or add target_session_attrs=read-write",
+            ));
+        }
+        if row.get(5) {
+            let what = format!(
+                "{target}: this role, database or server is set to read only (default_transaction_read_only)"
+            );
+            let remedy = "if that is not on purpose (openGauss does it when its disk is full), ALTER ROLE … SET \
+                          default_transaction_read_only = off";
+            return Err(Error::target(what, remedy));
+        }
+        let widths_in_bytes = counts_bytes(&version, compatibility.as_deref());
+        Ok(Self { version, widths_in_bytes, role: row.get(1), schemas: row.get(2) })
+    }
+}
+
+/// Whether varchar(n) means n bytes: in openGauss and GaussDB, unless the database was made PostgreSQL-compatible
+/// (their documentation, "CREATE DATABASE", DBCOMPATIBILITY).
+fn counts_bytes(version: &str, compatibility: Option<&str>) -> bool {
+    version.to_ascii_lowercase().contains("gauss")
+        && compatibility.is_none_or(|mode| !mode.eq_ignore_ascii_case("PG"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn widths_are_bytes_where_the_server_says_gauss() {
+        for (version, compatibility, bytes) in [
+            ("PostgreSQL 15.18 (Debian 15.18-0+deb12u1) on x86_64-pc-linux-gnu", None, false),
+            ("(openGauss 6.0.0 build 1) compiled at 2024", Some("A"), true),
+            ("(openGauss 6.0.0 build 1) compiled at 2024", Some("PG"), false),
+            ("PostgreSQL 9.2.4 (GaussDB Kernel V500R002C10 build 1)", Some("ORA"), true),
+            ("gaussdb (GaussDB Kernel 505.1.0 build 1)", None, true),
+        ] {
+            assert_eq!(counts_bytes(version, compatibility), bytes, "{version} {compatibility:?}");
+        }
+    }
+}

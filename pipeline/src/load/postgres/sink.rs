@@ -1,0 +1,160 @@
+//! The one transaction of a run at a server.
+
+use super::backend::Backend;
+use super::connect::{ConnInfo, with_causes};
+use super::copy::Copying;
+use super::failure::{Failure, ended_the_session, explain};
+use super::survey::Seen;
+use super::verdict::{self, Verdict, Witness};
+use crate::error::{Error, Result};
+use crate::karbor::WRITTEN;
+use crate::karbor::layout::Layout;
+use crate::load::{Refusal, Sink};
+use std::time::Duration;
+
+/// An open transaction; dropping it rolls back.
+pub(super) struct Transaction {
+    /// `None` once the transaction is over.
+    backend: Option<Backend>,
+    open: Option<Copying>,
+    /// A row of this run, to look for when the answer to COMMIT is lost.
+    witness: Option<Witness>,
+    settings: ConnInfo,
+    seen: Seen,
+    patience: Duration,
+}
+
+impl Transaction {
+    /// Takes a session whose transaction is open and holds its locks. `settings` are to find it again by.
+    pub(super) fn new(backend: Backend, settings: ConnInfo, seen: Seen, patience: Duration) -> Self {
+        Self { backend: Some(backend), open: None, witness: None, settings, seen, patience }
+    }
+
+    fn backend(&self) -> Result<&Backend> {
+        let over = || Error::target(format!("{}: the transaction is over", self.settings), "run again");
+        self.backend.as_ref().ok_or_else(over)
+    }
+
+    /// The table's name with its schema.
+    fn qualified(&self, layout: &Layout) -> Option<&str> {
+        let at = WRITTEN.iter().position(|table| table.name == layout.table.name)?;
+        self.seen.written.get(at).map(|relation| relation.qualified.as_str())
+    }
+
+    fn no_table(&self) -> Error {
+        Error::target(format!("{}: rows came without a table", self.settings), "run again")
+    }
+
+    /// Rolls back and says goodbye; answers whether the server confirmed it.
+    fn leave(&mut self) -> bool {
+        // A COPY that is under way fails at the server.
+        self.open = None;
+        let Some(backend) = self.backend.take() else { return true };
+        let confirmed = backend.roll_back();
+        backend.close();
+        confirmed
+    }
+
+    fn lost(&self, problem: &str, txid: i64) -> Result<()> {
+        let verdict = match &self.witness {
+            // Without a row there is nothing that could be missing.
+            None => Verdict::Committed,
+            Some(witness) => verdict::find(&self.settings, witness, txid, self.patience),
+        };
+        let target = &self.settings;
+        match verdict {
+            Verdict::Committed => {
+                tracing::warn!(target: "postgres", "the answer to COMMIT was lost ({problem}), and the rows are there");
+                Ok(())
+            }
+            Verdict::NotCommitted => Err(Error::target(
+                format!(
+                    "{target}: the connection broke at COMMIT ({problem}), and it was not committed: nothing was written"
+                ),
+                "look into the server's log and at the network, and run again",
+            )),
+            Verdict::Unknown(why) => Err(Error::CommitUnknown(format!("{target}: {problem}; {why}"))),
+        }
+    }
+}
+
+impl Sink for Transaction {
+    fn table(&mut self, layout: &Layout) -> Result<()> {
+        let qualified = self.qualified(layout).ok_or_else(|| self.no_table())?;
+        let backend = self.backend()?;
+        let begun = Copying::begin(backend, layout, qualified);
+        self.open =
+            Some(begun.map_err(|failure| backend.explain(&format!("COPY {}", layout.name), &failure))?);
+        Ok(())
+    }
+
+    fn rows(&mut self, bytes: Vec<u8>, _rows: u64) -> std::result::Result<(), Refusal> {
+        let mut open = self.open.take().ok_or_else(|| self.no_table())?;
+        if self.witness.is_none() {
+            self.witness =
+                self.qualified(&open.layout).and_then(|table| Witness::first(&open.layout, table, &bytes));
+        }
+        let backend = self.backend()?;
+        match open.send(backend, bytes) {
+            Ok(()) => {
+                self.open = Some(open);
+                Ok(())
+            }
+            Err(failure) => Err(open.refusal(backend, &failure, &open.layout.name)),
+        }
+    }
+
+    fn end(&mut self) -> std::result::Result<u64, Refusal> {
+        let mut open = self.open.take().ok_or_else(|| self.no_table())?;
+        let backend = self.backend()?;
+        open.end(backend).map_err(|failure| open.refusal(backend, &failure, &open.layout.name))
+    }
+
+    fn commit(mut self: Box<Self>) -> Result<()> {
+        if let Some(open) = &self.open {
+            // The server would wait for its rows, and we for the server.
+            let what = format!("{}: {} was not ended before COMMIT", self.settings, open.layout.name);
+            return Err(Error::Imbalance(what));
+        }
+        let backend = self.backend()?;
+        let rows = backend.rows("SELECT txid_current()", &[]);
+        let rows =
+            rows.map_err(|failure| backend.explain("asking for the transaction's number", &failure))?;
+        let txid: i64 = rows.first().map_or(0, |row| row.get(0));
+        // From here on the request to stop comes too late.
+        let Some(backend) = self.backend.take() else { return Ok(()) };
+        match backend.wait_regardless(backend.client().batch_execute("COMMIT")) {
+            Ok(()) => {
+                backend.close();
+                Ok(())
+            }
+            Err(error) if ended_the_session(&error) => {
+                backend.close();
+                self.lost(&with_causes(&error), txid)
+            }
+            Err(error) => {
+                let refused = explain(&backend.target, "COMMIT", &Failure::Server(error));
+                self.backend = Some(backend);
+                self.leave();
+                Err(refused)
+            }
+        }
+    }
+
+    fn rollback(mut self: Box<Self>) -> Result<()> {
+        if self.leave() {
+            return Ok(());
+        }
+        let what = format!(
+            "{}: the server did not confirm the rollback; nothing was committed all the same",
+            self.settings
+        );
+        Err(Error::target(what, "see in pg_stat_activity that the session (application_name etl) is gone"))
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}

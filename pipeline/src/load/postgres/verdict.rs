@@ -1,0 +1,232 @@
+//! Finds out what became of a COMMIT whose answer was lost.
+//!
+//! The server is asked again on a new connection: once the old session is gone, which shows in its lock, a row of the run
+//! is there and written by the run's transaction, or the transaction was rolled back.
+
+use super::backend::Backend;
+use super::connect::ConnInfo;
+use super::lock::try_lock;
+use crate::karbor::layout::{Format, Laid, Layout, Wire};
+use crate::load::lookup::quoted;
+use crate::progress::Cancel;
+use parsers::encoding::Encoding;
+use parsers::escape::{Dialect, unescape};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The pause before the second look; it doubles from look to look.
+const PAUSE: Duration = Duration::from_millis(200);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// How long one answer may take: a server that does not answer now may do so at the next look.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// Transaction numbers in rows are 32 bits of what txid_current() answers.
+const XID: u64 = 0xffff_ffff;
+
+/// A row of this run, and how to find it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Witness {
+    /// The table, with its schema.
+    table: String,
+    /// The key's column, quoted.
+    column: String,
+    /// The key as text.
+    key: String,
+}
+
+/// What became of a COMMIT.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It took effect.
+    Committed,
+    /// It did not, and never will.
+    NotCommitted,
+    /// It could not be found out, because of this.
+    Unknown(String),
+}
+
+impl Witness {
+    /// The first row of `bytes`, which [`Layout::encode`] made for `table`; `None` where the target numbers the rows.
+    pub(super) fn first(layout: &Layout, table: &str, bytes: &[u8]) -> Option<Self> {
+        let value = layout.table.key.first().filter(|_| !layout.table.serial)?;
+        let at = layout.columns.iter().position(|laid| laid.value == *value)?;
+        let laid = layout.columns.get(at)?;
+        let key = match layout.format {
+            Format::Binary => binary_key(laid, at, bytes)?,
+            Format::Text => {
+                let line = bytes.split(|byte| *byte == b'\n').next()?;
+                let field = std::str::from_utf8(line.split(|byte| *byte == b'\t').nth(at)?).ok()?;
+                let mut key = String::new();
+                unescape(field, Dialect::Copy, Encoding::Utf8, &mut key).ok()?;
+                key
+            }
+            Format::Tagged => return None,
+        };
+        Some(Self { table: table.to_owned(), column: quoted(&laid.name), key })
+    }
+
+    /// Whose transaction wrote the row, for as long as nothing rewrites it. The key stands in the statement because its type
+    /// is the column's, whatever that is.
+    fn sql(&self) -> String {
+        let key = self.key.replace('\\', "\\\\").replace('\'', "''");
+        format!("SELECT CAST(xmin AS text) FROM {} WHERE {} = E'{key}'", self.table, self.column)
+    }
+}
+
+/// The field at `at` of the first tuple.
+fn binary_key(laid: &Laid, at: usize, bytes: &[u8]) -> Option<String> {
+    let (_count, mut rest) = bytes.split_first_chunk::<2>()?;
+    for field in 0..=at {
+        let (length, after) = rest.split_first_chunk::<4>()?;
+        let length = usize::try_from(i32::from_be_bytes(*length)).unwrap_or(0);
+        let (value, after) = after.split_at_checked(length)?;
+        if field == at {
+            return match laid.wire {
+                Wire::Text => String::from_utf8(value.to_vec()).ok(),
+                Wire::Uuid => Some(uuid::Uuid::from_slice(value).ok()?.to_string()),
+                _ => None,
+            };
+        }
+        rest = after;
+    }
+    None
+}
+
+/// Looks for the outcome until it is known or `patience` is over.
+pub(super) fn find(settings: &ConnInfo, witness: &Witness, txid: i64, patience: Duration) -> Verdict {
+    let deadline = Instant::now() + patience;
+    let mut pause = PAUSE;
+    loop {
+        let why = match look(settings, witness, txid) {
+            Ok(verdict) => return verdict,
+            Err(why) => why,
+        };
+        if Instant::now() + pause > deadline {
+            let seconds = patience.as_secs();
+            return Verdict::Unknown(format!("looked for the rows for {seconds} s, in vain: {why}"));
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+/// One look; the error says why nothing can be said yet.
+fn look(settings: &ConnInfo, witness: &Witness, txid: i64) -> Result<Verdict, String> {
+    // A request to stop would leave the operator without an answer.
+    let deaf = Arc::new(Cancel::default());
+    let within = settings.connect_timeout.map_or(ANSWER, |timeout| timeout.min(ANSWER));
+    let settings = ConnInfo { connect_timeout: Some(within), ..settings.clone() };
+    let backend = Backend::connect(&settings, &mut |_| None, &deaf, Some(ANSWER));
+    let backend = backend.map_err(|error| error.to_string())?;
+    let verdict = ask(&backend, witness, txid);
+    backend.roll_back();
+    backend.close();
+    verdict
+}
+
+fn ask(backend: &Backend, witness: &Witness, txid: i64) -> Result<Verdict, String> {
+    let fails = |failure| backend.explain("looking for the rows", &failure).to_string();
+    backend.run("START TRANSACTION ISOLATION LEVEL READ COMMITTED").map_err(fails)?;
+    let standby = backend.rows("SELECT pg_is_in_recovery()", &[]).map_err(fails)?;
+    if standby.first().is_none_or(|row| row.get(0)) {
+        return Err("only a standby answers".to_owned());
+    }
+    if !try_lock(backend).map_err(fails)? {
+        return Err("the broken session still holds its lock".to_owned());
+    }
+    let rows = backend.rows(&witness.sql(), &[]).map_err(fails)?;
+    let Some(row) = rows.first() else { return Ok(Verdict::NotCommitted) };
+    let xmin: String = row.get(0);
+    let ours = u64::try_from(txid).ok().map(|txid| txid & XID);
+    if xmin.parse::<u64>().ok().map(|xmin| xmin & XID) == ours {
+        return Ok(Verdict::Committed);
+    }
+    let Witness { table, key, .. } = witness;
+    Ok(Verdict::Unknown(format!(
+        "the row {key:?} of {table} is there, but was written by another transaction"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::karbor::layout::Width;
+    use crate::karbor::{PLANS, RESOURCES, Value};
+    use crate::load::LOCK_KEY;
+    use fixtures::server::shared;
+
+    const UUID: &str = "0d663291-49fa-4231-8df3-0bf5613cdb52";
+
+    #[test]
+    fn the_first_rows_key_is_read_from_its_bytes() {
+        for (format, wire, key) in [
+            (Format::Binary, Wire::Text, UUID),
+            (Format::Binary, Wire::Text, "it's a \\ key"),
+            (Format::Binary, Wire::Uuid, UUID),
+            (Format::Text, Wire::Text, "it's a \\\tkey"),
+            (Format::Text, Wire::Unknown, UUID),
+        ] {
+            let mut layout = Layout::built_in(&PLANS, format);
+            // The key need not come first in a target.
+            layout.columns.truncate(2);
+            layout.columns.reverse();
+            let laid =
+                Laid { value: 0, name: "i\"d".to_owned(), wire, width: Width::Unlimited, nullable: false };
+            *layout.columns.last_mut().unwrap() = laid;
+            let mut bytes = Vec::new();
+            for (id, name) in [(key, Value::Null), (UUID, Value::Text("second"))] {
+                layout.encode(&[Value::Text(id), name], &mut bytes).unwrap();
+            }
+            let witness = Witness::first(&layout, "public.plans", &bytes).unwrap();
+            assert_eq!(witness.key, key, "{format:?} {wire:?}");
+            assert_eq!(witness.column, "\"i\"\"d\"");
+        }
+        let witness = Witness { table: "t".to_owned(), column: "c".to_owned(), key: "it's \\".to_owned() };
+        assert_eq!(witness.sql(), "SELECT CAST(xmin AS text) FROM t WHERE c = E'it''s \\\\'");
+        let resources = Layout::built_in(&RESOURCES, Format::Text);
+        assert_eq!(Witness::first(&resources, "t", b"a\tb\n"), None, "the target numbers these rows");
+    }
+
+    #[test]
+    fn the_row_tells_whose_transaction_wrote_it() {
+        let database = shared().create_db();
+        shared().psql(&database, "CREATE TABLE t (c text PRIMARY KEY, n int)");
+        let txid =
+            shared().psql(&database, "BEGIN; INSERT INTO t VALUES ('it''s'); SELECT txid_current(); COMMIT");
+        let txid: i64 = txid.parse().unwrap();
+        let settings = ConnInfo::of_target(&format!("{}?sslmode=disable", shared().url(&database))).unwrap();
+        let witness =
+            |key: &str| Witness { table: "t".to_owned(), column: "c".to_owned(), key: key.to_owned() };
+        let find = |key| find(&settings, &witness(key), txid, Duration::from_secs(1));
+        assert_eq!(find("it's"), Verdict::Committed);
+        assert_eq!(find("absent"), Verdict::NotCommitted);
+        // The number in the row has no epoch.
+        let later = txid + (7 << 32);
+        assert_eq!(super::find(&settings, &witness("it's"), later, Duration::ZERO), Verdict::Committed);
+
+        let reason = |verdict| match verdict {
+            Verdict::Unknown(why) => why,
+            other => panic!("{other:?}"),
+        };
+        let hold = format!("BEGIN; SELECT pg_advisory_xact_lock({LOCK_KEY}); SELECT pg_sleep(600)");
+        std::thread::scope(|scope| {
+            scope.spawn(|| drop(shared().try_psql(&database, &hold)));
+            let held = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND \
+                        datname = current_database()";
+            while shared().psql(&database, held) == "0" {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            assert!(reason(find("it's")).contains("still holds its lock"));
+            shared().psql(
+                &database,
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE \
+                'SELECT pg_sleep%' AND datname = current_database()",
+            );
+        });
+        shared().psql(&database, "UPDATE t SET n = 1");
+        assert!(reason(find("it's")).contains("written by another transaction"));
+        shared().psql("postgres", &format!("DROP DATABASE {database} WITH (FORCE)"));
+        assert!(reason(find("it's")).contains("there is no database"));
+    }
+}

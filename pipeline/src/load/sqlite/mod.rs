@@ -1,0 +1,242 @@
+//! The embedded target: one SQLite file, with Karbor's tables under Karbor's own names.
+//!
+//! A file that does not exist yet is built beside its place and moved there when it is whole, so nothing needs undoing in it.
+//! A file that exists is changed in one transaction of SQLite's, which is safe against whatever may end this process.
+//! The map of target names is for servers: it is not used here.
+
+mod failure;
+mod insert;
+mod sink;
+
+use crate::error::{Error, Result};
+use crate::karbor::ddl::{self, Dialect};
+use crate::karbor::layout::{Format, Layout, Width, Wire};
+use crate::karbor::{Source, WRITTEN};
+use crate::load::fit::{Fit, Found, all_built_in, fit};
+use crate::load::lookup::{ENGINE, Lookup, ServiceRow, choose_service, quoted, source_of};
+use crate::load::names::TargetNames;
+use crate::load::part::Part;
+use crate::load::{Context, Service, Sink, Survey, Target};
+use failure::Explain;
+use rusqlite::{Connection, OpenFlags};
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What SQLite may keep of a file in memory, in KiB. Keys are random, so a load touches pages all over their index.
+const CACHE_KIB: i64 = 8 * 1024;
+
+/// The id of the service in a file of our making, where the settings name none.
+const SERVICE: i64 = 1;
+
+/// An embedded database file.
+pub struct Sqlite {
+    path: PathBuf,
+    context: Context,
+    /// What the survey counted; the transaction must find the same.
+    imported: Option<Vec<Imported>>,
+}
+
+/// Rows of an earlier import: what they came from, their table, how many.
+type Imported = (Source, &'static str, u64);
+
+impl Sqlite {
+    /// The database at `path`. Nothing is opened yet.
+    #[must_use]
+    pub fn new(path: &Path, context: Context) -> Self {
+        Self { path: path.to_owned(), context, imported: None }
+    }
+
+    /// An empty file holds no database either.
+    fn exists(&self) -> bool {
+        fs::metadata(&self.path).is_ok_and(|metadata| !metadata.is_file() || metadata.len() > 0)
+    }
+
+    fn create(self) -> Result<Box<dyn Sink>> {
+        let part = Part::create(&self.path)?;
+        let explain = Explain::of(&self.path);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        // Locks are the part's affair: it is nobody else's file.
+        let connection = Connection::open_with_flags_and_vfs(&part.path, flags, c"unix-none")
+            .map_err(|e| explain.error(e))?;
+        let service = self.context.service_id.unwrap_or(SERVICE);
+        let made = (|| {
+            // Nobody sees the file before it is whole, and then it is brought to the disk as a whole.
+            connection.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")?;
+            connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+            connection.execute_batch("PRAGMA foreign_keys = ON; BEGIN")?;
+            for table in ddl::tables(Dialect::Sqlite) {
+                connection.execute_batch(&table)?;
+            }
+            connection.execute(
+                "INSERT INTO services (id, created_at, deleted, host, \"binary\", topic, report_count, disabled) \
+                 VALUES (?1, '2018-01-01 00:00:00.000000', 0, 'localhost', ?2, ?2, 0, 0)",
+                rusqlite::params![service, ENGINE],
+            )
+        })();
+        made.map_err(|e| explain.error(e))?;
+        Ok(Box::new(sink::Transaction::new(connection, self.path, self.context.cancel, Some(part))))
+    }
+
+    fn open(&self) -> Result<Connection> {
+        let explain = Explain::of(&self.path);
+        if fs::metadata(&self.path).is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(Error::target(format!("{}: is not a file", self.path.display()), "name a file"));
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags).map_err(|e| explain.error(e))?;
+        let prepared = (|| {
+            // Somebody else's lock is told, not waited for.
+            connection.busy_timeout(std::time::Duration::ZERO)?;
+            connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+            connection.pragma_update(None, "foreign_keys", true)?;
+            connection.is_readonly("main")
+        })();
+        if prepared.map_err(|e| explain.error(e))? {
+            let what = format!("{}: may only be read", self.path.display());
+            return Err(Error::target(what, "let this user write the file, or name another one"));
+        }
+        Ok(connection)
+    }
+
+    fn look(&self, connection: &Connection) -> Result<Survey> {
+        let explain = Explain::of(&self.path);
+        let fails = |e| explain.error(e);
+        let sound: String =
+            connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(fails)?;
+        if sound != "ok" {
+            let what = format!("{}: the database is damaged: {sound}", self.path.display());
+            return Err(Error::target(what, "restore it from a backup, or name a new file"));
+        }
+        let names = TargetNames::default();
+        let absent = ["services"].into_iter().chain(WRITTEN.map(|table| table.name)).filter(|table| {
+            let sql = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?1";
+            connection.query_row(sql, [table], |row| row.get(0)).is_ok_and(|count: i64| count == 0)
+        });
+        let absent: Vec<_> = absent.collect();
+        if !absent.is_empty() {
+            let what = format!(
+                "{}: is a database without Karbor's tables {}",
+                self.path.display(),
+                absent.join(", ")
+            );
+            return Err(Error::target(what, "name another file; one that does not exist is made"));
+        }
+        let mut layouts: [Layout; 6] = all_built_in(&names, Format::Tagged);
+        let (mut warnings, mut problems) = (Vec::new(), Vec::new());
+        for layout in &mut layouts {
+            let found = columns(connection, layout).map_err(fails)?;
+            let Fit { layout: fitted, warnings: more, problems: bad } =
+                fit(layout.table, &names, &found, Format::Tagged);
+            *layout = fitted;
+            warnings.extend(more);
+            problems.extend(bad);
+        }
+        if let Some(first) = problems.first() {
+            let all: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            let what = format!("{}: {}", self.path.display(), all.join("; "));
+            return Err(Error::target(what, first.remedy()));
+        }
+        let lookup = Lookup { names, qualified: HashMap::new() };
+        let (service, warning) = choose_service(
+            &self.name(),
+            &services(connection, &lookup).map_err(fails)?,
+            self.context.service_id,
+        )?;
+        warnings.extend(warning);
+        let trusts = if self.context.trust_known { Ok(HashMap::new()) } else { trusts(connection, &lookup) };
+        let (trusts, imported) = (trusts.map_err(fails)?, imported(connection).map_err(fails)?);
+        Ok(Survey { layouts, service: Some(service), trusts, imported, warnings })
+    }
+}
+
+impl Target for Sqlite {
+    fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn survey(&mut self) -> Result<Survey> {
+        self.context.cancel.check()?;
+        let survey = if self.exists() {
+            self.look(&self.open()?)?
+        } else {
+            let id = self.context.service_id.unwrap_or(SERVICE);
+            let service = Some(Service { id, host: Some("localhost".to_owned()), others: Vec::new() });
+            let layouts = all_built_in(&TargetNames::default(), Format::Tagged);
+            Survey { layouts, service, trusts: HashMap::new(), imported: Vec::new(), warnings: Vec::new() }
+        };
+        self.imported = Some(survey.imported.clone());
+        Ok(survey)
+    }
+
+    fn begin(self: Box<Self>) -> Result<Box<dyn Sink>> {
+        self.context.cancel.check()?;
+        if !self.exists() {
+            return self.create();
+        }
+        let explain = Explain::of(&self.path);
+        let connection = self.open()?;
+        connection.execute_batch("BEGIN IMMEDIATE").map_err(|e| explain.error(e))?;
+        let now = imported(&connection).map_err(|e| explain.error(e))?;
+        if self.imported.as_ref().is_some_and(|before| *before != now) {
+            let what = format!("{}: it was changed since it was looked at", self.path.display());
+            return Err(Error::target(what, "let nothing else write to it, and run again"));
+        }
+        Ok(Box::new(sink::Transaction::new(connection, self.path, self.context.cancel, None)))
+    }
+}
+
+/// The columns of a table. Widths are Karbor's: SQLite minds none.
+fn columns(connection: &Connection, layout: &Layout) -> rusqlite::Result<Vec<Found>> {
+    let karbors = |name: &str| layout.columns.iter().find(|laid| laid.name == name);
+    let sql = format!("PRAGMA table_info({})", quoted(&layout.name));
+    let mut statement = connection.prepare(&sql)?;
+    let rows = statement.query_map([], |row| {
+        let name: String = row.get("name")?;
+        let known = karbors(&name);
+        let (key, default): (i64, Option<String>) = (row.get("pk")?, row.get("dflt_value")?);
+        let type_name: String = row.get("type")?;
+        // An integer key is the number of the row, which SQLite gives.
+        let numbered = key == 1 && type_name.eq_ignore_ascii_case("integer");
+        Ok(Found {
+            wire: known.map_or(Wire::Text, |laid| laid.wire),
+            width: known.map_or(Width::Unlimited, |laid| laid.width),
+            not_null: row.get("notnull")?,
+            default: numbered || default.is_some(),
+            computed: false,
+            type_name,
+            name,
+        })
+    })?;
+    rows.collect()
+}
+
+fn services(connection: &Connection, lookup: &Lookup) -> rusqlite::Result<Vec<ServiceRow>> {
+    let mut statement = connection.prepare(&lookup.services())?;
+    let rows = statement.query_map([], |row| {
+        Ok(ServiceRow { id: row.get(0)?, host: row.get(1)?, live: row.get::<_, i64>(2)? != 0 })
+    })?;
+    rows.collect()
+}
+
+fn trusts(connection: &Connection, lookup: &Lookup) -> rusqlite::Result<HashMap<(String, String), String>> {
+    let mut statement = connection.prepare(&lookup.trusts())?;
+    let rows = statement.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
+    rows.collect()
+}
+
+fn imported(connection: &Connection) -> rusqlite::Result<Vec<Imported>> {
+    let lookup = Lookup { names: TargetNames::default(), qualified: HashMap::new() };
+    let mut out = Vec::new();
+    for (table, sql) in lookup.imported() {
+        let mut statement = connection.prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (tag, count): (String, i64) = (row.get(0)?, row.get(1)?);
+            let count = u64::try_from(count).unwrap_or(0);
+            out.extend(source_of(table, &tag).map(|source| (source, table, count)));
+        }
+    }
+    out.sort_unstable();
+    Ok(out)
+}

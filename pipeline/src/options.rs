@@ -1,0 +1,43 @@
+//! What a run is told to do, checked; made by the command.
+
+use crate::settings::Settings;
+use parsers::columns::ColumnMap;
+use parsers::scan::Limits;
+use std::path::PathBuf;
+
+/// Threads that convert, at most; more do not help, because the target takes one stream.
+pub const THREADS_MAX: usize = 8;
+
+/// What a run is told to do.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Settings of the conversion.
+    pub settings: Settings,
+    /// Source tables and columns.
+    pub columns: ColumnMap,
+    /// How dumps are cut.
+    pub limits: Limits,
+    /// Threads that convert.
+    pub threads: usize,
+    /// Where rejected rows are set aside; without it one rejected row fails the run.
+    pub rejects: Option<PathBuf>,
+    /// Run or check.
+    pub mode: Mode,
+}
+
+/// Whether a run writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Convert, load and commit.
+    Run,
+    /// Convert; with a target, look at it.
+    Check,
+    /// Convert, load and roll back.
+    FullCheck,
+}
+
+/// The number of converting threads for this machine.
+#[must_use]
+pub fn default_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(THREADS_MAX)
+}

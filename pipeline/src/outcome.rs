@@ -1,0 +1,292 @@
+//! What became of every row: the four outcomes of the contract, counted by table and reason, and the report made of them.
+
+use parsers::columns::Table;
+use parsers::position::Place;
+use parsers::row::{FieldError, RowFault, shortened};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Why a row is not migrated although nothing is wrong with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Skip {
+    /// A cinder backup that is migrated as the DPS copy it also is.
+    CopyOfDps,
+    /// Deleted at the source.
+    SoftDeleted,
+    /// Quotas are recounted by Karbor.
+    Quota,
+    /// Jobs that are over.
+    JobHistory,
+    /// Plans of consistency groups, with all that is theirs.
+    ConsistencyGroup,
+    /// A DPS policy without a timer.
+    ManualPolicy,
+    /// A DPS plan none of whose policies has a timer.
+    PlanWithoutSchedule,
+    /// A row whose policy or plan is not there or was itself skipped; a trigger that nobody uses.
+    Orphan,
+    /// A row that a file of set-aside rows replaces.
+    Replaced,
+}
+
+/// Why a row waits for a later run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Defer {
+    /// A copy that is being made, restored or deleted.
+    Unsteady,
+    /// A job that is not over.
+    UnfinishedJob,
+}
+
+impl fmt::Display for Skip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+impl fmt::Display for Defer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+/// What became of one row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Became, or joined into, a Karbor row.
+    Migrated,
+    /// Not migrated, by a rule.
+    Skipped(Skip),
+    /// A later run takes it.
+    Deferred(Defer),
+    /// Breaks a rule.
+    Rejected,
+}
+
+/// The outcomes of one table's rows.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize)]
+pub struct Tally {
+    /// Rows, counted where the scanner cut them.
+    pub read: u64,
+    /// Became, or joined into, a Karbor row.
+    pub migrated: u64,
+    /// By rule.
+    pub skipped: BTreeMap<Skip, u64>,
+    /// By reason.
+    pub deferred: BTreeMap<Defer, u64>,
+    /// Broke a rule.
+    pub rejected: u64,
+}
+
+impl Tally {
+    /// Counts one row's outcome.
+    pub fn count(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Migrated => self.migrated += 1,
+            Outcome::Skipped(rule) => *self.skipped.entry(rule).or_default() += 1,
+            Outcome::Deferred(reason) => *self.deferred.entry(reason).or_default() += 1,
+            Outcome::Rejected => self.rejected += 1,
+        }
+    }
+
+    /// Adds what another tally counted.
+    pub fn add(&mut self, other: &Self) {
+        self.read += other.read;
+        self.migrated += other.migrated;
+        self.rejected += other.rejected;
+        for (rule, n) in &other.skipped {
+            *self.skipped.entry(*rule).or_default() += n;
+        }
+        for (reason, n) in &other.deferred {
+            *self.deferred.entry(*reason).or_default() += n;
+        }
+    }
+
+    /// Rows skipped by any rule.
+    #[must_use]
+    pub fn all_skipped(&self) -> u64 {
+        self.skipped.values().sum()
+    }
+
+    /// Rows deferred for any reason.
+    #[must_use]
+    pub fn all_deferred(&self) -> u64 {
+        self.deferred.values().sum()
+    }
+
+    /// Whether every row read has an outcome.
+    #[must_use]
+    pub fn balances(&self) -> bool {
+        self.read == self.migrated + self.all_skipped() + self.all_deferred() + self.rejected
+    }
+}
+
+/// A row that breaks a rule: where it stands, what is wrong, what to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Rejection {
+    /// The dump as the user named it.
+    pub dump: String,
+    /// The line, from 1.
+    pub line: u64,
+    /// The byte, from 0.
+    pub byte: u64,
+    /// The table.
+    pub table: &'static str,
+    /// The column, where one is at fault.
+    pub column: Option<&'static str>,
+    /// Its value, shortened.
+    pub value: Option<String>,
+    /// The rule it breaks.
+    pub reason: String,
+    /// Further rows that are rejected with it because they belong together.
+    pub with: u64,
+}
+
+impl Rejection {
+    /// A rejection because of one value.
+    #[must_use]
+    pub fn of_field(at: Place, table: Table, fault: &FieldError) -> Self {
+        Self {
+            dump: at.dump,
+            line: at.position.line,
+            byte: at.position.byte,
+            table: table.name(),
+            column: Some(fault.column),
+            value: fault.value.as_deref().map(shortened),
+            reason: fault.reason.to_string(),
+            with: 0,
+        }
+    }
+
+    /// A rejection of a row that could not be cut into fields.
+    #[must_use]
+    pub fn of_row(at: Place, table: Table, fault: &RowFault) -> Self {
+        Self {
+            dump: at.dump,
+            line: at.position.line,
+            byte: at.position.byte,
+            table: table.name(),
+            column: None,
+            value: None,
+            reason: format!("the row {fault}"),
+            with: 0,
+        }
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.dump, self.line, self.table)?;
+        if let Some(column) = self.column {
+            write!(f, ".{column}")?;
+        }
+        f.write_str(": ")?;
+        if let Some(value) = &self.value {
+            write!(f, "{value:?} ")?;
+        }
+        f.write_str(&self.reason)?;
+        match self.with {
+            0 => Ok(()),
+            1 => f.write_str(" (with 1 further row that belongs to it)"),
+            n => write!(f, " (with {n} further rows that belong to it)"),
+        }
+    }
+}
+
+/// How many rejections are kept to be listed; all are counted.
+pub const REJECTIONS_LISTED: usize = 100;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// Everything was written.
+    Committed,
+    /// Everything was converted (and, if asked, loaded and rolled back): nothing was written.
+    Checked,
+    /// Rows were rejected: nothing was written.
+    Refused,
+}
+
+/// One dump as it was read.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct DumpReport {
+    /// The name as typed.
+    pub name: String,
+    /// Bytes of text, decompressed.
+    pub bytes: u64,
+    /// Whether it is a file of set-aside rows.
+    pub rejects: bool,
+    /// Rows of tables that are not migrated, by table.
+    pub other_tables: BTreeMap<String, u64>,
+    /// Columns that are not known, by table.
+    pub unknown_columns: BTreeMap<String, Vec<String>>,
+}
+
+/// The rows of one target table.
+#[derive(Clone, Debug, Serialize)]
+pub struct TargetTally {
+    /// The table's name in the target.
+    pub table: String,
+    /// Rows encoded here, which the target counted too.
+    pub written: u64,
+}
+
+/// How many policies a time zone was used by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct ZoneUse {
+    /// The zone as it was said.
+    pub zone: String,
+    /// Who said so.
+    pub origin: crate::settings::ZoneOrigin,
+    /// Policies.
+    pub policies: u64,
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// How it ended.
+    pub ending: Ending,
+    /// The target, without secrets; `None` where no target was named.
+    pub target: Option<String>,
+    /// The dumps.
+    pub dumps: Vec<DumpReport>,
+    /// Outcomes by source table, tables with rows only.
+    pub sources: Vec<(&'static str, Tally)>,
+    /// Rows by target table.
+    pub tables: Vec<TargetTally>,
+    /// Time zones of the schedules.
+    pub zones: Vec<ZoneUse>,
+    /// Policies that are ON, and those that are OFF, under the value in force.
+    pub policies_on_off: (u64, u64),
+    /// Policies that run every N days, N above 1, written as an interval that does not restart each month.
+    pub drifting_policies: u64,
+    /// The first rejections.
+    pub rejections: Vec<Rejection>,
+    /// All rejected rows.
+    pub rejected: u64,
+    /// What the operator should know.
+    pub warnings: Vec<String>,
+    /// Where rejected rows were set aside.
+    pub rejects_file: Option<String>,
+    /// Seconds of each stage, in order.
+    pub stages: Vec<(&'static str, f64)>,
+}
+
+impl Report {
+    /// Rows deferred, over all tables.
+    #[must_use]
+    pub fn deferred(&self) -> u64 {
+        self.sources.iter().map(|(_, tally)| tally.all_deferred()).sum()
+    }
+
+    /// Rows written, over all target tables.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.tables.iter().map(|table| table.written).sum()
+    }
+}

@@ -1,0 +1,153 @@
+//! Where outcomes of held rows are written down while families are resolved.
+
+use crate::outcome::{Outcome, Skip, Tally};
+use crate::transform::rejections::{DumpNames, Rejections};
+use parsers::columns::Table;
+use parsers::models::Held;
+use parsers::position::Origin;
+use parsers::row::{FieldError, FieldReason};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Outcomes by table.
+pub type Tallies = BTreeMap<Table, Tally>;
+
+/// The outcomes of one source's held rows.
+#[derive(Debug)]
+pub struct Ledger<'l> {
+    /// The names of the dumps.
+    pub names: &'l DumpNames,
+    /// Outcomes by table.
+    pub tallies: &'l mut Tallies,
+    /// Rejections.
+    pub rejections: &'l mut Rejections,
+    /// Culprits that were named: a row that several families share is named and counted once.
+    pub named: BTreeSet<Origin>,
+}
+
+/// One bad row and what is wrong with it.
+#[derive(Clone, Debug)]
+pub struct Culprit {
+    /// Its table.
+    pub table: Table,
+    /// Where it stands.
+    pub origin: Origin,
+    /// What is wrong.
+    pub fault: FieldError,
+}
+
+impl Culprit {
+    /// The fault that reading a row left behind.
+    #[must_use]
+    pub fn of_row<T>(table: Table, row: &Held<T>) -> Option<Self> {
+        row.fault.as_deref().map(|fault| Self { table, origin: row.origin, fault: fault.clone() })
+    }
+
+    /// A second row with a key.
+    #[must_use]
+    pub fn repeated<T>(table: Table, row: &Held<T>, column: &'static str, key: &str, first: Origin) -> Self {
+        let reason = format!("is the key of another row, in line {}", first.position.line);
+        Self { table, origin: row.origin, fault: FieldError::new(column, key, FieldReason::Rule(reason)) }
+    }
+}
+
+impl Ledger<'_> {
+    /// Counts an outcome.
+    pub fn count(&mut self, table: Table, outcome: Outcome) {
+        self.tallies.entry(table).or_default().count(outcome);
+    }
+
+    /// Counts a skipped row.
+    pub fn skip(&mut self, table: Table, rule: Skip) {
+        self.count(table, Outcome::Skipped(rule));
+    }
+
+    /// A row that breaks a rule.
+    pub fn reject(&mut self, culprit: &Culprit) {
+        if !self.named.insert(culprit.origin) {
+            return;
+        }
+        self.count(culprit.table, Outcome::Rejected);
+        self.rejections.culprit(self.names, culprit.table, culprit.origin, &culprit.fault);
+    }
+
+    /// The rows of a family that falls: the culprits are named, the others counted with the first of them.
+    pub fn reject_family(&mut self, culprits: &[Culprit], members: &[(Table, Origin)]) {
+        for culprit in culprits {
+            self.reject(culprit);
+        }
+        if let Some(first) = culprits.first() {
+            self.reject_with(first.origin, members);
+        }
+    }
+
+    /// Further rows of a family that fell because of a culprit, which was named.
+    pub fn reject_with(&mut self, culprit: Origin, members: &[(Table, Origin)]) {
+        let listed_at = self.rejections.listed_at(self.names, culprit);
+        for (table, origin) in members {
+            if !self.named.contains(origin) {
+                self.count(*table, Outcome::Rejected);
+                self.rejections.with_culprit(*table, *origin, listed_at);
+            }
+        }
+    }
+}
+
+/// An order of ids in which numbers count as numbers, so that `9` comes before `10`; rows without an id come last.
+#[must_use]
+pub fn id_order(id: Option<&str>) -> (u8, u128, &str) {
+    match id {
+        Some(id) => match id.parse::<u128>() {
+            Ok(number) => (0, number, id),
+            Err(_) => (1, 0, id),
+        },
+        None => (2, 0, ""),
+    }
+}
+
+/// Rows found by a key: the positions of rows sorted by it.
+#[derive(Clone, Debug)]
+pub struct Index {
+    order: Vec<u32>,
+}
+
+impl Index {
+    /// The rows that `keep` keeps, by `key`; rows of one key in the order of their places.
+    #[must_use]
+    pub fn new<T>(rows: &[Held<T>], keep: impl Fn(&Held<T>) -> bool, key: impl Fn(&T) -> &str) -> Self {
+        let numbered = (0u32..).zip(rows);
+        let mut order: Vec<u32> = numbered.filter(|(_, row)| keep(row)).map(|(n, _)| n).collect();
+        order.sort_by(|a, b| {
+            let of = |n: &u32| at(rows, *n).map(|row| (key(&row.model), row.origin));
+            of(a).cmp(&of(b))
+        });
+        Self { order }
+    }
+
+    /// The rows with a key, first the one that stands first.
+    #[must_use]
+    pub fn find<T>(&self, rows: &[Held<T>], key: impl Fn(&T) -> &str, wanted: &str) -> &[u32] {
+        let of = |n: &u32| at(rows, *n).map_or("", |row| key(&row.model));
+        let start = self.order.partition_point(|n| of(n) < wanted);
+        let rest = self.order.get(start..).unwrap_or_default();
+        let end = rest.partition_point(|n| of(n) == wanted);
+        rest.get(..end).unwrap_or_default()
+    }
+
+    /// The runs of rows with the same key, in order of the keys.
+    pub fn groups<'i, T>(
+        &'i self,
+        rows: &'i [Held<T>],
+        key: impl Fn(&T) -> &str + 'i,
+    ) -> impl Iterator<Item = &'i [u32]> {
+        self.order.chunk_by(move |a, b| {
+            let of = |n: &u32| at(rows, *n).map(|row| key(&row.model));
+            of(a) == of(b)
+        })
+    }
+}
+
+/// A row by its number.
+#[must_use]
+pub fn at<T>(rows: &[Held<T>], n: u32) -> Option<&Held<T>> {
+    usize::try_from(n).ok().and_then(|n| rows.get(n))
+}

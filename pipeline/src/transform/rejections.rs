@@ -1,0 +1,110 @@
+//! Rejections as they are found: the first of them to be listed, all to be counted, and where each row stands.
+
+use crate::outcome::{REJECTIONS_LISTED, Rejection};
+use parsers::columns::Table;
+use parsers::position::{DumpId, Origin, Place};
+use parsers::row::{FieldError, RowFault};
+
+/// The names of the dumps, by id.
+#[derive(Clone, Debug, Default)]
+pub struct DumpNames(pub Vec<String>);
+
+impl DumpNames {
+    /// The place of a row.
+    #[must_use]
+    pub fn place(&self, origin: Origin) -> Place {
+        Place { dump: self.name(origin.dump).to_owned(), position: origin.position }
+    }
+
+    /// A dump's name.
+    #[must_use]
+    pub fn name(&self, dump: DumpId) -> &str {
+        self.0.get(usize::from(dump.0)).map_or("", String::as_str)
+    }
+}
+
+/// A held row that is set aside, by its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    /// The table.
+    pub table: Table,
+    /// Where the row stands.
+    pub origin: Origin,
+    /// The digest of its bytes, where its key could not be read: the row that replaces it must be known by that.
+    pub digest: Option<u128>,
+}
+
+/// Rejections of the rows that are held in memory.
+#[derive(Clone, Debug, Default)]
+pub struct Rejections {
+    /// The first ones.
+    pub listed: Vec<Rejection>,
+    /// All rejected rows.
+    pub rows: u64,
+    /// All rejected rows by place.
+    pub set_aside: Vec<SetAside>,
+}
+
+impl Rejections {
+    /// A row that breaks a rule, named.
+    pub fn culprit(&mut self, names: &DumpNames, table: Table, origin: Origin, fault: &FieldError) {
+        self.list(Rejection::of_field(names.place(origin), table, fault));
+        self.count(table, origin, None);
+    }
+
+    /// A row that could not be cut into fields, named; `digest` is that of its bytes.
+    pub fn broken(
+        &mut self,
+        names: &DumpNames,
+        table: Table,
+        origin: Origin,
+        fault: &RowFault,
+        digest: Option<u128>,
+    ) {
+        self.list(Rejection::of_row(names.place(origin), table, fault));
+        self.count(table, origin, digest);
+    }
+
+    /// Takes back the rejection of rows that `replaced` knows; answers their tables.
+    pub fn take_back(&mut self, names: &DumpNames, replaced: impl Fn(&SetAside) -> bool) -> Vec<Table> {
+        let mut tables = Vec::new();
+        let listed = &mut self.listed;
+        self.set_aside.retain(|row| {
+            let taken = replaced(row);
+            if taken {
+                tables.push(row.table);
+                let place = names.place(row.origin);
+                listed.retain(|one| one.dump != place.dump || one.byte != place.position.byte);
+            }
+            !taken
+        });
+        self.rows -= u64::try_from(tables.len()).unwrap_or(0);
+        tables
+    }
+
+    /// Where a culprit stands in the list, if it is one of the first.
+    #[must_use]
+    pub fn listed_at(&self, names: &DumpNames, culprit: Origin) -> Option<usize> {
+        let dump = names.name(culprit.dump);
+        self.listed.iter().position(|one| one.byte == culprit.position.byte && one.dump == dump)
+    }
+
+    /// A row that is rejected with the culprit it belongs to, which stands there in the list.
+    pub fn with_culprit(&mut self, table: Table, origin: Origin, listed_at: Option<usize>) {
+        if let Some(culprit) = listed_at.and_then(|n| self.listed.get_mut(n)) {
+            culprit.with += 1;
+        }
+        self.count(table, origin, None);
+    }
+
+    fn list(&mut self, rejection: Rejection) {
+        if self.listed.len() < REJECTIONS_LISTED {
+            self.listed.push(rejection);
+        }
+    }
+
+    fn count(&mut self, table: Table, origin: Origin, digest: Option<u128>) {
+        self.rows += 1;
+        self.set_aside.push(SetAside { table, origin, digest });
+    }
+}

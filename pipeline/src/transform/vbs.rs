@@ -1,0 +1,567 @@
+//! VBS: policies with their extend, relation, trigger, resource and tag rows become plans, resources, triggers and
+//! scheduled operations. A policy and all that is its own stand or fall together.
+
+use crate::karbor::layout::{Layout, Misfit};
+use crate::karbor::rows::VOLUME;
+use crate::karbor::{Source, ids, json};
+use crate::outcome::{Outcome, Skip};
+use crate::settings::{Settings, ZoneOrigin};
+use crate::transform::ledger::{Culprit, Index, Ledger, at, id_order};
+use crate::transform::policies::{
+    Context, OperationView, PlanView, PolicyFigures, ResourceView, TargetFacts,
+};
+use crate::transform::schedules::{PatternId, Patterns, ScheduleColumns, place};
+use parsers::columns::Table;
+use parsers::cron;
+use parsers::models::Held;
+use parsers::models::vbs::{Extend, Policy, Relation, Resource, Tag, Trigger};
+use parsers::position::Origin;
+use parsers::row::{FieldError, FieldReason};
+use parsers::schedule::Schedule;
+use std::collections::BTreeSet;
+
+/// The held tables of `autobackup`.
+#[derive(Debug, Default)]
+pub struct VbsTables {
+    /// backup_policy.
+    pub policies: Vec<Held<Policy>>,
+    /// backup_policy_extend.
+    pub extends: Vec<Held<Extend>>,
+    /// backup_trigger.
+    pub triggers: Vec<Held<Trigger>>,
+    /// backup_relation_policy.
+    pub relations: Vec<Held<Relation>>,
+    /// policy_resource.
+    pub resources: Vec<Held<Resource>>,
+    /// tag.
+    pub tags: Vec<Held<Tag>>,
+}
+
+/// A policy that stands, as numbers of rows.
+#[derive(Clone, Debug)]
+struct Standing {
+    policy: u32,
+    operations: Vec<Operation>,
+    resources: Vec<u32>,
+    tags: Vec<u32>,
+}
+
+/// One operation of a policy: of an extend row, or of the policy's own fields.
+#[derive(Clone, Copy, Debug)]
+struct Operation {
+    extend: Option<u32>,
+    pattern: PatternId,
+}
+
+/// The policies that stand, in order of their ids.
+#[derive(Debug, Default)]
+pub struct VbsPlans {
+    standing: Vec<Standing>,
+}
+
+impl VbsPlans {
+    /// The plans, one after the other.
+    pub fn views<'t>(
+        &'t self,
+        tables: &'t VbsTables,
+        settings: &'t Settings,
+    ) -> impl Iterator<Item = PlanView<'t>> {
+        self.standing.iter().filter_map(|standing| view(standing, tables, settings))
+    }
+
+    /// The ids of the policies that became plans, as at the source.
+    pub fn policy_ids<'t>(&'t self, tables: &'t VbsTables) -> impl Iterator<Item = &'t str> {
+        self.standing
+            .iter()
+            .filter_map(|standing| at(&tables.policies, standing.policy))
+            .map(|row| row.model.id())
+    }
+}
+
+/// The columns of a schedule's inputs.
+const COLUMNS: ScheduleColumns = ScheduleColumns {
+    times: "back_up_start_time",
+    frequency: "back_up_frequency",
+    weekdays: "week_frequency",
+    kind: "back_up_frequency",
+    cron: "cron_expression",
+};
+
+/// Decides for every held row of VBS what becomes of it.
+pub fn resolve(
+    tables: &VbsTables,
+    settings: &Settings,
+    facts: &TargetFacts,
+    layouts: &[Layout],
+    patterns: &mut Patterns,
+    ledger: &mut Ledger<'_>,
+) -> (VbsPlans, PolicyFigures) {
+    let mut plans = VbsPlans::default();
+    let mut figures = PolicyFigures::default();
+    let mut triggers = TriggerUses::new(tables);
+    let index = Index::new(&tables.triggers, |row| !row.deleted && !row.model.id().is_empty(), Trigger::id);
+    let extends = Index::new(&tables.extends, |row| !row.deleted && !row.model.id().is_empty(), Extend::id);
+    for family in Family::gather(tables, ledger) {
+        let judge = Judge {
+            tables,
+            settings,
+            patterns,
+            triggers: &index,
+            extends: &extends,
+            found: Findings::default(),
+        };
+        let (standing, mut found) = judge.family(&family);
+        let view = view(&standing, tables, settings);
+        let context = Context { settings, facts, patterns };
+        if found.culprits.is_empty()
+            && let (Some(view), Some(policy)) = (&view, at(&tables.policies, standing.policy))
+            && let Err(misfit) = view.fits(layouts, context)
+        {
+            found.culprits.push(misfit_of(policy, &misfit));
+        }
+        let members = family.members(tables);
+        triggers.note(&found);
+        if !found.culprits.is_empty() {
+            ledger.reject_family(&found.culprits, &members);
+            continue;
+        }
+        for (table, _) in members {
+            ledger.count(table, Outcome::Migrated);
+        }
+        if let Some(view) = view {
+            figures.count(&view, found.zones, context);
+        }
+        plans.standing.push(standing);
+    }
+    triggers.close(tables, ledger);
+    (plans, figures)
+}
+
+/// A policy with the numbers of all rows that are its own.
+#[derive(Debug, Default)]
+struct Family {
+    /// The policy, and after it rows that repeat its key.
+    policies: Vec<u32>,
+    extends: Vec<u32>,
+    relations: Vec<u32>,
+    resources: Vec<u32>,
+    tags: Vec<u32>,
+}
+
+impl Family {
+    /// All families in order of the policies' ids. Rows that belong to none get their outcome here.
+    fn gather(tables: &VbsTables, ledger: &mut Ledger<'_>) -> Vec<Self> {
+        for row in &tables.policies {
+            if row.deleted {
+                ledger.skip(Table::BackupPolicy, Skip::SoftDeleted);
+            } else if row.model.id().is_empty() {
+                Culprit::of_row(Table::BackupPolicy, row).iter().for_each(|culprit| ledger.reject(culprit));
+            }
+        }
+        let index =
+            Index::new(&tables.policies, |row| !row.deleted && !row.model.id().is_empty(), Policy::id);
+        let of_group = |group: &[u32]| Self { policies: group.to_vec(), ..Self::default() };
+        let mut families: Vec<Self> = index.groups(&tables.policies, Policy::id).map(of_group).collect();
+        join(
+            &mut families,
+            tables,
+            Table::BackupPolicyExtend,
+            &tables.extends,
+            Extend::policy_id,
+            |f| &mut f.extends,
+            ledger,
+        );
+        join(
+            &mut families,
+            tables,
+            Table::BackupRelationPolicy,
+            &tables.relations,
+            Relation::policy_id,
+            |f| &mut f.relations,
+            ledger,
+        );
+        join(
+            &mut families,
+            tables,
+            Table::PolicyResource,
+            &tables.resources,
+            Resource::policy_id,
+            |f| &mut f.resources,
+            ledger,
+        );
+        join(&mut families, tables, Table::Tag, &tables.tags, Tag::policy_id, |f| &mut f.tags, ledger);
+        for family in &mut families {
+            family.sort(tables);
+        }
+        families
+    }
+
+    fn id<'t>(&self, tables: &'t VbsTables) -> &'t str {
+        self.policies.first().and_then(|n| at(&tables.policies, *n)).map_or("", |row| row.model.id())
+    }
+
+    /// Members in the order of their ids, or of what else identifies them.
+    fn sort(&mut self, tables: &VbsTables) {
+        self.extends
+            .sort_by_key(|n| at(&tables.extends, *n).map(|row| (id_order(Some(row.model.id())), row.origin)));
+        // What the rows say comes before where they stand: of repeated rows the same one counts in whatever order the
+        // dumps were named.
+        self.relations.sort_by_key(|n| {
+            let row = at(&tables.relations, *n)?;
+            Some((id_order(row.model.id()), row.model.trigger_id(), row.origin))
+        });
+        self.resources.sort_by_key(|n| {
+            let row = at(&tables.resources, *n)?;
+            let of_row = (row.model.times.created, row.model.times.updated, row.model.availability_zone());
+            Some((row.model.resource_id(), id_order(row.model.id()), of_row, row.origin))
+        });
+        self.tags.sort_by_key(|n| {
+            let row = at(&tables.tags, *n)?;
+            Some((row.model.key(), id_order(row.model.id()), row.model.value(), row.origin))
+        });
+    }
+
+    /// The places of all rows of the family.
+    fn members(&self, tables: &VbsTables) -> Vec<(Table, Origin)> {
+        let mut members = Vec::new();
+        places(Table::BackupPolicy, &tables.policies, &self.policies, &mut members);
+        places(Table::BackupPolicyExtend, &tables.extends, &self.extends, &mut members);
+        places(Table::BackupRelationPolicy, &tables.relations, &self.relations, &mut members);
+        places(Table::PolicyResource, &tables.resources, &self.resources, &mut members);
+        places(Table::Tag, &tables.tags, &self.tags, &mut members);
+        members
+    }
+}
+
+/// Gives each row to the family of its policy; one without a policy is an orphan.
+fn join<T>(
+    families: &mut [Family],
+    tables: &VbsTables,
+    table: Table,
+    rows: &[Held<T>],
+    policy_id: impl Fn(&T) -> &str,
+    list: impl Fn(&mut Family) -> &mut Vec<u32>,
+    ledger: &mut Ledger<'_>,
+) {
+    for (n, row) in (0u32..).zip(rows) {
+        let id = policy_id(&row.model);
+        if row.deleted {
+            ledger.skip(table, Skip::SoftDeleted);
+        } else if id.is_empty() {
+            Culprit::of_row(table, row).iter().for_each(|culprit| ledger.reject(culprit));
+        } else {
+            let found = families.binary_search_by(|family| family.id(tables).cmp(id));
+            match found.ok().and_then(|found| families.get_mut(found)) {
+                Some(family) => list(family).push(n),
+                None => ledger.skip(table, Skip::Orphan),
+            }
+        }
+    }
+}
+
+fn places<T>(table: Table, rows: &[Held<T>], numbers: &[u32], members: &mut Vec<(Table, Origin)>) {
+    members.extend(numbers.iter().filter_map(|n| at(rows, *n)).map(|row| (table, row.origin)));
+}
+
+/// What came to light about one family.
+#[derive(Debug, Default)]
+struct Findings {
+    culprits: Vec<Culprit>,
+    triggers: Vec<u32>,
+    zones: BTreeSet<(String, ZoneOrigin)>,
+}
+
+/// Judges one family.
+struct Judge<'j> {
+    tables: &'j VbsTables,
+    settings: &'j Settings,
+    patterns: &'j mut Patterns,
+    triggers: &'j Index,
+    extends: &'j Index,
+    found: Findings,
+}
+
+impl Judge<'_> {
+    fn family(mut self, family: &Family) -> (Standing, Findings) {
+        let tables = self.tables;
+        let policy = family.policies.first().copied().unwrap_or_default();
+        let mut standing =
+            Standing { policy, operations: Vec::new(), resources: Vec::new(), tags: Vec::new() };
+        self.faults(Table::BackupPolicy, &tables.policies, &family.policies);
+        self.faults(Table::BackupPolicyExtend, &tables.extends, &family.extends);
+        self.faults(Table::BackupRelationPolicy, &tables.relations, &family.relations);
+        self.faults(Table::PolicyResource, &tables.resources, &family.resources);
+        self.faults(Table::Tag, &tables.tags, &family.tags);
+        let first = at(&tables.policies, policy);
+        for row in family.policies.iter().skip(1).filter_map(|n| at(&tables.policies, *n)) {
+            let origin = first.map_or(row.origin, |first| first.origin);
+            self.blame(Culprit::repeated(Table::BackupPolicy, row, "policy_id", row.model.id(), origin));
+        }
+        self.resources(family, &mut standing);
+        // Of a repeated key the row with the smallest id counts.
+        standing.tags = family.tags.clone();
+        standing.tags.dedup_by_key(|n| at(&tables.tags, *n).map(|row| row.model.key()));
+        let Some(policy) = first else { return (standing, self.found) };
+        if family.extends.is_empty() {
+            let pattern = self.schedule(policy, None, None);
+            standing.operations.extend(pattern.map(|pattern| Operation { extend: None, pattern }));
+        }
+        for n in &family.extends {
+            let Some(extend) = at(&tables.extends, *n) else { continue };
+            self.extend(extend);
+            let trigger = self.trigger(extend, family);
+            let pattern = self.schedule(policy, Some(extend), trigger);
+            standing.operations.extend(pattern.map(|pattern| Operation { extend: Some(*n), pattern }));
+        }
+        (standing, self.found)
+    }
+
+    fn blame(&mut self, culprit: Culprit) {
+        if self.found.culprits.iter().all(|known| known.origin != culprit.origin) {
+            self.found.culprits.push(culprit);
+        }
+    }
+
+    fn faults<T>(&mut self, table: Table, rows: &[Held<T>], numbers: &[u32]) {
+        for row in numbers.iter().filter_map(|n| at(rows, *n)) {
+            if let Some(culprit) = Culprit::of_row(table, row) {
+                self.blame(culprit);
+            }
+        }
+    }
+
+    /// Volumes only; a repeated one counts once.
+    fn resources(&mut self, family: &Family, standing: &mut Standing) {
+        let tables = self.tables;
+        for row in family.resources.iter().filter_map(|n| at(&tables.resources, *n)) {
+            if let Some(kind) = row.model.resource_type().filter(|kind| !is_volume(kind)) {
+                let fault =
+                    FieldError::new("resource_type", kind, FieldReason::Rule(NOT_A_VOLUME.to_owned()));
+                self.blame(Culprit { table: Table::PolicyResource, origin: row.origin, fault });
+            }
+        }
+        standing.resources = family.resources.clone();
+        standing.resources.dedup_by_key(|n| at(&tables.resources, *n).map(|row| row.model.resource_id()));
+    }
+
+    fn extend(&mut self, extend: &Held<Extend>) {
+        let table = Table::BackupPolicyExtend;
+        let same = self.extends.find(&self.tables.extends, Extend::id, extend.model.id());
+        if let Some(first) = same.first().and_then(|n| at(&self.tables.extends, *n))
+            && first.origin != extend.origin
+        {
+            self.blame(Culprit::repeated(table, extend, "id", extend.model.id(), first.origin));
+        }
+        if let Some(kind) = extend.model.operation_type()
+            && kind_of(Some(kind)).is_none()
+        {
+            let reason = "is no operation (backup or replication)".to_owned();
+            let fault = FieldError::new("operation_type", kind, FieldReason::Rule(reason));
+            self.blame(Culprit { table, origin: extend.origin, fault });
+        }
+    }
+
+    /// The trigger of an extend row: its own, else that of the relation row naming it, else of the one naming only the
+    /// policy, smallest id first.
+    fn trigger(&mut self, extend: &Held<Extend>, family: &Family) -> Option<u32> {
+        let tables = self.tables;
+        let relations =
+            || family.relations.iter().filter_map(|n| at(&tables.relations, *n)).map(|row| &row.model);
+        let naming = |relation: &&Relation| relation.extend_id() == Some(extend.model.id());
+        let named = extend
+            .model
+            .trigger_id()
+            .or_else(|| relations().filter(naming).find_map(Relation::trigger_id))
+            .or_else(|| relations().filter(|r| r.extend_id().is_none()).find_map(Relation::trigger_id))?;
+        let same = self.triggers.find(&tables.triggers, Trigger::id, named);
+        let first = same.first().copied()?;
+        self.found.triggers.extend(same);
+        for row in same.iter().skip(1).filter_map(|n| at(&tables.triggers, *n)) {
+            let origin = at(&tables.triggers, first).map_or(row.origin, |first| first.origin);
+            self.blame(Culprit::repeated(Table::BackupTrigger, row, "trigger_id", named, origin));
+        }
+        Some(first)
+    }
+
+    /// The pattern of one operation; what is wrong with its schedule is blamed on the row that says it.
+    fn schedule(
+        &mut self,
+        policy: &Held<Policy>,
+        extend: Option<&Held<Extend>>,
+        trigger: Option<u32>,
+    ) -> Option<PatternId> {
+        let trigger = trigger.and_then(|n| at(&self.tables.triggers, n));
+        let (own, column, table, origin) = match (trigger, extend) {
+            (Some(t), _) if t.model.time_zone().is_some() => {
+                (t.model.time_zone(), "time_zone", Table::BackupTrigger, t.origin)
+            }
+            (_, Some(e)) if e.model.zone().is_some() => {
+                (e.model.zone(), "extra_info", Table::BackupPolicyExtend, e.origin)
+            }
+            _ => (policy.model.zone(), "extra_info", Table::BackupPolicy, policy.origin),
+        };
+        let placed = match place(own, column, &self.settings.server_zone, policy.model.times) {
+            Ok(placed) => placed,
+            Err(fault) => {
+                self.blame(Culprit { table, origin, fault });
+                return None;
+            }
+        };
+        // Whoever says the schedule is to blame for it.
+        let (schedule, saying) = match trigger.and_then(|row| row.model.cron().map(|cron| (row, cron))) {
+            Some((row, cron)) => (cron::parse(cron), (Table::BackupTrigger, row.origin, COLUMNS.cron, cron)),
+            None => {
+                let (fields, times) = (&policy.model, policy.model.start_times());
+                let schedule = Schedule::from_fields(times, fields.frequency, fields.weekdays());
+                (schedule, (Table::BackupPolicy, policy.origin, COLUMNS.times, times.unwrap_or_default()))
+            }
+        };
+        let (table, origin, column, value) = saying;
+        let schedule = match schedule {
+            Ok(schedule) => schedule,
+            Err(error) => {
+                self.blame(Culprit { table, origin, fault: COLUMNS.fault(&error) });
+                return None;
+            }
+        };
+        match self.patterns.pattern(&schedule, placed.offset, true) {
+            Ok(pattern) => {
+                self.found.zones.insert((placed.said, placed.origin));
+                Some(pattern)
+            }
+            Err(reason) => {
+                self.blame(Culprit {
+                    table,
+                    origin,
+                    fault: FieldError::new(column, value, FieldReason::Rule(reason)),
+                });
+                None
+            }
+        }
+    }
+}
+
+/// What a resource that is no volume is told.
+pub const NOT_A_VOLUME: &str = "is not a volume (volume or OS::Cinder::Volume)";
+
+/// Whether a source's resource type is a volume.
+#[must_use]
+pub fn is_volume(kind: &str) -> bool {
+    kind == "volume" || kind == VOLUME
+}
+
+/// Karbor's operation type; `None` where it is neither of the two.
+fn kind_of(operation_type: Option<&str>) -> Option<&'static str> {
+    match operation_type {
+        None => Some("backup"),
+        Some(kind) => ["backup", "replication"].into_iter().find(|known| kind.eq_ignore_ascii_case(known)),
+    }
+}
+
+/// A value of the policy's Karbor rows that the target cannot hold, blamed on the policy.
+fn misfit_of(policy: &Held<Policy>, misfit: &Misfit) -> Culprit {
+    let column = match (misfit.table.as_str(), misfit.column) {
+        (_, "name") => "policy_name",
+        (_, "project_id") => "tenant_id",
+        _ => misfit.column,
+    };
+    let fault = FieldError::new(column, &misfit.value, FieldReason::Rule(misfit.to_string()));
+    Culprit { table: Table::BackupPolicy, origin: policy.origin, fault }
+}
+
+fn view<'t>(standing: &Standing, tables: &'t VbsTables, settings: &Settings) -> Option<PlanView<'t>> {
+    let policy = &at(&tables.policies, standing.policy)?.model;
+    let tags = standing.tags.iter().filter_map(|n| at(&tables.tags, *n));
+    let resources = standing.resources.iter().filter_map(|n| at(&tables.resources, *n));
+    let resource = |row: &'t Held<Resource>| ResourceView {
+        id: row.model.resource_id(),
+        availability_zone: row.model.availability_zone(),
+        times: row.model.times,
+    };
+    let on = policy.status().trim_ascii() == settings.policy_on;
+    let operation = |operation: &Operation| {
+        let extend = operation.extend.and_then(|n| at(&tables.extends, n)).map(|row| &row.model);
+        let extend_id = extend.map(Extend::id);
+        let own = extend
+            .map_or(json::Retention::Forever, |e| json::Retention::new(e.retention_num, e.retention_days));
+        OperationView {
+            id: ids::vbs_operation(policy.id(), extend_id),
+            trigger_id: ids::vbs_trigger(policy.id(), extend_id),
+            name: policy.name(),
+            kind: extend.and_then(|e| kind_of(e.operation_type())).unwrap_or("backup"),
+            user_id: policy.domain().unwrap_or(policy.tenant()),
+            enabled: on && extend.and_then(|e| e.enabled).unwrap_or(true),
+            pattern: operation.pattern,
+            // The extend row's retention, where it sets either, wins as a pair.
+            retention: match own {
+                json::Retention::Forever => json::Retention::new(policy.retention_num, policy.retention_days),
+                own => own,
+            },
+            definition: json::Definition {
+                keep_first: policy.keep_first == Some(true),
+                destination_region: extend
+                    .filter(|e| kind_of(e.operation_type()) == Some("replication"))
+                    .and_then(Extend::destination_region),
+                destination_id: None,
+            },
+            specs: Vec::new(),
+            times: policy.times,
+        }
+    };
+    Some(PlanView {
+        source: Source::Vbs,
+        id: policy.id(),
+        name: policy.name(),
+        project_id: policy.tenant(),
+        on,
+        times: policy.times,
+        tags: tags.map(|row| (row.model.key(), row.model.value().unwrap_or_default())).collect(),
+        resources: resources.map(resource).collect(),
+        operations: standing.operations.iter().map(operation).collect(),
+    })
+}
+
+/// What the trigger rows have come to: they are no part of one family, because several can use the same.
+struct TriggerUses(Vec<TriggerUse>);
+
+#[derive(Clone, Copy)]
+enum TriggerUse {
+    Nobody,
+    /// By policies that fell, the first because of this row.
+    Fallen(Origin),
+    Standing,
+}
+
+impl TriggerUses {
+    fn new(tables: &VbsTables) -> Self {
+        Self(vec![TriggerUse::Nobody; tables.triggers.len()])
+    }
+
+    fn note(&mut self, found: &Findings) {
+        let now = found.culprits.first().map_or(TriggerUse::Standing, |first| TriggerUse::Fallen(first.origin));
+        for n in &found.triggers {
+            let state = usize::try_from(*n).ok().and_then(|n| self.0.get_mut(n));
+            match (state, now) {
+                (Some(state), TriggerUse::Standing) => *state = now,
+                (Some(state @ TriggerUse::Nobody), _) => *state = now,
+                _ => {}
+            }
+        }
+    }
+
+    fn close(self, tables: &VbsTables, ledger: &mut Ledger<'_>) {
+        let table = Table::BackupTrigger;
+        for (row, state) in tables.triggers.iter().zip(self.0) {
+            match state {
+                _ if row.deleted => ledger.skip(table, Skip::SoftDeleted),
+                _ if ledger.named.contains(&row.origin) => {}
+                TriggerUse::Standing => ledger.count(table, Outcome::Migrated),
+                TriggerUse::Fallen(culprit) => ledger.reject_with(culprit, &[(table, row.origin)]),
+                TriggerUse::Nobody => match Culprit::of_row(table, row) {
+                    Some(culprit) if row.model.id().is_empty() => ledger.reject(&culprit),
+                    _ => ledger.skip(table, Skip::Orphan),
+                },
+            }
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The conversion against its contract: given these rows of the source systems, then these rows of Karbor and this report.
+//!
+//! Nothing here knows how the transformation reaches its results.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "all of this crate is tests")]
+
+// A target that keeps what it is given.
+mod landing;
+// Runs, and everything that they said and wrote.
+mod harness;
+// Source rows and the dumps they stand in.
+mod dumps;
+
+// What is kept of ids, and what the others are derived from.
+mod ids;
+mod values;
+mod vbs_rows;
+mod outcomes;
+mod families;

@@ -1,0 +1,254 @@
+//! The arguments as they are typed. Nothing is checked here beyond their form: that is done in [`crate::options`].
+//!
+//! The doc comments of this module are the help texts; the tests keep them word for word.
+
+mod outputs;
+mod settings;
+
+pub use outputs::OutputArgs;
+pub use settings::SettingArgs;
+
+use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// The widest that help is written.
+const HELP_COLUMNS: usize = 100;
+
+/// Moves VBS and DPS backups into OpenStack Karbor.
+///
+/// Reads dumps that gs_dump or pg_dump wrote of the databases cinder, autobackup, taskmgr and dps, converts the
+/// copies and policies in them, and loads them into Karbor's database in one transaction: either everything is
+/// written or nothing is.
+#[derive(Debug, Parser)]
+#[command(name = "etl", version, max_term_width = HELP_COLUMNS, after_help = MAIN_EXAMPLES)]
+#[command(after_long_help = MAIN_NOTES, subcommand_required = true, arg_required_else_help = true)]
+pub struct Args {
+    /// What is to be done.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const MAIN_EXAMPLES: &str = "\
+Examples:
+  etl check cinder.sql vbs.sql dps.sql
+  etl run cinder.sql vbs.sql dps.sql --target postgresql://karbor@db1/karbor";
+
+const MAIN_NOTES: &str = "\
+Examples:
+  etl check cinder.sql vbs.sql dps.sql
+          what would become of every row, without touching a database
+  etl run cinder.sql vbs.sql dps.sql --target postgresql://karbor@db1/karbor
+          the cutover itself
+
+Settings:
+  Every setting is a flag, an environment variable (--provider-id is ETL_PROVIDER_ID) and a key in
+  etl.toml in the current folder (provider_id = \"…\"). The flag wins over the variable, the variable
+  over the file, the file over the default.
+
+Exit codes:
+  0  done
+  1  failed, nothing was written
+  2  wrong usage, nothing was begun
+  3  committed, but rows were deferred or set aside
+  5  COMMIT was sent, and its outcome is unknown";
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Converts dumps and loads them into Karbor, in one transaction.
+    ///
+    /// The dumps may be named in any order; each is recognised by the tables in it. gzip and zstd are read as they
+    /// are. One bad row fails the run and nothing is written, unless --rejects names a file for bad rows.
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(RunArgs),
+    /// Converts dumps and says what a run would do; writes nothing.
+    ///
+    /// Everything is read and converted as a run does it, and the report is the same. Without a target none is
+    /// touched. With one its tables are looked at, and what stands in a run's way is told.
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(CheckArgs),
+    /// Prints the target's tables as SQL.
+    ///
+    /// The tables of Karbor that etl writes or reads, for a database to try a run on. Karbor's own database has
+    /// them already.
+    #[command(after_help = SCHEMA_EXAMPLES)]
+    Schema(SchemaArgs),
+    /// Prints the names of all tables and columns, as a file for --columns.
+    ///
+    /// The source tables with the names that each column may have in a dump, and the names of the target's tables
+    /// and columns. Where a database differs, keep the entries that differ in a file and name it with --columns.
+    #[command(after_help = COLUMNS_EXAMPLES)]
+    Columns(ColumnsArgs),
+    /// Prints a completion script for a shell.
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArgs),
+    /// Prints a manual page.
+    #[command(after_help = MAN_EXAMPLES)]
+    Man(ManArgs),
+}
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  etl run cinder.sql vbs.sql dps.sql --target postgresql://karbor@db1/karbor
+  etl run *.sql --target karbor.sql
+  ssh vbs gs_dump autobackup | etl run - cinder.sql.gz --rejects rejects.sql";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  etl check cinder.sql vbs.sql dps.sql
+  etl check cinder.sql vbs.sql dps.sql --target postgresql://karbor@db1/karbor --full";
+
+const SCHEMA_EXAMPLES: &str = "\
+Example:
+  etl schema --for postgresql | psql trial";
+
+const COLUMNS_EXAMPLES: &str = "\
+Examples:
+  etl columns > columns.toml
+  etl run cinder.sql --columns columns.toml";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Example:
+  etl completions bash > /etc/bash_completion.d/etl";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  etl man > etl.1
+  etl man run | man -l -";
+
+/// The arguments of `etl run`.
+#[derive(Debug, ClapArgs)]
+pub struct RunArgs {
+    /// What is read, and how.
+    #[command(flatten)]
+    pub conversion: ConversionArgs,
+
+    /// Where the rows go; karbor.db in the current folder when not given.
+    ///
+    /// postgresql://USER@HOST:PORT/DATABASE is Karbor's database, or one like it; PG* variables, ~/.pgpass and
+    /// service files complete it as they do for psql. sqlite:PATH or PATH.db is an embedded database, made if it
+    /// does not exist. PATH.sql is a script to be loaded with psql or gsql.
+    ///
+    /// The environment variable ETL_TARGET names the target where this flag does not. A password may stand there,
+    /// never here; one that is needed and known from nowhere is asked for on the terminal.
+    #[arg(long, short, value_name = "TARGET", help_heading = "Target")]
+    pub target: Option<String>,
+
+    /// File for rows that break a rule; the rest is committed.
+    ///
+    /// Without it one such row fails the run. The file is a dump of these rows: mend them there, then run again
+    /// with all dumps plus this file. It must not exist yet.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub rejects: Option<PathBuf>,
+}
+
+/// The arguments of `etl check`.
+#[derive(Debug, ClapArgs)]
+pub struct CheckArgs {
+    /// What is read, and how.
+    #[command(flatten)]
+    pub conversion: ConversionArgs,
+
+    /// Target to be looked at; none is touched when not given.
+    ///
+    /// It is named as for `etl run`, here or in the environment variable ETL_TARGET: postgresql://…, PATH.db or
+    /// PATH.sql.
+    #[arg(long, short, value_name = "TARGET", help_heading = "Target")]
+    pub target: Option<String>,
+
+    /// Also load everything into the target, and roll back.
+    ///
+    /// The surest check: whatever the target's own rules refuse shows here. Writers of Karbor wait for as long as
+    /// it takes.
+    #[arg(long, help_heading = "Target")]
+    pub full: bool,
+}
+
+/// What `etl run` and `etl check` have in common.
+#[derive(Debug, ClapArgs)]
+pub struct ConversionArgs {
+    /// Dumps, in any order; `-` is standard input.
+    ///
+    /// Plain-text dumps of gs_dump or pg_dump, as they are or packed with gzip or zstd.
+    #[arg(value_name = "DUMP", required = true)]
+    pub dumps: Vec<String>,
+
+    /// Names of tables and columns where they differ (see `etl columns`).
+    #[arg(long, value_name = "FILE", help_heading = "Reading")]
+    pub columns: Option<PathBuf>,
+
+    /// Settings of the conversion.
+    #[command(flatten)]
+    pub settings: SettingArgs,
+
+    /// What is told, and where.
+    #[command(flatten)]
+    pub outputs: OutputArgs,
+}
+
+/// The arguments of `etl schema`.
+#[derive(Debug, ClapArgs)]
+pub struct SchemaArgs {
+    /// Whose SQL it is.
+    #[arg(long = "for", value_name = "DATABASE", default_value = "postgresql")]
+    pub dialect: Dialect,
+}
+
+/// Whose SQL.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Dialect {
+    /// PostgreSQL, openGauss and GaussDB.
+    Postgresql,
+    /// SQLite.
+    Sqlite,
+}
+
+/// The arguments of `etl columns`.
+#[derive(Debug, ClapArgs)]
+pub struct ColumnsArgs {
+    /// Prints the names as they are with this file in force.
+    #[arg(long, value_name = "FILE")]
+    pub columns: Option<PathBuf>,
+}
+
+/// The arguments of `etl completions`.
+#[derive(Debug, ClapArgs)]
+pub struct CompletionsArgs {
+    /// The shell.
+    pub shell: Shell,
+}
+
+/// The arguments of `etl man`.
+#[derive(Debug, ClapArgs)]
+pub struct ManArgs {
+    /// A command of etl; without it the page is that of etl itself.
+    pub command: Option<String>,
+}
+
+impl Args {
+    /// The command line as clap sees it, for help, completions and manual pages.
+    #[must_use]
+    pub fn definition() -> clap::Command {
+        Self::command()
+    }
+
+    /// Takes a command line apart.
+    ///
+    /// # Errors
+    /// It is not of the form, or it asks for help or the version.
+    pub fn read(line: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        Self::try_parse_from(line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Args::definition().debug_assert();
+    }
+}

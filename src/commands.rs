@@ -1,0 +1,42 @@
+//! The commands, one file each.
+
+mod check;
+mod columns;
+mod completions;
+mod conversion;
+mod man;
+mod run;
+mod schema;
+
+use crate::cli::{Args, Command};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::options::password_in_arguments;
+use crate::surroundings::Surroundings;
+use crate::terminal::heard;
+use std::ffi::OsString;
+use std::io::Write;
+
+/// Does what a command line says; what it answers goes to `out`.
+///
+/// # Errors
+/// The command line cannot be followed, or the command failed.
+pub fn execute(line: &[OsString], surroundings: &Surroundings<'_>, out: &mut dyn Write) -> Result<Exit> {
+    // Before anything could repeat an argument in a message.
+    password_in_arguments(line)?;
+    let text = match Args::read(line.iter().cloned())?.command {
+        Command::Run(args) => return run::run(&args, surroundings, out),
+        Command::Check(args) => return check::check(&args, line, surroundings, out),
+        Command::Schema(args) => schema::schema(&args),
+        Command::Columns(args) => columns::columns(&args)?,
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => man::man(&args)?,
+    };
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    heard(written).map_err(|source| Error::Unsaid {
+        what: "standard output".to_owned(),
+        source,
+        exit: Exit::Failed,
+    })?;
+    Ok(Exit::Done)
+}

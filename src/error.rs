@@ -1,0 +1,150 @@
+//! Why the command ends without having done what was asked, with the exit code and the remedy of each case.
+//!
+//! Errors are made where they happen and printed in one place, `main`.
+
+use crate::exit::Exit;
+use crate::options::OptionError;
+use crate::settings::SettingError;
+use pipeline::outcome::Rejection;
+use std::io;
+
+/// The result of a step of the command.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why the command does not end with [`Exit::Done`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The arguments are not of the form, or help or the version was asked for.
+    #[error(transparent)]
+    Arguments(#[from] clap::Error),
+    /// The arguments do not go together.
+    #[error(transparent)]
+    Options(#[from] OptionError),
+    /// A setting has a value that it cannot have.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// The run failed.
+    #[error(transparent)]
+    Run(#[from] pipeline::error::Error),
+    /// Rows break rules, so that nothing was written.
+    #[error("{}", rejected(*total, *stops))]
+    Rejected {
+        /// The first of them.
+        listed: Vec<Rejection>,
+        /// How many rows are rejected.
+        total: u64,
+        /// What they stop.
+        stops: Stops,
+    },
+    /// A file that is written beside the target cannot be written; nothing was begun.
+    #[error("{what} {path} cannot be written: {source}")]
+    File {
+        /// Which file it is.
+        what: &'static str,
+        /// Where.
+        path: String,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The system does not give what the command needs to run.
+    #[error("{what}: {source}")]
+    System {
+        /// What was being done.
+        what: &'static str,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// What was done cannot be told: standard output or a report file fails at the end.
+    #[error("{what} cannot be written: {source}")]
+    Unsaid {
+        /// Standard output, or the file.
+        what: String,
+        /// The system's answer.
+        source: io::Error,
+        /// How the command would have ended.
+        exit: Exit,
+    },
+}
+
+/// What rejected rows stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stops {
+    /// This run.
+    ThisRun,
+    /// The run that this check is made for.
+    TheRunToCome,
+}
+
+impl Error {
+    /// How the command ends because of this.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Arguments(error) if error.exit_code() == 0 => Exit::Done,
+            Self::Arguments(_) | Self::Options(_) | Self::Setting(_) => Exit::Usage,
+            Self::Run(pipeline::error::Error::CommitUnknown(_)) => Exit::Unknown,
+            Self::Run(_) | Self::Rejected { .. } | Self::File { .. } | Self::System { .. } => Exit::Failed,
+            Self::Unsaid { exit, .. } => *exit,
+        }
+    }
+
+    /// What the user can do about it, in one line.
+    #[must_use]
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Options(error) => error.remedy(),
+            Self::Setting(error) => error.remedy(),
+            Self::Run(error) => error.remedy(),
+            Self::Rejected { stops: Stops::ThisRun, .. } => {
+                Some("mend them at the source and dump again, or set them aside with --rejects FILE".to_owned())
+            }
+            Self::Rejected { stops: Stops::TheRunToCome, .. } => Some(
+                "mend them at the source and dump again, or set them aside: `etl run … --rejects FILE`".to_owned(),
+            ),
+            Self::File { .. } => Some("make room, or name a place that can be written".to_owned()),
+            Self::Unsaid { exit: Exit::Done | Exit::Incomplete, .. } => {
+                Some("the run itself ended as its exit code says; do not run it again for this".to_owned())
+            }
+            Self::Arguments(_) | Self::System { .. } | Self::Unsaid { .. } => None,
+        }
+    }
+
+    /// The text for standard error: the rejected rows if there are any, the error, the remedy.
+    ///
+    /// Control characters are shown as escapes: parts of the text come from dumps and from servers.
+    #[must_use]
+    pub fn text(&self) -> String {
+        if let Self::Arguments(error) = self {
+            let text = error.render().to_string();
+            if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+                return text;
+            }
+            return format!("etl: {}", text.strip_prefix("error: ").unwrap_or(&text));
+        }
+        let mut text = String::new();
+        if let Self::Rejected { listed, total, .. } = self {
+            for rejection in listed {
+                text.push_str(&format!("etl: {rejection}\n"));
+            }
+            let listed = u64::try_from(listed.len()).unwrap_or(u64::MAX);
+            if *total > listed {
+                let more = crate::report::number::grouped(total - listed);
+                text.push_str(&format!("etl: … and {more} more\n"));
+            }
+        }
+        text.push_str(&format!("etl: {self}\n"));
+        if let Some(remedy) = self.remedy() {
+            text.push_str(&format!("  → {remedy}\n"));
+        }
+        crate::terminal::printable(&text).into_owned()
+    }
+}
+
+fn rejected(total: u64, stops: Stops) -> String {
+    let rows = crate::report::number::counted(total, "row breaks a rule", "rows break rules");
+    match stops {
+        Stops::ThisRun => format!("{rows}; nothing was written"),
+        Stops::TheRunToCome => format!("{rows}; a run would write nothing"),
+    }
+}

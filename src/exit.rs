@@ -1,0 +1,38 @@
+//! The exit codes: what a script may conclude from a run without reading its report.
+
+use std::process::ExitCode;
+
+/// How the command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// Everything that was asked for is done.
+    Done,
+    /// It failed, and nothing was written.
+    Failed,
+    /// The arguments or settings are wrong; nothing was begun.
+    Usage,
+    /// Committed, but some rows were deferred or set aside.
+    Incomplete,
+    /// COMMIT was sent, and whether it took effect is not known.
+    Unknown,
+}
+
+impl Exit {
+    /// The number that the shell sees.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Incomplete => 3,
+            Self::Unknown => 5,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}

@@ -1,0 +1,143 @@
+//! How far a run is, told on standard error while it runs: bars on a terminal, plain lines elsewhere.
+//!
+//! A thread looks at the counters of the run from time to time; the run itself never waits for it.
+
+mod bars;
+mod lines;
+
+use bars::Bars;
+use indicatif::{MultiProgress, ProgressDrawTarget};
+use lines::Lines;
+use pipeline::progress::{Progress, Stage};
+use std::io::{self, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How often the counters are looked at.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How progress is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// Bars that move.
+    Bars,
+    /// A line every few seconds.
+    Lines,
+    /// Not at all.
+    Nothing,
+}
+
+/// Standard error, shared by the bars and those who have something to say meanwhile.
+#[derive(Clone, Debug)]
+pub struct Screen(MultiProgress);
+
+impl Screen {
+    /// Says one line.
+    pub fn say(&self, line: &str) {
+        // There is nobody left to tell when standard error is gone.
+        self.suspend(|| drop(writeln!(io::stderr().lock(), "{line}")));
+    }
+
+    /// Does something on the terminal while no bar is drawn.
+    pub fn suspend<R>(&self, act: impl FnOnce() -> R) -> R {
+        self.0.suspend(act)
+    }
+}
+
+/// What is counted of a run.
+#[derive(Debug)]
+pub struct Counters {
+    /// The run's own.
+    pub progress: Arc<Progress>,
+    /// For each dump its name and the bytes read of it.
+    pub dumps: Vec<(String, Arc<AtomicU64>)>,
+}
+
+/// What the counters say at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Moment {
+    stage: Stage,
+    loaded: u64,
+    /// For each dump the bytes read of it and what they will come to; 0 while that is not known.
+    dumps: Vec<(u64, u64)>,
+    elapsed: Duration,
+}
+
+impl Counters {
+    fn now(&self, since: Instant) -> Moment {
+        let dump = |(n, (_, read)): (usize, &(String, Arc<AtomicU64>))| {
+            (read.load(Ordering::Relaxed), self.progress.total(n))
+        };
+        Moment {
+            stage: self.progress.stage(),
+            loaded: self.progress.loaded(),
+            dumps: self.dumps.iter().enumerate().map(dump).collect(),
+            elapsed: since.elapsed(),
+        }
+    }
+}
+
+/// Progress as it is being told; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Display {
+    screen: Screen,
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Display {
+    /// Begins to tell.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(style: Style, counters: Counters) -> io::Result<Self> {
+        let target = match style {
+            Style::Bars => ProgressDrawTarget::stderr(),
+            Style::Lines | Style::Nothing => ProgressDrawTarget::hidden(),
+        };
+        let screen = Screen(MultiProgress::with_draw_target(target));
+        let (stop, stopped) = mpsc::channel::<()>();
+        let mut tell: Box<dyn FnMut(&Moment, bool) + Send> = match style {
+            Style::Nothing => return Ok(Self { screen, stop: None, thread: None }),
+            Style::Bars => {
+                let mut bars = Bars::new(&screen.0, counters.dumps.iter().map(|(name, _)| name.as_str()));
+                Box::new(move |moment, last| bars.show(moment, last))
+            }
+            Style::Lines => {
+                let (mut lines, screen) = (Lines::default(), screen.clone());
+                Box::new(move |moment, last| {
+                    if let Some(line) = lines.next(moment).filter(|_| !last) {
+                        screen.say(&line);
+                    }
+                })
+            }
+        };
+        let started = Instant::now();
+        let run = move || {
+            while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                tell(&counters.now(started), false);
+            }
+            tell(&counters.now(started), true);
+        };
+        let thread = std::thread::Builder::new().name("progress".to_owned()).spawn(run)?;
+        Ok(Self { screen, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Standard error.
+    #[must_use]
+    pub fn screen(&self) -> Screen {
+        self.screen.clone()
+    }
+}
+
+impl Drop for Display {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

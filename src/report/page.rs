@@ -1,0 +1,164 @@
+//! A page of text at most 100 columns wide: headings, wrapped lines, aligned columns.
+
+use crate::terminal::{Ink, Palette, printable};
+
+/// The widest line, but for a word that is longer by itself.
+pub(super) const COLUMNS: usize = 100;
+
+/// A page as it is being written.
+#[derive(Debug)]
+pub(super) struct Page {
+    text: String,
+    palette: Palette,
+}
+
+/// One row of a table: a name, numbers, words beside and lines below them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct TableRow {
+    pub(super) name: String,
+    pub(super) cells: Vec<String>,
+    /// Cells to look at, by position.
+    pub(super) inked: Vec<(usize, Ink)>,
+    /// Words after the numbers.
+    pub(super) remark: String,
+    pub(super) notes: Vec<String>,
+}
+
+impl Page {
+    pub(super) fn new(palette: Palette) -> Self {
+        Self { text: String::new(), palette }
+    }
+
+    /// A heading, with an empty line before it.
+    pub(super) fn heading(&mut self, text: &str) {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        let line = self.palette.paint(Ink::Bold, &printable(text));
+        self.text.push_str(&line);
+        self.text.push('\n');
+    }
+
+    /// Text of one paragraph, its first line begun by `mark`, all lines indented to it.
+    pub(super) fn paragraph(&mut self, mark: &str, text: &str) {
+        self.inked_paragraph(mark, text, None);
+    }
+
+    /// A paragraph that stands out.
+    pub(super) fn inked_paragraph(&mut self, mark: &str, text: &str, ink: Option<Ink>) {
+        let indent = mark.chars().count();
+        for (n, line) in wrapped(&printable(text), COLUMNS.saturating_sub(indent)).iter().enumerate() {
+            let line = if n == 0 { format!("{mark}{line}") } else { format!("{:indent$}{line}", "") };
+            let line = ink.map_or(line.clone(), |ink| self.palette.paint(ink, &line));
+            self.text.push_str(&line);
+            self.text.push('\n');
+        }
+    }
+
+    /// A table: names to the left, numbers to the right, its heads in the line of the heading.
+    pub(super) fn table(&mut self, heading: &str, heads: &[&str], rows: &[TableRow]) {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        let rows: Vec<TableRow> = rows.iter().cloned().map(TableRow::printable).collect();
+        let names = rows.iter().map(|row| row.name.chars().count() + 2).chain([heading.chars().count()]).max();
+        let names = names.unwrap_or_default();
+        let width = |n: usize| {
+            let cells = rows.iter().filter_map(|row| row.cells.get(n)).map(|cell| cell.chars().count());
+            cells.chain(heads.get(n).map(|head| head.chars().count())).max().unwrap_or_default()
+        };
+        let widths: Vec<usize> = (0..heads.len()).map(width).collect();
+        let mut line = format!("{heading:<names$}");
+        for (head, width) in heads.iter().zip(&widths) {
+            line.push_str(&format!("  {head:>width$}"));
+        }
+        let line = self.palette.paint(Ink::Bold, &line);
+        self.text.push_str(&line);
+        self.text.push('\n');
+        for row in rows {
+            let mut line = format!("  {:<1$}", row.name, names.saturating_sub(2));
+            for (n, (cell, width)) in row.cells.iter().zip(&widths).enumerate() {
+                let cell = format!("{cell:>width$}");
+                let ink = row.inked.iter().find(|(at, _)| *at == n);
+                let cell = ink.map_or(cell.clone(), |(_, ink)| self.palette.paint(*ink, &cell));
+                line.push_str(&format!("  {cell}"));
+            }
+            line.push_str(&format!("  {}", row.remark));
+            self.text.push_str(line.trim_end());
+            self.text.push('\n');
+            for note in &row.notes {
+                self.paragraph("      ", note);
+            }
+        }
+    }
+
+    pub(super) fn finish(self) -> String {
+        self.text
+    }
+}
+
+impl TableRow {
+    fn printable(mut self) -> Self {
+        self.name = printable(&self.name).into_owned();
+        self.remark = printable(&self.remark).into_owned();
+        self
+    }
+}
+
+/// Lines of whole words, at most `columns` wide where the words allow.
+fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        let longer = line.chars().count() + 1 + word.chars().count();
+        if !line.is_empty() && longer > columns {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_whole_words() {
+        for (text, columns, lines) in [
+            ("", 5, vec![""]),
+            ("one two three", 7, vec!["one two", "three"]),
+            ("one two three", 80, vec!["one two three"]),
+            ("a-word-that-is-too-long b", 5, vec!["a-word-that-is-too-long", "b"]),
+        ] {
+            assert_eq!(wrapped(text, columns), lines);
+        }
+    }
+
+    #[test]
+    fn columns_are_aligned_with_and_without_colours() {
+        let rows = [
+            TableRow { name: "backups".into(), cells: vec!["1,000".into(), "0".into()], ..TableRow::default() },
+            TableRow {
+                name: "tag".into(),
+                cells: vec!["7".into(), "12".into()],
+                inked: vec![(1, Ink::Red)],
+                remark: "so".into(),
+                notes: vec!["why".into()],
+            },
+        ];
+        let page = |coloured| {
+            let mut page = Page::new(Palette { coloured });
+            page.table("Rows", &["read", "bad"], &rows);
+            page.finish()
+        };
+        assert_eq!(page(false), "Rows        read  bad\n  backups  1,000    0\n  tag          7   12  so\n      why\n");
+        let plain = page(true).replace("\x1b[1m", "").replace("\x1b[31m", "").replace("\x1b[0m", "");
+        assert_eq!(plain, page(false));
+        assert!(page(true).contains("\x1b[31m 12\x1b[0m"));
+    }
+}

@@ -1,0 +1,187 @@
+//! The report as text, section by section.
+
+use super::number::{bytes, counted, duration, grouped, seconds};
+use super::page::{Page, TableRow};
+use super::{Summary, Errand, advice};
+use crate::terminal::{Ink, Palette};
+use parsers::input::STDIN;
+use pipeline::outcome::{DumpReport, Ending, Report, Tally};
+use std::fmt::Display;
+
+/// The report as text, at most 100 columns wide.
+#[must_use]
+pub fn text(summary: &Summary<'_>, palette: Palette) -> String {
+    let report = summary.report;
+    let mut page = Page::new(palette);
+    page.heading(&title(summary));
+    sources(&mut page, report);
+    targets(&mut page, summary);
+    policies(&mut page, summary);
+    dumps(&mut page, &report.dumps);
+    set_aside(&mut page, report);
+    if report.ending != Ending::Refused {
+        page.heading("What changes for your customers");
+        for advice in advice::for_customers(summary) {
+            page.paragraph("  - ", &advice);
+        }
+    }
+    cost(&mut page, summary);
+    // Last, where they are still on the screen.
+    warnings(&mut page, summary);
+    page.heading(&format!("Next: {}", advice::next(summary)));
+    page.finish()
+}
+
+fn title(summary: &Summary<'_>) -> String {
+    let report = summary.report;
+    let target = report.target.as_deref().unwrap_or_default();
+    match (report.ending, summary.errand) {
+        (Ending::Committed, _) => format!("Committed to {target}"),
+        (Ending::Refused, _) => {
+            let rows = counted(report.rejected, "row breaks a rule", "rows break rules");
+            format!("Not committed: {rows}, nothing was written")
+        }
+        (Ending::Checked, Errand::Check { full: true, .. }) => {
+            format!("Loaded into {target} and rolled back: nothing was written")
+        }
+        (Ending::Checked, _) if report.target.is_none() => {
+            "Checked without a target: nothing was written".to_owned()
+        }
+        (Ending::Checked, _) => format!("Checked against {target}: nothing was written"),
+    }
+}
+
+fn sources(page: &mut Page, report: &Report) {
+    let mut all = Tally::default();
+    let mut rows = Vec::new();
+    for (table, tally) in &report.sources {
+        all.add(tally);
+        let mut row = tally_row(table, tally);
+        row.notes.extend(reasons("skipped", tally.skipped.iter()));
+        row.notes.extend(reasons("deferred", tally.deferred.iter()));
+        rows.push(row);
+    }
+    rows.push(tally_row("all", &all));
+    page.table("Source rows", &["read", "migrated", "skipped", "deferred", "rejected"], &rows);
+}
+
+fn tally_row(name: &str, tally: &Tally) -> TableRow {
+    let counts = [tally.read, tally.migrated, tally.all_skipped(), tally.all_deferred(), tally.rejected];
+    let mut inked = Vec::new();
+    if tally.all_deferred() > 0 {
+        inked.push((3, Ink::Yellow));
+    }
+    if tally.rejected > 0 {
+        inked.push((4, Ink::Red));
+    }
+    TableRow { name: name.to_owned(), cells: counts.map(grouped).to_vec(), inked, ..TableRow::default() }
+}
+
+fn reasons<'t, R: Display + 't>(what: &str, counts: impl Iterator<Item = (&'t R, &'t u64)>) -> Option<String> {
+    let counts: Vec<String> = counts.map(|(reason, rows)| format!("{reason} {}", grouped(*rows))).collect();
+    (!counts.is_empty()).then(|| format!("{what}: {}", counts.join(", ")))
+}
+
+fn targets(page: &mut Page, summary: &Summary<'_>) {
+    let report = summary.report;
+    if report.tables.is_empty() {
+        return;
+    }
+    let head = if report.ending == Ending::Committed { "written" } else { "would be written" };
+    let row = |name: &str, rows: u64| TableRow {
+        name: name.to_owned(),
+        cells: vec![grouped(rows)],
+        ..TableRow::default()
+    };
+    let mut rows: Vec<TableRow> = report.tables.iter().map(|table| row(&table.table, table.written)).collect();
+    rows.push(row("all", report.written()));
+    page.table("Target rows", &[head], &rows);
+}
+
+fn policies(page: &mut Page, summary: &Summary<'_>) {
+    let report = summary.report;
+    let (on, off) = report.policies_on_off;
+    if on + off > 0 {
+        page.heading("Policies");
+        let value = summary.policy_on;
+        page.paragraph("  ", &format!("{} ON, {} OFF (policy_status {value:?} means ON)", grouped(on), grouped(off)));
+    }
+    if !report.zones.is_empty() {
+        let row = |zone: &pipeline::outcome::ZoneUse| TableRow {
+            name: zone.zone.clone(),
+            cells: vec![grouped(zone.policies)],
+            remark: zone.origin.to_string(),
+            ..TableRow::default()
+        };
+        let rows: Vec<TableRow> = report.zones.iter().map(row).collect();
+        page.table("Time zones of schedules", &["policies"], &rows);
+    }
+}
+
+fn dumps(page: &mut Page, dumps: &[DumpReport]) {
+    let row = |dump: &DumpReport| {
+        let mut notes = Vec::new();
+        if dump.rejects {
+            notes.push("rows that were set aside and mended".to_owned());
+        }
+        if !dump.other_tables.is_empty() {
+            let tables: Vec<String> = dump
+                .other_tables
+                .iter()
+                .map(|(table, rows)| format!("{table} ({})", counted(*rows, "row", "rows")))
+                .collect();
+            notes.push(format!("other tables, passed over: {}", tables.join(", ")));
+        }
+        for (table, columns) in &dump.unknown_columns {
+            notes.push(format!("unknown columns of {table}, ignored: {}", columns.join(", ")));
+        }
+        let remark = if dump.name == STDIN { "standard input".to_owned() } else { String::new() };
+        TableRow { name: dump.name.clone(), cells: vec![bytes(dump.bytes)], remark, notes, ..TableRow::default() }
+    };
+    let rows: Vec<TableRow> = dumps.iter().map(row).collect();
+    page.table("Dumps", &["text"], &rows);
+}
+
+fn warnings(page: &mut Page, summary: &Summary<'_>) {
+    let deferred = advice::deferred(summary);
+    if summary.report.warnings.is_empty() && deferred.is_none() {
+        return;
+    }
+    page.heading("Warnings");
+    for warning in summary.report.warnings.iter().chain(&deferred) {
+        page.inked_paragraph("  ! ", warning, Some(Ink::Yellow));
+    }
+}
+
+/// Rows that were set aside; those that made the run fail are told with the error.
+fn set_aside(page: &mut Page, report: &Report) {
+    let Some(file) = report.rejects_file.as_deref().filter(|_| report.rejected > 0) else { return };
+    page.heading("Rows set aside");
+    for rejection in &report.rejections {
+        page.paragraph("  - ", &rejection.to_string());
+    }
+    let listed = u64::try_from(report.rejections.len()).unwrap_or(u64::MAX);
+    if report.rejected > listed {
+        page.paragraph("  - ", &format!("… and {} more", grouped(report.rejected - listed)));
+    }
+    let rows = counted(report.rejected, "row is", "rows are");
+    page.paragraph("  ", &format!("{rows} in {file}: mend them there, then run again with all dumps plus {file}."));
+}
+
+fn cost(page: &mut Page, summary: &Summary<'_>) {
+    let report = summary.report;
+    page.heading("Time and memory");
+    let stages: Vec<String> =
+        report.stages.iter().map(|(stage, taken)| format!("{stage} {}", seconds(*taken))).collect();
+    let stages = if stages.is_empty() { String::new() } else { format!(" ({})", stages.join(", ")) };
+    page.paragraph("  ", &format!("{}{stages}", duration(summary.elapsed)));
+    let (rows, done) = match report.ending {
+        Ending::Committed => (report.written(), "written"),
+        _ => (summary.read(), "read"),
+    };
+    let rate = summary.rows_per_second().map_or_else(String::new, |rate| format!(", {} rows/s", grouped(rate)));
+    page.paragraph("  ", &format!("{} {done}{rate}", counted(rows, "row", "rows")));
+    if let Some(peak) = summary.peak_memory {
+        page.paragraph("  ", &format!("{} of memory at most", bytes(peak)));
+    }
+}

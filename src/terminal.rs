@@ -1,0 +1,104 @@
+//! What the command may assume of where its text goes: colours, and characters that a terminal would obey.
+
+use std::borrow::Cow;
+use std::io;
+
+/// Whether text may be coloured: on a terminal, unless NO_COLOR is set (no-color.org) or the terminal is `dumb`.
+#[must_use]
+pub fn colours(terminal: bool, variable: &dyn Fn(&str) -> Option<String>) -> bool {
+    let set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
+    terminal && !set("NO_COLOR") && variable("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// How a piece of text stands out, by ECMA-48 codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ink {
+    /// Headings.
+    Bold,
+    /// What should be looked at.
+    Yellow,
+    /// What is wrong.
+    Red,
+}
+
+/// The colours in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Palette {
+    /// Whether there are any.
+    pub coloured: bool,
+}
+
+impl Palette {
+    /// `text` in `ink`, if colours are in force.
+    #[must_use]
+    pub fn paint(self, ink: Ink, text: &str) -> String {
+        let code = match ink {
+            Ink::Bold => 1,
+            Ink::Yellow => 33,
+            Ink::Red => 31,
+        };
+        if self.coloured { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+/// `text` with control characters but line ends shown as escapes: names and values from dumps must not drive the
+/// reader's terminal.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    let drives = |c: char| c.is_control() && c != '\n';
+    if !text.contains(drives) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |c: char| if drives(c) { c.escape_default().to_string() } else { c.to_string() };
+    Cow::Owned(text.chars().map(shown).collect())
+}
+
+/// A reader that went away (`etl columns | head`) is no failure.
+///
+/// # Errors
+/// Every other error.
+pub fn heard(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_need_a_terminal_and_nobody_who_objects() {
+        let check = |terminal: bool, set: &[(&str, &str)], expected: bool| {
+            let variable = |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+            assert_eq!(colours(terminal, &variable), expected, "{terminal} {set:?}");
+        };
+        check(true, &[], true);
+        check(true, &[("NO_COLOR", "")], true);
+        check(true, &[("NO_COLOR", "1")], false);
+        check(true, &[("NO_COLOR", "0")], false);
+        check(true, &[("TERM", "dumb")], false);
+        check(true, &[("TERM", "xterm")], true);
+        check(false, &[("TERM", "xterm")], false);
+    }
+
+    #[test]
+    fn nothing_from_a_dump_drives_the_terminal() {
+        for (text, shown) in [
+            ("plain 备份\nnext", "plain 备份\nnext"),
+            ("\x1b[2Jgone", "\\u{1b}[2Jgone"),
+            ("a\tb\rc", "a\\tb\\rc"),
+            ("\u{9b}31m", "\\u{9b}31m"),
+        ] {
+            assert_eq!(printable(text), shown);
+        }
+    }
+
+    #[test]
+    fn only_a_reader_that_went_away_is_forgiven() {
+        assert!(heard(Err(io::ErrorKind::BrokenPipe.into())).is_ok());
+        assert!(heard(Err(io::ErrorKind::StorageFull.into())).is_err());
+        assert!(heard(Ok(())).is_ok());
+    }
+}

@@ -1,0 +1,37 @@
+//! The command from outside: what it is given, what it answers, what it leaves behind.
+
+/// A command in a folder of its own, so that no test sees another's files or the developer's settings.
+mod scene;
+
+/// Help texts word for word: they are what an operator has at 2 a.m.
+mod help;
+
+/// Arguments that do not go together are refused before anything is read.
+mod arguments;
+
+/// No password is taken from, or repeated to, anywhere it can be seen.
+mod secrets;
+
+/// Settings from flag, environment, file and default, and what is wrong with them by line.
+mod settings;
+
+/// The commands that only print.
+mod printing;
+
+/// The report's text and JSON, from reports made by hand.
+mod report;
+
+/// The whole way from dumps to a target.
+mod run;
+
+/// Rows that break rules: listed, counted, set aside, mended.
+mod rejections;
+
+/// A run as it is watched and stopped: progress, signals, colours.
+mod running;
+
+/// Databases to import into, and what they hold.
+mod karbor;
+
+/// The main job: the same rows in every target, all of them or none.
+mod cutover;

@@ -1,0 +1,101 @@
+//! `etl schema`, `etl columns`, `etl completions`, `etl man`.
+
+use crate::scene::Scene;
+use std::io::Read as _;
+use std::process::{Command, Stdio};
+
+#[test]
+fn the_schema_is_one_that_its_database_takes() {
+    let answer = Scene::new().etl(&["schema", "--for", "sqlite"]);
+    assert_eq!((answer.code, answer.stderr.as_str()), (0, ""));
+    let database = rusqlite::Connection::open_in_memory().unwrap();
+    database.execute_batch(&answer.stdout).unwrap();
+    let tables: i64 = database
+        .query_row("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(tables, 7);
+    let postgresql = Scene::new().etl(&["schema"]).stdout;
+    assert_eq!(postgresql, Scene::new().etl(&["schema", "--for", "postgresql"]).stdout);
+    assert!(postgresql.contains("id serial PRIMARY KEY"), "{postgresql}");
+}
+
+#[test]
+fn columns_are_taken_back_as_they_are_printed() {
+    let scene = Scene::new();
+    let printed = scene.etl(&["columns"]).stdout;
+    assert!(printed.contains("\n[backups.columns]\n") && printed.contains("\n[target.plans]\n"), "{printed}");
+    scene.write("all.toml", &printed);
+    assert_eq!(scene.etl(&["columns", "--columns", "all.toml"]).shown(), format!("exit code 0\n---- stdout\n{printed}"));
+    scene.write("mine.toml", "[tag]\nnames = [\"t_tag\"]\n[target.plans.columns]\nname = \"title\"\n");
+    let mine = scene.etl(&["columns", "--columns", "mine.toml"]).stdout;
+    assert!(mine.contains("\nnames = [\"t_tag\"]\n") && mine.contains("\nname = \"title\"\n"), "{mine}");
+}
+
+#[test]
+fn a_wrong_file_of_names_is_refused_with_the_line() {
+    let scene = Scene::new();
+    let remedy = "  → `etl columns` prints a file of the form, with all tables and columns\n";
+    for (text, error) in [
+        ("[tag]\n[volumes]\n", "names.toml:2: there is no table \"volumes\" (`etl columns` lists them)"),
+        (
+            "[tag.columns]\ntag_key = [\"k\"]\nkey = [\"k\"]\n",
+            "names.toml:3: table tag has no column \"key\" (`etl columns` lists them)",
+        ),
+        (
+            "[target.plans.columns]\nident = \"id\"\n",
+            "names.toml:2: target table plans has no column \"ident\" (`etl columns` lists them)",
+        ),
+    ] {
+        scene.write("names.toml", text);
+        for line in [&["columns", "--columns", "names.toml"][..], &["run", "x.sql", "--columns", "names.toml"]] {
+            assert_eq!(scene.etl(line).shown(), format!("exit code 2\n---- stderr\netl: {error}\n{remedy}"));
+        }
+    }
+    let answer = scene.etl(&["columns", "--columns", "no.toml"]);
+    assert_eq!(
+        answer.shown(),
+        "exit code 2\n---- stderr\netl: no.toml: the file of names cannot be read: No such file or directory (os error 2)\n"
+    );
+}
+
+#[test]
+fn completions_and_manual_pages_know_the_commands() {
+    let scene = Scene::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let answer = scene.etl(&["completions", shell]);
+        assert_eq!((answer.code, answer.stderr.as_str()), (0, ""));
+        assert!(answer.stdout.contains("server-timezone"), "{shell}");
+    }
+    let page = scene.etl(&["man"]).stdout;
+    assert!(page.contains(".TH etl 1") && page.contains("etl\\-run(1)"), "{page}");
+    let page = scene.etl(&["man", "run"]).stdout;
+    assert!(page.contains(".TH etl-run 1") && page.contains("\\-\\-rejects"), "{page}");
+    assert_eq!(
+        scene.etl(&["man", "go"]).shown(),
+        "exit code 2\n---- stderr\netl: etl has no command \"go\"\n  \
+         → the commands are run, check, schema, columns, completions, man, help\n"
+    );
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_etl"))
+        .arg("columns")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!((child.wait().unwrap().code(), stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_standard_output_that_cannot_be_written_is_one() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_etl")).arg("schema").stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(stderr, "etl: standard output cannot be written: No space left on device (os error 28)\n");
+}

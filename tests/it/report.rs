@@ -1,0 +1,259 @@
+//! The report, made of facts by hand so that every section is there.
+
+use etl::exit::Exit;
+use etl::report::json::{Document, Ended};
+use etl::report::{Errand, Summary, text};
+use etl::terminal::Palette;
+use pipeline::load::spec::Spec;
+use pipeline::outcome::{
+    Defer, DumpReport, Ending, Outcome, Rejection, Report, Skip, Tally, TargetTally, ZoneUse,
+};
+use pipeline::settings::ZoneOrigin;
+use std::time::Duration;
+
+fn tally(counts: &[(Outcome, u64)]) -> Tally {
+    let mut tally = Tally::default();
+    for (outcome, rows) in counts {
+        tally.read += rows;
+        match outcome {
+            Outcome::Migrated => tally.migrated += rows,
+            Outcome::Skipped(rule) => *tally.skipped.entry(*rule).or_default() += rows,
+            Outcome::Deferred(reason) => *tally.deferred.entry(*reason).or_default() += rows,
+            Outcome::Rejected => tally.rejected += rows,
+        }
+    }
+    tally
+}
+
+fn rejection(line: u64) -> Rejection {
+    Rejection {
+        dump: "cinder.sql".into(),
+        line,
+        byte: 0,
+        table: "backups",
+        column: Some("size"),
+        value: Some("abc".into()),
+        reason: "is not an integer".into(),
+        with: 0,
+    }
+}
+
+/// A report in which every section has something to say.
+fn full() -> Report {
+    Report {
+        ending: Ending::Committed,
+        target: Some("postgresql://karbor@db1:5432/karbor".into()),
+        dumps: vec![
+            DumpReport {
+                name: "cinder.sql".into(),
+                bytes: 1_288_490_188,
+                rejects: false,
+                other_tables: [("snapshots".to_owned(), 3), ("volumes".to_owned(), 12_000)].into(),
+                unknown_columns: [("backups".to_owned(), vec!["encryption_key_id".into(), "job_id".into()])].into(),
+            },
+            DumpReport { name: "-".into(), bytes: 4096, rejects: true, ..DumpReport::default() },
+        ],
+        sources: vec![
+            (
+                "backups",
+                tally(&[
+                    (Outcome::Migrated, 50_000),
+                    (Outcome::Skipped(Skip::SoftDeleted), 3_000),
+                    (Outcome::Skipped(Skip::CopyOfDps), 97),
+                    (Outcome::Deferred(Defer::Unsteady), 300),
+                    (Outcome::Rejected, 3),
+                ]),
+            ),
+            ("quotas", tally(&[(Outcome::Skipped(Skip::Quota), 12)])),
+            ("backup_policy", tally(&[(Outcome::Migrated, 120)])),
+            (
+                "backup_create_running_job_record",
+                tally(&[(Outcome::Skipped(Skip::JobHistory), 1), (Outcome::Deferred(Defer::UnfinishedJob), 1)]),
+            ),
+        ],
+        tables: [("plans", 120), ("resources", 240), ("triggers", 120), ("checkpoint_items", 50_000)]
+            .map(|(table, written)| TargetTally { table: table.into(), written })
+            .into(),
+        zones: vec![
+            ZoneUse { zone: "Asia/Shanghai".into(), origin: ZoneOrigin::Policy, policies: 2 },
+            ZoneUse { zone: "UTC+08:00".into(), origin: ZoneOrigin::Default, policies: 1_118 },
+        ],
+        policies_on_off: (100, 20),
+        drifting_policies: 7,
+        rejections: vec![rejection(1042), rejection(1043)],
+        rejected: 3,
+        warnings: vec![
+            "no trust is known for 120 policies; the placeholder \"imported\" was written, which yields no token, so that \
+             they cannot run before they are saved once in Karbor"
+                .into(),
+        ],
+        rejects_file: Some("rejects.sql".into()),
+        stages: vec![("preparing", 0.05), ("reading", 1.25), ("loading", 3.3)],
+    }
+}
+
+fn shown(report: &Report, errand: Errand<'_>, spec: Option<&Spec>, coloured: bool) -> String {
+    text(&summary(report, errand, spec), Palette { coloured })
+}
+
+fn summary<'r>(report: &'r Report, errand: Errand<'r>, spec: Option<&'r Spec>) -> Summary<'r> {
+    Summary {
+        report,
+        errand,
+        spec,
+        policy_on: "0",
+        elapsed: Duration::from_millis(4_750),
+        peak_memory: Some(43_200_512),
+    }
+}
+
+const CHECK: Errand<'_> = Errand::Check { next: "etl run cinder.sql vbs.sql", full: false };
+
+#[test]
+fn a_run_that_committed() {
+    let spec = Spec::Postgres(String::new());
+    let shown = shown(&full(), Errand::Run, Some(&spec), false);
+    insta::assert_snapshot!("committed", shown);
+}
+
+#[test]
+fn a_check_without_a_target() {
+    let report = Report {
+        ending: Ending::Checked,
+        target: None,
+        rejections: Vec::new(),
+        rejected: 0,
+        rejects_file: None,
+        drifting_policies: 0,
+        warnings: Vec::new(),
+        ..full()
+    };
+    insta::assert_snapshot!("checked", shown(&report, CHECK, None, false));
+}
+
+#[test]
+fn a_run_that_was_refused() {
+    let report = Report { ending: Ending::Refused, rejects_file: None, tables: Vec::new(), ..full() };
+    let spec = Spec::Postgres(String::new());
+    insta::assert_snapshot!("refused", shown(&report, Errand::Run, Some(&spec), false));
+}
+
+#[test]
+fn the_last_line_is_the_next_step() {
+    let check = |ending: Ending, errand: Errand<'_>, spec: Option<Spec>, line: &str| {
+        let report = Report { ending, ..full() };
+        let shown = shown(&report, errand, spec.as_ref(), false);
+        assert_eq!(shown.lines().last(), Some(line));
+    };
+    let long = format!("etl run {}", "x".repeat(100));
+    let postgres = || Some(Spec::Postgres(String::new()));
+    check(
+        Ending::Committed,
+        Errand::Run,
+        postgres(),
+        "Next: restart operationengine on every Karbor node: systemctl restart karbor-operationengine",
+    );
+    check(
+        Ending::Committed,
+        Errand::Run,
+        Some(Spec::Sqlite("karbor.db".into())),
+        "Next: look at the rows in karbor.db, then run with --target postgresql://…",
+    );
+    check(
+        Ending::Committed,
+        Errand::Run,
+        Some(Spec::Script("my karbor.sql".into())),
+        "Next: psql -X -f 'my karbor.sql' DATABASE (or gsql), then restart operationengine",
+    );
+    check(Ending::Checked, CHECK, None, "Next: etl run cinder.sql vbs.sql");
+    check(
+        Ending::Checked,
+        Errand::Check { next: &long, full: true },
+        postgres(),
+        "Next: etl run with the same dumps and options",
+    );
+    check(
+        Ending::Refused,
+        Errand::Run,
+        postgres(),
+        "Next: mend the rejected rows, or set them aside with --rejects FILE, and run again",
+    );
+    check(
+        Ending::Refused,
+        CHECK,
+        None,
+        "Next: mend the rejected rows and check again, or set them aside: etl run … --rejects FILE",
+    );
+}
+
+#[test]
+fn the_report_is_at_most_a_hundred_columns_wide() {
+    let spec = Spec::Postgres(String::new());
+    let mut report = full();
+    for (_, tally) in &mut report.sources {
+        tally.read = 999_999_999;
+        tally.migrated = 999_999_999;
+        tally.rejected = 999_999_999;
+    }
+    report.dumps[0].other_tables = (0..100).map(|n| (format!("table_{n}"), n * 1000)).collect();
+    for line in shown(&report, Errand::Run, Some(&spec), false).lines() {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+}
+
+#[test]
+fn colours_change_nothing_but_colours() {
+    let spec = Spec::Postgres(String::new());
+    let coloured = shown(&full(), Errand::Run, Some(&spec), true);
+    assert!(coloured.contains('\x1b'));
+    let mut plain = coloured;
+    for code in ["\x1b[0m", "\x1b[1m", "\x1b[31m", "\x1b[33m"] {
+        plain = plain.replace(code, "");
+    }
+    assert_eq!(plain, shown(&full(), Errand::Run, Some(&spec), false));
+}
+
+#[test]
+fn names_from_dumps_and_servers_do_not_drive_the_terminal() {
+    let evil = "x\x1b[2J\ry";
+    let mut report = full();
+    report.dumps[0].name = evil.into();
+    report.dumps[0].other_tables = [(evil.to_owned(), 1)].into();
+    report.dumps[0].unknown_columns = [("tag".to_owned(), vec![evil.into()])].into();
+    report.tables[0].table = evil.into();
+    report.zones[0].zone = evil.into();
+    report.warnings = vec![evil.into()];
+    report.target = Some(evil.into());
+    report.rejections[0].dump = evil.into();
+    let shown = shown(&report, Errand::Run, Some(&Spec::Postgres(String::new())), false);
+    assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "{shown:?}");
+    assert_eq!(shown.matches("x\\u{1b}[2J\\ry").count(), 8);
+}
+
+#[test]
+fn rates_are_those_of_the_whole_time() {
+    let rate = |ending: Ending, milliseconds: u64| {
+        let report = Report { ending, ..full() };
+        let summary = Summary { elapsed: Duration::from_millis(milliseconds), ..summary(&report, Errand::Run, None) };
+        summary.rows_per_second()
+    };
+    assert_eq!(rate(Ending::Committed, 1_000), Some(50_480));
+    assert_eq!(rate(Ending::Committed, 500), Some(100_960));
+    assert_eq!(rate(Ending::Checked, 1_000), Some(53_534));
+    assert_eq!(rate(Ending::Committed, 0), None);
+}
+
+#[test]
+fn the_report_as_json() {
+    let report = full();
+    let ended = Ended {
+        command: "run",
+        exit: Exit::Incomplete,
+        error: None,
+        seconds: 4.75,
+        peak_memory: Some(43_200_512),
+        summary: Some(summary(&report, Errand::Run, None)),
+    };
+    let text = serde_json::to_string_pretty(&Document::new(&ended)).unwrap();
+    insta::assert_snapshot!("json", text.replace(env!("CARGO_PKG_VERSION"), "VERSION"));
+}
