@@ -96,11 +96,12 @@ impl Error {
             Self::Options(error) => error.remedy(),
             Self::Setting(error) => error.remedy(),
             Self::Run(error) => error.remedy(),
-            Self::Rejected { stops: Stops::ThisRun, .. } => {
-                Some("mend them at the source and dump again, or set them aside with --rejects FILE".to_owned())
-            }
+            Self::Rejected { stops: Stops::ThisRun, .. } => Some(
+                "mend them at the source and dump again, or set them aside with --rejects FILE".to_owned(),
+            ),
             Self::Rejected { stops: Stops::TheRunToCome, .. } => Some(
-                "mend them at the source and dump again, or set them aside: `etl run … --rejects FILE`".to_owned(),
+                "mend them at the source and dump again, or set them aside: `etl run … --rejects FILE`"
+                    .to_owned(),
             ),
             Self::File { .. } => Some("make room, or name a place that can be written".to_owned()),
             Self::Unsaid { exit: Exit::Done | Exit::Incomplete, .. } => {

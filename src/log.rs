@@ -17,6 +17,9 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::layer;
 use tracing_subscriber::layer::SubscriberExt as _;
 
+/// What the user is told anyway (report and errors) goes to the file under this name, and is not shown twice.
+pub(crate) const TOLD: &str = "told";
+
 /// Access for the owner alone.
 const PRIVATE: u32 = 0o600;
 
@@ -35,18 +38,28 @@ pub fn start(outputs: &Outputs) -> Result<Option<String>> {
         },
         Log::Default(path) => match open(path) {
             Ok(file) => (Some(file), None),
-            Err(error) => (None, Some(format!("no log is kept: {} cannot be written: {error}", path.display()))),
+            Err(error) => {
+                (None, Some(format!("no log is kept: {} cannot be written: {error}", path.display())))
+            }
         },
     };
     let file = file.map(|file| {
-        layer().with_ansi(false).with_target(false).with_writer(Mutex::new(file)).with_filter(own(LevelFilter::DEBUG))
+        layer()
+            .with_ansi(false)
+            .with_target(false)
+            .with_writer(Mutex::new(file))
+            .with_filter(own(LevelFilter::DEBUG).with_target(TOLD, LevelFilter::INFO))
     });
     let shown = match outputs.verbose {
         0 => LevelFilter::OFF,
         1 => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
     };
-    let shown = layer().with_ansi(false).with_target(false).with_writer(io::stderr).with_filter(own(shown));
+    let shown = layer()
+        .with_ansi(false)
+        .with_target(false)
+        .with_writer(io::stderr)
+        .with_filter(own(shown).with_target(TOLD, LevelFilter::OFF));
     // A second log in one process is a test's, which does without.
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(file).with(shown));
     Ok(warning)

@@ -80,6 +80,31 @@ impl Counters {
     }
 }
 
+/// Who tells.
+enum Teller {
+    Bars(Bars),
+    Lines(Lines, Screen),
+}
+
+impl Teller {
+    fn tell(&mut self, moment: &Moment) {
+        match self {
+            Self::Bars(bars) => bars.show(moment),
+            Self::Lines(lines, screen) => {
+                if let Some(line) = lines.next(moment) {
+                    screen.say(&line);
+                }
+            }
+        }
+    }
+
+    fn end(self) {
+        if let Self::Bars(bars) = self {
+            bars.clear();
+        }
+    }
+}
+
 /// Progress as it is being told; it ends when this is dropped.
 #[derive(Debug)]
 pub struct Display {
@@ -100,27 +125,19 @@ impl Display {
         };
         let screen = Screen(MultiProgress::with_draw_target(target));
         let (stop, stopped) = mpsc::channel::<()>();
-        let mut tell: Box<dyn FnMut(&Moment, bool) + Send> = match style {
+        let mut teller = match style {
             Style::Nothing => return Ok(Self { screen, stop: None, thread: None }),
             Style::Bars => {
-                let mut bars = Bars::new(&screen.0, counters.dumps.iter().map(|(name, _)| name.as_str()));
-                Box::new(move |moment, last| bars.show(moment, last))
+                Teller::Bars(Bars::new(&screen.0, counters.dumps.iter().map(|(name, _)| name.as_str())))
             }
-            Style::Lines => {
-                let (mut lines, screen) = (Lines::default(), screen.clone());
-                Box::new(move |moment, last| {
-                    if let Some(line) = lines.next(moment).filter(|_| !last) {
-                        screen.say(&line);
-                    }
-                })
-            }
+            Style::Lines => Teller::Lines(Lines::default(), screen.clone()),
         };
         let started = Instant::now();
         let run = move || {
             while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-                tell(&counters.now(started), false);
+                teller.tell(&counters.now(started));
             }
-            tell(&counters.now(started), true);
+            teller.end();
         };
         let thread = std::thread::Builder::new().name("progress".to_owned()).spawn(run)?;
         Ok(Self { screen, stop: Some(stop), thread: Some(thread) })

@@ -7,8 +7,8 @@ mod file;
 mod key;
 mod value;
 
-pub(crate) use file::line_of;
 pub use file::SettingsFile;
+pub(crate) use file::line_of;
 pub use key::Key;
 
 use crate::cli::SettingArgs;

@@ -43,7 +43,8 @@ impl Watch {
                 cancel.cancel(name);
                 screen.say(&answer(name, first, progress.stage()));
                 if first {
-                    let (ended, progress, screen) = (Arc::clone(&ended), Arc::clone(&progress), screen.clone());
+                    let (ended, progress, screen) =
+                        (Arc::clone(&ended), Arc::clone(&progress), screen.clone());
                     std::thread::spawn(move || leave_if_stuck(name, &ended, &progress, &screen));
                 }
             }
@@ -59,7 +60,7 @@ fn leave_if_stuck(name: &'static str, over: &AtomicBool, progress: &Progress, sc
     std::thread::sleep(PATIENCE);
     if !over.load(Ordering::SeqCst) && progress.stage() == Stage::Reading {
         let error = Error::from(pipeline::error::Error::Interrupted(name));
-        tracing::error!("{error}");
+        tracing::error!(target: crate::log::TOLD, "{error}");
         screen.say(error.text().trim_end());
         std::process::exit(error.exit().code().into());
     }
@@ -86,7 +87,9 @@ fn name_of(signal: i32) -> &'static str {
 
 fn answer(name: &str, first: bool, stage: Stage) -> String {
     match (stage, first) {
-        (Stage::Finishing, _) => format!("etl: {name}: COMMIT may have been sent, waiting for the target's answer"),
+        (Stage::Finishing, _) => {
+            format!("etl: {name}: COMMIT may have been sent, waiting for the target's answer")
+        }
         (_, true) => format!("etl: {name}: stopping; nothing will be written"),
         (_, false) => format!("etl: {name}: already stopping"),
     }

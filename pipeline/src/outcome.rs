@@ -1,5 +1,6 @@
 //! What became of every row: the four outcomes of the contract, counted by table and reason, and the report made of them.
 
+use crate::load::Service;
 use parsers::columns::Table;
 use parsers::position::Place;
 use parsers::row::{FieldError, RowFault, shortened};
@@ -259,6 +260,8 @@ pub struct Report {
     pub sources: Vec<(&'static str, Tally)>,
     /// Rows by target table.
     pub tables: Vec<TargetTally>,
+    /// The engine that runs imported operations, where the target has been asked.
+    pub service: Option<Service>,
     /// Time zones of the schedules.
     pub zones: Vec<ZoneUse>,
     /// Policies that are ON, and those that are OFF, under the value in force.

@@ -67,7 +67,8 @@ mod tests {
         }
         let changed = printed(Some(&mine));
         let built_in = printed(None);
-        let lines: Vec<_> = changed.lines().filter(|line| !built_in.lines().any(|other| other == *line)).collect();
+        let lines: Vec<_> =
+            changed.lines().filter(|line| !built_in.lines().any(|other| other == *line)).collect();
         assert_eq!(lines, ["names = [\"t_tag\", \"tag\"]", "tag_key = [\"k\"]", "name = \"p\""]);
         assert_eq!(changed.lines().count(), built_in.lines().count());
     }

@@ -57,11 +57,12 @@ pub(super) fn convert(errand: Errand<'_>, options: &Options, out: &mut dyn Write
     let refusal = refusal(&report, errand);
     let exit = refusal.as_ref().map_or_else(|| exit_of(&report), Error::exit);
     for line in report::text(&summary, Palette { coloured: false }).lines() {
-        tracing::info!("{line}");
+        tracing::info!(target: log::TOLD, "{line}");
     }
     let text = report::text(&summary, Palette { coloured: options.outputs.colours });
     let told = heard(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
-    let kept = file.map_or(Ok(()), |file| file.write(&Document::new(&ended(exit, refusal.as_ref(), Some(summary)))));
+    let kept =
+        file.map_or(Ok(()), |file| file.write(&Document::new(&ended(exit, refusal.as_ref(), Some(summary)))));
     if let Some(refusal) = refusal {
         note_failure(&refusal);
         return Err(refusal);
@@ -104,7 +105,9 @@ fn load(options: &Options) -> Result<Report> {
     pipeline::run::run(&mut inputs, target, &options.pipeline, &progress, &cancel).map_err(|error| {
         match (cancel.reason(), error) {
             // Whoever stops the run at the password prompt gave no password; that is no error to tell.
-            (Some(reason), pipeline::error::Error::Connect(_)) => pipeline::error::Error::Interrupted(reason).into(),
+            (Some(reason), pipeline::error::Error::Connect(_)) => {
+                pipeline::error::Error::Interrupted(reason).into()
+            }
             (_, error) => error.into(),
         }
     })
@@ -169,6 +172,6 @@ fn note_begin(errand: Errand<'_>, options: &Options) {
 
 fn note_failure(error: &Error) {
     for line in error.text().lines() {
-        tracing::error!("{line}");
+        tracing::error!(target: log::TOLD, "{line}");
     }
 }

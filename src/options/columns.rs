@@ -95,7 +95,8 @@ fn word_at(text: &str, from: usize, word: &str) -> Option<usize> {
     let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     let rest = text.get(from..)?;
     let whole = |at: &usize| {
-        let (before, after) = (rest.get(..*at).unwrap_or_default(), rest.get(at + word.len()..).unwrap_or_default());
+        let (before, after) =
+            (rest.get(..*at).unwrap_or_default(), rest.get(at + word.len()..).unwrap_or_default());
         !part(before.chars().next_back()) && !part(after.chars().next())
     };
     rest.match_indices(word).map(|(at, _)| at).find(whole).map(|at| from + at)
@@ -154,10 +155,17 @@ mod tests {
             ("[tag\n", 1, ""),
             ("[quotas]\nnames = [\"backups\"]\n", 2, "two tables"),
             ("[tag]\n[target.plan]\n", 2, "no target table \"plan\""),
-            ("[target.plans]\n[target.plans.columns]\nid = \"i\"\nident = \"i\"\n", 4, "has no column \"ident\""),
+            (
+                "[target.plans]\n[target.plans.columns]\nid = \"i\"\nident = \"i\"\n",
+                4,
+                "has no column \"ident\"",
+            ),
         ] {
             let found = refusal(text);
-            assert!(found.starts_with(&format!("c.toml:{line}: ")) && found.contains(what), "{text}: {found}");
+            assert!(
+                found.starts_with(&format!("c.toml:{line}: ")) && found.contains(what),
+                "{text}: {found}"
+            );
         }
     }
 }

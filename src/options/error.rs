@@ -117,7 +117,9 @@ impl OptionError {
             Self::Place { remedy, .. } => remedy,
             Self::Spool { .. } => "name a folder on disk with --spool-dir",
             Self::Columns { .. } => "`etl columns` prints a file of the form, with all tables and columns",
-            Self::NoCommand { commands, .. } => return Some(format!("the commands are {}", commands.join(", "))),
+            Self::NoCommand { commands, .. } => {
+                return Some(format!("the commands are {}", commands.join(", ")));
+            }
             Self::Target { .. } | Self::ColumnsUnreadable { .. } => return None,
         };
         Some(text.to_owned())

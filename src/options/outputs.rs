@@ -93,7 +93,9 @@ pub(super) fn check_places(
     }
     match outputs.log.path() {
         // A log can go to anything that takes bytes; what is no regular file is nothing that could be lost.
-        Some(path) if std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) => Ok(()),
+        Some(path) if std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) => {
+            Ok(())
+        }
         Some(path) => claim(&mut places, Role::Log, path),
         None => Ok(()),
     }

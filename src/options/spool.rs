@@ -86,4 +86,20 @@ mod tests {
             assert_eq!(named("/dev/shm").unwrap_err(), "the folder lies in memory, not on disk");
         }
     }
+
+    #[test]
+    fn a_folder_that_will_not_do_is_passed_over_where_nobody_asked_for_it() {
+        let folder = tempfile::tempdir_in(FALLBACK).unwrap();
+        let path = folder.path().to_str().unwrap().to_owned();
+        let check = |variable: Option<&str>, expected: &Path| {
+            let variable = |name: &str| variable.filter(|_| name == "TMPDIR").map(str::to_owned);
+            let surroundings = Surroundings { variable: &variable, ..Surroundings::of_process() };
+            assert_eq!(unnamed(&[], &surroundings).unwrap(), expected);
+        };
+        check(Some(&path), folder.path());
+        check(Some("/no/such/folder"), Path::new(FALLBACK));
+        check(Some("/proc/self/status"), Path::new(FALLBACK));
+        check(Some(""), Path::new(FALLBACK));
+        check(None, Path::new(FALLBACK));
+    }
 }

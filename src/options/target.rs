@@ -109,7 +109,8 @@ fn may_hold_password(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else { return false };
     let of_ours = ["postgresql", "postgres"].iter().any(|name| scheme.eq_ignore_ascii_case(name));
     let well_formed = rest.starts_with("//") && ["postgresql", "postgres"].contains(&scheme);
-    let scheme_like = !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    let scheme_like =
+        !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
     let other = scheme_like && rest.starts_with('/') && scheme != "sqlite";
     let credentials = rest.rsplit_once('@').is_some_and(|(before, _)| before.contains(':'));
     !well_formed && (of_ours || other) && (credentials || rest.to_ascii_lowercase().contains("password="))

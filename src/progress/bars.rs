@@ -10,7 +10,8 @@ const NAME_COLUMNS: usize = 20;
 /// A dump whose bytes are not known yet: a pipe.
 const OPEN: &str = "{prefix} {spinner}            {bytes:>10} {binary_bytes_per_sec:>25}";
 /// A dump whose bytes are known.
-const MEASURED: &str = "{prefix} {bar:12} {bytes:>10}/{total_bytes:<10} {binary_bytes_per_sec:>14} {eta:>4} left";
+const MEASURED: &str =
+    "{prefix} {bar:12} {bytes:>10}/{total_bytes:<10} {binary_bytes_per_sec:>14} {eta:>4} left";
 /// The last line.
 const ROWS: &str = "{prefix} {msg}";
 
@@ -28,13 +29,19 @@ impl Bars {
         let names: Vec<String> = names.map(shown).collect();
         let width = names.iter().map(|name| name.chars().count()).chain([10]).max().unwrap_or_default();
         let bar = |style: &str, prefix: &str| {
-            all.add(ProgressBar::no_length().with_style(styled(style)).with_prefix(format!("{prefix:<width$}")))
+            all.add(
+                ProgressBar::no_length().with_style(styled(style)).with_prefix(format!("{prefix:<width$}")),
+            )
         };
-        Self { dumps: names.iter().map(|name| bar(OPEN, name)).collect(), rows: bar(ROWS, "preparing"), width }
+        Self {
+            dumps: names.iter().map(|name| bar(OPEN, name)).collect(),
+            rows: bar(ROWS, "preparing"),
+            width,
+        }
     }
 
-    /// Shows how far the run is; at the end the bars go away, and the report says the rest.
-    pub(super) fn show(&mut self, moment: &Moment, last: bool) {
+    /// Shows how far the run is.
+    pub(super) fn show(&mut self, moment: &Moment) {
         for (bar, (read, total)) in self.dumps.iter().zip(&moment.dumps) {
             if *total > 0 && bar.length() != Some(*total) {
                 bar.set_length(*total);
@@ -45,10 +52,12 @@ impl Bars {
         self.rows.set_prefix(format!("{:<width$}", moment.stage.name(), width = self.width));
         self.rows.set_message(loaded(moment));
         self.rows.tick();
-        if last {
-            for bar in self.dumps.iter().chain([&self.rows]) {
-                bar.finish_and_clear();
-            }
+    }
+
+    /// Takes the bars away; the report says the rest.
+    pub(super) fn clear(self) {
+        for bar in self.dumps.iter().chain([&self.rows]) {
+            bar.finish_and_clear();
         }
     }
 }
@@ -72,7 +81,11 @@ fn styled(template: &str) -> ProgressStyle {
 fn shown(name: &str) -> String {
     let name = crate::terminal::printable(name);
     let long = name.chars().count().saturating_sub(NAME_COLUMNS);
-    if long == 0 { name.into_owned() } else { format!("…{}", name.chars().skip(long + 1).collect::<String>()) }
+    if long == 0 {
+        name.into_owned()
+    } else {
+        format!("…{}", name.chars().skip(long + 1).collect::<String>())
+    }
 }
 
 #[cfg(test)]
@@ -105,12 +118,15 @@ mod tests {
             dumps,
             elapsed: Duration::from_secs(10),
         };
-        bars.show(&moment(vec![(5, 10), (7, 0)]), false);
+        bars.show(&moment(vec![(5, 10), (7, 0)]));
         assert_eq!((bars.dumps[0].position(), bars.dumps[0].length()), (5, Some(10)));
         assert_eq!((bars.dumps[1].position(), bars.dumps[1].length()), (7, None));
         assert_eq!(bars.rows.message(), "1,234,567 rows loaded, 123,456 rows/s");
         assert_eq!(bars.rows.prefix(), "loading   ");
-        bars.show(&moment(vec![(10, 10), (9, 9)]), true);
-        assert!(bars.dumps.iter().all(ProgressBar::is_finished));
+        bars.show(&moment(vec![(10, 10), (9, 9)]));
+        assert_eq!((bars.dumps[1].position(), bars.dumps[1].length()), (9, Some(9)));
+        let first = bars.dumps[0].clone();
+        bars.clear();
+        assert!(first.is_finished());
     }
 }

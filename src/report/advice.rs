@@ -1,6 +1,6 @@
 //! What the operator should know and do after a run: what changes for customers, and the next step.
 
-use super::{Summary, Errand};
+use super::{Errand, Summary};
 use crate::report::number::{counted, grouped};
 use pipeline::load::spec::Spec;
 use pipeline::outcome::Ending;
@@ -39,7 +39,9 @@ pub(super) fn next(summary: &Summary<'_>) -> String {
         (Ending::Refused, Errand::Check { .. }) => {
             "mend the rejected rows and check again, or set them aside: etl run … --rejects FILE".to_owned()
         }
-        (Ending::Checked, Errand::Check { next, .. }) if next.chars().count() <= COMMAND_COLUMNS => next.to_owned(),
+        (Ending::Checked, Errand::Check { next, .. }) if next.chars().count() <= COMMAND_COLUMNS => {
+            next.to_owned()
+        }
         (Ending::Checked, _) => "etl run with the same dumps and options".to_owned(),
         (Ending::Committed, _) => match summary.spec {
             Some(Spec::Sqlite(path)) => {
@@ -49,7 +51,8 @@ pub(super) fn next(summary: &Summary<'_>) -> String {
                 format!("psql -X -f {} DATABASE (or gsql), then restart operationengine", quoted(path))
             }
             Some(Spec::Postgres(_)) | None => {
-                "restart operationengine on every Karbor node: systemctl restart karbor-operationengine".to_owned()
+                "restart operationengine on every Karbor node: systemctl restart karbor-operationengine"
+                    .to_owned()
             }
         },
     }
@@ -74,7 +77,11 @@ fn quoted(path: &Path) -> String {
 #[must_use]
 pub(crate) fn quote(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]

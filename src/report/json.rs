@@ -48,6 +48,8 @@ struct Outcome<'r> {
     policies_on: u64,
     policies_off: u64,
     policy_on_value: &'r str,
+    /// The engine that runs imported operations.
+    service: Option<&'r pipeline::load::Service>,
     drifting_policies: u64,
     time_zones: &'r [ZoneUse],
     dumps: &'r [DumpReport],
@@ -127,6 +129,7 @@ impl<'r> Outcome<'r> {
             policies_on: report.policies_on_off.0,
             policies_off: report.policies_on_off.1,
             policy_on_value,
+            service: report.service.as_ref(),
             drifting_policies: report.drifting_policies,
             time_zones: &report.zones,
             dumps: &report.dumps,

@@ -61,7 +61,8 @@ impl Page {
             self.text.push('\n');
         }
         let rows: Vec<TableRow> = rows.iter().cloned().map(TableRow::printable).collect();
-        let names = rows.iter().map(|row| row.name.chars().count() + 2).chain([heading.chars().count()]).max();
+        let names =
+            rows.iter().map(|row| row.name.chars().count() + 2).chain([heading.chars().count()]).max();
         let names = names.unwrap_or_default();
         let width = |n: usize| {
             let cells = rows.iter().filter_map(|row| row.cells.get(n)).map(|cell| cell.chars().count());
@@ -142,7 +143,11 @@ mod tests {
     #[test]
     fn columns_are_aligned_with_and_without_colours() {
         let rows = [
-            TableRow { name: "backups".into(), cells: vec!["1,000".into(), "0".into()], ..TableRow::default() },
+            TableRow {
+                name: "backups".into(),
+                cells: vec!["1,000".into(), "0".into()],
+                ..TableRow::default()
+            },
             TableRow {
                 name: "tag".into(),
                 cells: vec!["7".into(), "12".into()],
@@ -156,7 +161,10 @@ mod tests {
             page.table("Rows", &["read", "bad"], &rows);
             page.finish()
         };
-        assert_eq!(page(false), "Rows        read  bad\n  backups  1,000    0\n  tag          7   12  so\n      why\n");
+        assert_eq!(
+            page(false),
+            "Rows        read  bad\n  backups  1,000    0\n  tag          7   12  so\n      why\n"
+        );
         let plain = page(true).replace("\x1b[1m", "").replace("\x1b[31m", "").replace("\x1b[0m", "");
         assert_eq!(plain, page(false));
         assert!(page(true).contains("\x1b[31m 12\x1b[0m"));

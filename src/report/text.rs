@@ -2,7 +2,7 @@
 
 use super::number::{bytes, counted, duration, grouped, seconds};
 use super::page::{Page, TableRow};
-use super::{Summary, Errand, advice};
+use super::{Errand, Summary, advice};
 use crate::terminal::{Ink, Palette};
 use parsers::input::STDIN;
 use pipeline::outcome::{DumpReport, Ending, Report, Tally};
@@ -77,7 +77,10 @@ fn tally_row(name: &str, tally: &Tally) -> TableRow {
     TableRow { name: name.to_owned(), cells: counts.map(grouped).to_vec(), inked, ..TableRow::default() }
 }
 
-fn reasons<'t, R: Display + 't>(what: &str, counts: impl Iterator<Item = (&'t R, &'t u64)>) -> Option<String> {
+fn reasons<'t, R: Display + 't>(
+    what: &str,
+    counts: impl Iterator<Item = (&'t R, &'t u64)>,
+) -> Option<String> {
     let counts: Vec<String> = counts.map(|(reason, rows)| format!("{reason} {}", grouped(*rows))).collect();
     (!counts.is_empty()).then(|| format!("{what}: {}", counts.join(", ")))
 }
@@ -93,7 +96,8 @@ fn targets(page: &mut Page, summary: &Summary<'_>) {
         cells: vec![grouped(rows)],
         ..TableRow::default()
     };
-    let mut rows: Vec<TableRow> = report.tables.iter().map(|table| row(&table.table, table.written)).collect();
+    let mut rows: Vec<TableRow> =
+        report.tables.iter().map(|table| row(&table.table, table.written)).collect();
     rows.push(row("all", report.written()));
     page.table("Target rows", &[head], &rows);
 }
@@ -104,7 +108,18 @@ fn policies(page: &mut Page, summary: &Summary<'_>) {
     if on + off > 0 {
         page.heading("Policies");
         let value = summary.policy_on;
-        page.paragraph("  ", &format!("{} ON, {} OFF (policy_status {value:?} means ON)", grouped(on), grouped(off)));
+        page.paragraph(
+            "  ",
+            &format!("{} ON, {} OFF (policy_status {value:?} means ON)", grouped(on), grouped(off)),
+        );
+    }
+    if let Some(service) = &report.service {
+        let host = service.host.as_deref().unwrap_or("host unknown");
+        page.paragraph("  ", &format!("operations run on service {} ({host})", service.id));
+        if !service.others.is_empty() {
+            let others = service.others.join(", ");
+            page.paragraph("  ", &format!("others that could: {others} (setting service_id)"));
+        }
     }
     if !report.zones.is_empty() {
         let row = |zone: &pipeline::outcome::ZoneUse| TableRow {
@@ -136,7 +151,13 @@ fn dumps(page: &mut Page, dumps: &[DumpReport]) {
             notes.push(format!("unknown columns of {table}, ignored: {}", columns.join(", ")));
         }
         let remark = if dump.name == STDIN { "standard input".to_owned() } else { String::new() };
-        TableRow { name: dump.name.clone(), cells: vec![bytes(dump.bytes)], remark, notes, ..TableRow::default() }
+        TableRow {
+            name: dump.name.clone(),
+            cells: vec![bytes(dump.bytes)],
+            remark,
+            notes,
+            ..TableRow::default()
+        }
     };
     let rows: Vec<TableRow> = dumps.iter().map(row).collect();
     page.table("Dumps", &["text"], &rows);
@@ -165,7 +186,10 @@ fn set_aside(page: &mut Page, report: &Report) {
         page.paragraph("  - ", &format!("… and {} more", grouped(report.rejected - listed)));
     }
     let rows = counted(report.rejected, "row is", "rows are");
-    page.paragraph("  ", &format!("{rows} in {file}: mend them there, then run again with all dumps plus {file}."));
+    page.paragraph(
+        "  ",
+        &format!("{rows} in {file}: mend them there, then run again with all dumps plus {file}."),
+    );
 }
 
 fn cost(page: &mut Page, summary: &Summary<'_>) {
@@ -179,7 +203,8 @@ fn cost(page: &mut Page, summary: &Summary<'_>) {
         Ending::Committed => (report.written(), "written"),
         _ => (summary.read(), "read"),
     };
-    let rate = summary.rows_per_second().map_or_else(String::new, |rate| format!(", {} rows/s", grouped(rate)));
+    let rate =
+        summary.rows_per_second().map_or_else(String::new, |rate| format!(", {} rows/s", grouped(rate)));
     page.paragraph("  ", &format!("{} {done}{rate}", counted(rows, "row", "rows")));
     if let Some(peak) = summary.peak_memory {
         page.paragraph("  ", &format!("{} of memory at most", bytes(peak)));

@@ -89,7 +89,8 @@ mod tests {
     fn check(text: &str, expected: Result<&[(Key, &str, usize)], &str>) {
         match (SettingsFile::parse(Path::new("etl.toml"), text), expected) {
             (Ok(file), Ok(expected)) => {
-                let found: Vec<_> = file.values.iter().map(|(key, value, line)| (*key, value.as_str(), *line)).collect();
+                let found: Vec<_> =
+                    file.values.iter().map(|(key, value, line)| (*key, value.as_str(), *line)).collect();
                 assert_eq!(found, expected, "{text}");
             }
             (Err(error), Err(expected)) => assert_eq!(error.to_string(), expected, "{text}"),
@@ -111,11 +112,11 @@ mod tests {
     fn what_is_wrong_names_its_line() {
         check("threads = 4\n\nthread = 4\nzone = 1\n", Err("etl.toml:3: there is no setting \"thread\""));
         check("threads = 4\nthreads = 5\n", Err("etl.toml:2: duplicate key"));
-        check("threads = 4\nuser_id = a\n", Err("etl.toml:2: string values must be quoted, expected literal string"));
         check(
-            "policy_on = true\n",
-            Err("etl.toml:1: policy_on = \"true\": expected 1 to 255 characters"),
+            "threads = 4\nuser_id = a\n",
+            Err("etl.toml:2: string values must be quoted, expected literal string"),
         );
+        check("policy_on = true\n", Err("etl.toml:1: policy_on = \"true\": expected 1 to 255 characters"));
         check(
             "\nuser_id = [\"a\"]\n",
             Err("etl.toml:2: user_id = \"[\\\"a\\\"]\": expected an id of 1 to 64 characters"),
@@ -125,7 +126,9 @@ mod tests {
 
     #[test]
     fn a_secret_that_went_astray_is_not_repeated() {
-        for text in ["target = \"postgresql://u:hunter2@h/d\"\n", "password = \"hunter2\"\n", "x = \"hunter2\n"] {
+        for text in
+            ["target = \"postgresql://u:hunter2@h/d\"\n", "password = \"hunter2\"\n", "x = \"hunter2\n"]
+        {
             let error = SettingsFile::parse(Path::new("etl.toml"), text).unwrap_err();
             assert!(!error.to_string().contains("hunter2"), "{error}");
         }

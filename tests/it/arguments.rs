@@ -48,7 +48,11 @@ fn no_file_is_two_things() {
             "the dump a.sql and the target are the same file, a.sql",
             other,
         ),
-        (&["run", "a.sql", "-t", "link.sql"], "the dump a.sql and the target are the same file, link.sql", other),
+        (
+            &["run", "a.sql", "-t", "link.sql"],
+            "the dump a.sql and the target are the same file, link.sql",
+            other,
+        ),
         (
             &["run", "a.sql", "-t", "x.sql", "--rejects", "x.sql"],
             "the target and the --rejects file are the same file, x.sql",
@@ -64,8 +68,16 @@ fn no_file_is_two_things() {
             "the target and the --report file are the same file, karbor.db",
             other,
         ),
-        (&["run", "a.sql", "--log", "b.sql", "b.sql"], "the dump b.sql and the log are the same file, b.sql", log),
-        (&["check", "a.sql", "--report", "etl.log"], "the --report file and the log are the same file, etl.log", log),
+        (
+            &["run", "a.sql", "--log", "b.sql", "b.sql"],
+            "the dump b.sql and the log are the same file, b.sql",
+            log,
+        ),
+        (
+            &["check", "a.sql", "--report", "etl.log"],
+            "the --report file and the log are the same file, etl.log",
+            log,
+        ),
         (
             &["run", "a.sql", "--target", "x.sql", "--report", "x.sql.part"],
             "the target while it is being written and the --report file are the same file, x.sql.part",
@@ -100,7 +112,11 @@ fn a_place_must_be_one_for_a_file() {
             "the --rejects file b.sql: this file exists, and may hold rows that were mended",
             "name another file; rows that were mended are read when the file is named among the dumps",
         ),
-        (&["run", "a.sql", "--rejects", "folder"], "the --rejects file folder: this is a folder", "name a file in it"),
+        (
+            &["run", "a.sql", "--rejects", "folder"],
+            "the --rejects file folder: this is a folder",
+            "name a file in it",
+        ),
         (
             &["run", "a.sql", "--report", "/dev/null"],
             "the --report file /dev/null: this is no regular file",
@@ -151,8 +167,14 @@ fn wrong_usage_has_the_usage_with_it() {
     let scene = scene();
     for (arguments, begin) in [
         (&["run"][..], "etl: the following required arguments were not provided:\n  <DUMP>..."),
-        (&["run", "a.sql", "--quiet", "--verbose"], "etl: the argument '--quiet' cannot be used with '--verbose...'"),
-        (&["run", "a.sql", "--log", "x", "--no-log"], "etl: the argument '--log <FILE>' cannot be used with '--no-log'"),
+        (
+            &["run", "a.sql", "--quiet", "--verbose"],
+            "etl: the argument '--quiet' cannot be used with '--verbose...'",
+        ),
+        (
+            &["run", "a.sql", "--log", "x", "--no-log"],
+            "etl: the argument '--log <FILE>' cannot be used with '--no-log'",
+        ),
         (&["run", "a.sql", "--full"], "etl: unexpected argument '--full' found"),
         (&["check", "a.sql", "--rejects", "x"], "etl: unexpected argument '--rejects' found"),
         (&["go"], "etl: unrecognized subcommand 'go'"),

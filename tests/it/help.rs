@@ -37,7 +37,11 @@ fn help_fits_a_hundred_columns_and_every_command_has_an_example() {
 fn help_that_nobody_asked_for_goes_to_standard_error() {
     let answer = Scene::new().etl(&[]);
     assert_eq!((answer.code, answer.stdout.as_str()), (2, ""));
-    assert!(answer.stderr.starts_with("Moves VBS and DPS backups into OpenStack Karbor\n"), "{}", answer.stderr);
+    assert!(
+        answer.stderr.starts_with("Moves VBS and DPS backups into OpenStack Karbor\n"),
+        "{}",
+        answer.stderr
+    );
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! The command from outside: what it is given, what it answers, what it leaves behind.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 /// A command in a folder of its own, so that no test sees another's files or the developer's settings.
 mod scene;

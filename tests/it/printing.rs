@@ -11,7 +11,11 @@ fn the_schema_is_one_that_its_database_takes() {
     let database = rusqlite::Connection::open_in_memory().unwrap();
     database.execute_batch(&answer.stdout).unwrap();
     let tables: i64 = database
-        .query_row("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'", [], |row| row.get(0))
+        .query_row(
+            "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'",
+            [],
+            |row| row.get(0),
+        )
         .unwrap();
     assert_eq!(tables, 7);
     let postgresql = Scene::new().etl(&["schema"]).stdout;
@@ -25,7 +29,10 @@ fn columns_are_taken_back_as_they_are_printed() {
     let printed = scene.etl(&["columns"]).stdout;
     assert!(printed.contains("\n[backups.columns]\n") && printed.contains("\n[target.plans]\n"), "{printed}");
     scene.write("all.toml", &printed);
-    assert_eq!(scene.etl(&["columns", "--columns", "all.toml"]).shown(), format!("exit code 0\n---- stdout\n{printed}"));
+    assert_eq!(
+        scene.etl(&["columns", "--columns", "all.toml"]).shown(),
+        format!("exit code 0\n---- stdout\n{printed}")
+    );
     scene.write("mine.toml", "[tag]\nnames = [\"t_tag\"]\n[target.plans.columns]\nname = \"title\"\n");
     let mine = scene.etl(&["columns", "--columns", "mine.toml"]).stdout;
     assert!(mine.contains("\nnames = [\"t_tag\"]\n") && mine.contains("\nname = \"title\"\n"), "{mine}");
@@ -47,7 +54,9 @@ fn a_wrong_file_of_names_is_refused_with_the_line() {
         ),
     ] {
         scene.write("names.toml", text);
-        for line in [&["columns", "--columns", "names.toml"][..], &["run", "x.sql", "--columns", "names.toml"]] {
+        for line in
+            [&["columns", "--columns", "names.toml"][..], &["run", "x.sql", "--columns", "names.toml"]]
+        {
             assert_eq!(scene.etl(line).shown(), format!("exit code 2\n---- stderr\netl: {error}\n{remedy}"));
         }
     }

@@ -25,7 +25,11 @@ fn one_bad_row_fails_the_run_and_the_last_line_says_what_to_do() {
          etl: 2 rows break rules; nothing was written\n  \
          → mend them at the source and dump again, or set them aside with --rejects FILE\n"
     );
-    assert!(answer.stdout.starts_with("Not committed: 2 rows break rules, nothing was written\n"), "{}", answer.stdout);
+    assert!(
+        answer.stdout.starts_with("Not committed: 2 rows break rules, nothing was written\n"),
+        "{}",
+        answer.stdout
+    );
     assert_eq!(scene.files(), ["cinder.sql"]);
     let answer = scene.etl(&["check", "cinder.sql", "--quiet", "--no-log"]);
     assert_eq!(answer.code, 1);
@@ -47,7 +51,10 @@ fn a_hundred_are_listed_and_all_are_counted() {
     assert_eq!(answer.code, 1);
     let lines: Vec<&str> = answer.stderr.lines().collect();
     assert_eq!(lines.iter().filter(|line| line.contains("backups.size")).count(), 100);
-    assert_eq!(lines[100..102], ["etl: … and 1,134 more", "etl: 1,234 rows break rules; nothing was written"]);
+    assert_eq!(
+        lines[100..102],
+        ["etl: … and 1,134 more", "etl: 1,234 rows break rules; nothing was written"]
+    );
     assert!(lines.last().unwrap().ends_with("--rejects FILE"), "{}", answer.stderr);
     let report: serde_json::Value = serde_json::from_str(&scene.read("report.json")).unwrap();
     assert_eq!(report["report"]["ending"], "refused");
@@ -62,7 +69,11 @@ fn rows_that_are_set_aside_can_be_mended_and_run_again() {
     let run = ["run", "cinder.sql", "--quiet", "--target", "first.db", "--rejects", "rejects.sql"];
     let answer = scene.etl(&run);
     assert_eq!((answer.code, answer.stderr.as_str()), (3, ""), "{}", answer.stderr);
-    assert!(answer.stdout.contains("\n  - cinder.sql:4: backups.size: \"abc\" is not an integer\n"), "{}", answer.stdout);
+    assert!(
+        answer.stdout.contains("\n  - cinder.sql:4: backups.size: \"abc\" is not an integer\n"),
+        "{}",
+        answer.stdout
+    );
     assert!(answer.stdout.contains("\n  1 row is in rejects.sql: mend them there"), "{}", answer.stdout);
     // The same line again would write over what may have been mended by now.
     assert_eq!(scene.etl(&run).code, 2);
@@ -73,7 +84,11 @@ fn rows_that_are_set_aside_can_be_mended_and_run_again() {
     assert_eq!(answer.code, 0, "{}", answer.shown());
     let database = rusqlite::Connection::open(scene.path("second.db")).unwrap();
     let sizes: String = database
-        .query_row("SELECT group_concat(size) FROM (SELECT size FROM checkpoint_items ORDER BY id)", [], |row| row.get(0))
+        .query_row(
+            "SELECT group_concat(size) FROM (SELECT size FROM checkpoint_items ORDER BY id)",
+            [],
+            |row| row.get(0),
+        )
         .unwrap();
     assert_eq!(sizes, "7,1,1");
 }

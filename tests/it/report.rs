@@ -4,6 +4,7 @@ use etl::exit::Exit;
 use etl::report::json::{Document, Ended};
 use etl::report::{Errand, Summary, text};
 use etl::terminal::Palette;
+use pipeline::load::Service;
 use pipeline::load::spec::Spec;
 use pipeline::outcome::{
     Defer, DumpReport, Ending, Outcome, Rejection, Report, Skip, Tally, TargetTally, ZoneUse,
@@ -79,6 +80,7 @@ fn full() -> Report {
             ZoneUse { zone: "UTC+08:00".into(), origin: ZoneOrigin::Default, policies: 1_118 },
         ],
         policies_on_off: (100, 20),
+        service: Some(Service { id: 3, host: Some("node1".into()), others: vec!["4 (node2)".into()] }),
         drifting_policies: 7,
         rejections: vec![rejection(1042), rejection(1043)],
         rejected: 3,
@@ -234,7 +236,8 @@ fn names_from_dumps_and_servers_do_not_drive_the_terminal() {
 fn rates_are_those_of_the_whole_time() {
     let rate = |ending: Ending, milliseconds: u64| {
         let report = Report { ending, ..full() };
-        let summary = Summary { elapsed: Duration::from_millis(milliseconds), ..summary(&report, Errand::Run, None) };
+        let summary =
+            Summary { elapsed: Duration::from_millis(milliseconds), ..summary(&report, Errand::Run, None) };
         summary.rows_per_second()
     };
     assert_eq!(rate(Ending::Committed, 1_000), Some(50_480));

@@ -50,7 +50,8 @@ fn a_run_without_a_target_makes_karbor_db() {
     let answer = scene.etl(&line("run", &dumps, &["--quiet", "--report", "report.json"]));
     assert_eq!((answer.code, answer.stderr.as_str()), (3, ""), "{}", answer.stderr);
     insta::assert_snapshot!("run", steady(&answer.stdout));
-    let made: Vec<String> = scene.files().into_iter().filter(|file| !names.contains(&file.as_str())).collect();
+    let made: Vec<String> =
+        scene.files().into_iter().filter(|file| !names.contains(&file.as_str())).collect();
     assert_eq!(made, ["etl.log", "karbor.db", "report.json"]);
     for file in ["etl.log", "karbor.db", "report.json"] {
         let mode = std::fs::metadata(scene.path(file)).unwrap().permissions().mode();
@@ -68,7 +69,8 @@ fn a_run_without_a_target_makes_karbor_db() {
             outcomes.as_object().unwrap().values().map(|rows| rows.as_u64().unwrap()).sum()
         };
         let number = |key: &str| table[key].as_u64().unwrap();
-        let outcomes = number("migrated") + sum(&table["skipped"]) + sum(&table["deferred"]) + number("rejected");
+        let outcomes =
+            number("migrated") + sum(&table["skipped"]) + sum(&table["deferred"]) + number("rejected");
         assert_eq!(number("read"), outcomes, "{table}");
     }
     let log = scene.read("etl.log");
@@ -90,8 +92,16 @@ fn a_check_writes_nothing_and_reports_the_same() {
         rest.split_once("Target rows").unwrap().0.to_owned()
     };
     assert_eq!(sources(&answer), sources(&run));
-    assert!(answer.stdout.starts_with("Checked without a target: nothing was written\n"), "{}", answer.stdout);
-    assert!(answer.stdout.trim_end().lines().last().unwrap().starts_with("Next: etl run"), "{}", answer.stdout);
+    assert!(
+        answer.stdout.starts_with("Checked without a target: nothing was written\n"),
+        "{}",
+        answer.stdout
+    );
+    assert!(
+        answer.stdout.trim_end().lines().last().unwrap().starts_with("Next: etl run"),
+        "{}",
+        answer.stdout
+    );
 }
 
 #[test]
@@ -134,8 +144,10 @@ fn neither_the_order_of_dumps_nor_threads_nor_a_pipe_change_the_rows() {
         dumps.rotate_left(1);
     }
     let [piped, rest @ ..] = &dumps;
-    let answer =
-        scene.etl_fed(&line("run", rest, &["-", "--quiet", "--target", "piped.sql"]), std::fs::read(piped).unwrap());
+    let answer = scene.etl_fed(
+        &line("run", rest, &["-", "--quiet", "--target", "piped.sql"]),
+        std::fs::read(piped).unwrap(),
+    );
     assert_eq!(answer.code, 3, "{}", answer.stderr);
     scripts.push(scene.read("piped.sql"));
     assert!(scripts.iter().all(|script| *script == scripts[0]), "the scripts differ");
@@ -182,7 +194,11 @@ fn a_log_that_cannot_be_kept_is_a_warning_unless_it_was_named() {
     let dumps = dumps();
     let answer = scene.etl(&line("check", &dumps, &["--quiet"]));
     assert_eq!(answer.code, 0, "{}", answer.stderr);
-    assert!(answer.stdout.contains("! no log is kept: etl.log cannot be written: Is a directory"), "{}", answer.stdout);
+    assert!(
+        answer.stdout.contains("! no log is kept: etl.log cannot be written: Is a directory"),
+        "{}",
+        answer.stdout
+    );
     let answer = scene.etl(&line("check", &dumps, &["--quiet", "--log", "etl.log"]));
     assert_eq!(
         answer.shown(),
@@ -198,11 +214,16 @@ fn a_commit_is_not_taken_back_by_a_report_that_cannot_be_told() {
         let scene = Scene::new();
         let stdout = std::fs::OpenOptions::new().write(true).open(place).unwrap();
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_etl"));
-        command.args(line("run", &dumps, &["--quiet"])).current_dir(scene.path("")).env_clear().stdout(stdout);
+        command
+            .args(line("run", &dumps, &["--quiet"]))
+            .current_dir(scene.path(""))
+            .env_clear()
+            .stdout(stdout);
         let answer = Answer::of(command.output().unwrap());
         let remedy = "  → the run itself ended as its exit code says; do not run it again for this\n";
-        let expected =
-            format!("etl: standard output cannot be written: No space left on device (os error 28)\n{remedy}");
+        let expected = format!(
+            "etl: standard output cannot be written: No space left on device (os error 28)\n{remedy}"
+        );
         assert_eq!((answer.code, answer.stderr), (exit, if told { expected } else { String::new() }));
         assert!(count(&scene.path("karbor.db"), "plans") > 0);
     }

@@ -1,19 +1,28 @@
 //! A run as it is watched and stopped.
 
 use crate::scene::{Answer, Scene, fixture};
-use std::io::Write as _;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// A command that waits for more of its standard input.
 struct Waiting {
     child: Child,
-    stdin: Option<ChildStdin>,
+    stdin: ChildStdin,
+    stderr: BufReader<ChildStderr>,
+    said: String,
+}
+
+/// So much of a dump that the command has something to read, and lacks its end.
+const BEGINNING: usize = 4096;
+
+fn dump() -> Vec<u8> {
+    std::fs::read(fixture("cinder.sql")).unwrap()
 }
 
 impl Waiting {
-    /// Starts `etl` with the first lines of a dump.
+    /// Starts `etl` with the beginning of a dump.
     fn start(scene: &Scene, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_etl"))
             .args(arguments)
@@ -24,14 +33,22 @@ impl Waiting {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let stdin = child.stdin.take();
-        let mut waiting = Self { child, stdin };
-        waiting.feed(&std::fs::read(fixture("cinder.sql")).unwrap()[..4096]);
-        waiting
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(&dump()[..BEGINNING]).unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Self { child, stdin, stderr, said: String::new() }
     }
 
-    fn feed(&mut self, bytes: &[u8]) {
-        self.stdin.as_mut().unwrap().write_all(bytes).unwrap();
+    /// Waits until it says a line with this text.
+    fn until(&mut self, text: &str) {
+        loop {
+            let from = self.said.len();
+            let bytes = self.stderr.read_line(&mut self.said).unwrap();
+            assert!(bytes > 0, "it ended without {text:?}: {}", self.said);
+            if self.said[from..].contains(text) {
+                return;
+            }
+        }
     }
 
     fn signal(&self, name: &str) {
@@ -39,47 +56,33 @@ impl Waiting {
         assert!(killed.success());
     }
 
-    fn runs(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
-    }
-
-    /// Ends standard input and waits.
+    /// Gives it the rest of the dump and waits for its end.
     fn answer(mut self) -> Answer {
-        drop(self.stdin.take());
-        Answer::of(self.child.wait_with_output().unwrap())
+        // It may stop before it has read all of this.
+        let _ = self.stdin.write_all(&dump()[BEGINNING..]);
+        drop(self.stdin);
+        self.stderr.read_to_string(&mut self.said).unwrap();
+        let output = self.child.wait_with_output().unwrap();
+        Answer { stderr: self.said, ..Answer::of(output) }
     }
 }
-
-/// Long enough for the command to have begun to read.
-const A_MOMENT: Duration = Duration::from_millis(700);
 
 #[test]
 fn a_signal_stops_a_run_that_reads_and_nothing_is_written() {
     for signal in ["INT", "TERM", "HUP"] {
         let scene = Scene::new();
-        let mut waiting = Waiting::start(&scene, &["run", "-", "--quiet", "--no-log"]);
-        sleep(A_MOMENT);
+        let mut waiting = Waiting::start(&scene, &["run", "-", "--no-log"]);
+        waiting.until("etl: reading");
         waiting.signal(signal);
-        sleep(Duration::from_millis(200));
-        assert!(waiting.runs(), "SIG{signal} killed it");
+        waiting.until(&format!("etl: SIG{signal}: stopping; nothing will be written"));
         // A second signal is no kill either.
         waiting.signal(signal);
-        sleep(Duration::from_millis(200));
-        assert!(waiting.runs(), "a second SIG{signal} killed it");
-        // It may stop before it has read all of this.
-        let rest = &std::fs::read(fixture("cinder.sql")).unwrap()[4096..];
-        let _ = waiting.stdin.as_mut().unwrap().write_all(rest);
+        waiting.until(&format!("etl: SIG{signal}: already stopping"));
         let answer = waiting.answer();
-        assert_eq!(
-            answer.shown(),
-            format!(
-                "exit code 1\n---- stderr\n\
-                 etl: SIG{signal}: stopping; nothing will be written\n\
-                 etl: SIG{signal}: already stopping\n\
-                 etl: stopped by SIG{signal}; nothing was written\n  \
-                 → run the same command again\n"
-            )
-        );
+        assert_eq!((answer.code, answer.stdout.as_str()), (1, ""));
+        let end =
+            format!("etl: stopped by SIG{signal}; nothing was written\n  → run the same command again\n");
+        assert!(answer.stderr.ends_with(&end), "{}", answer.stderr);
         assert!(scene.files().is_empty(), "{:?}", scene.files());
     }
 }
@@ -87,14 +90,14 @@ fn a_signal_stops_a_run_that_reads_and_nothing_is_written() {
 #[test]
 fn a_pipe_from_which_nothing_comes_does_not_keep_a_run_from_stopping() {
     let scene = Scene::new();
-    let mut waiting = Waiting::start(&scene, &["run", "-", "--quiet", "--no-log"]);
-    sleep(A_MOMENT);
+    let mut waiting = Waiting::start(&scene, &["run", "-", "--no-log"]);
+    waiting.until("etl: reading");
     waiting.signal("TERM");
     let sent = Instant::now();
-    while waiting.runs() && sent.elapsed() < Duration::from_secs(20) {
+    while waiting.child.try_wait().unwrap().is_none() {
+        assert!(sent.elapsed() < Duration::from_secs(60), "it still waits for its pipe");
         sleep(Duration::from_millis(50));
     }
-    assert!(!waiting.runs(), "it still waits for its pipe");
     let answer = waiting.answer();
     assert_eq!(answer.code, 1);
     assert!(answer.stderr.contains("\netl: stopped by SIGTERM; nothing was written\n"), "{}", answer.stderr);
@@ -105,24 +108,20 @@ fn a_pipe_from_which_nothing_comes_does_not_keep_a_run_from_stopping() {
 fn progress_is_told_in_plain_lines_where_there_is_no_terminal() {
     let scene = Scene::new();
     let mut waiting = Waiting::start(&scene, &["check", "-", "--no-log"]);
-    sleep(A_MOMENT);
-    waiting.feed(&std::fs::read(fixture("cinder.sql")).unwrap()[4096..]);
+    waiting.until("etl: reading, 4.0 KiB read\n");
     let answer = waiting.answer();
     assert_eq!(answer.code, 0, "{}", answer.stderr);
-    let lines: Vec<&str> = answer.stderr.lines().collect();
-    assert!(!lines.is_empty());
-    for line in lines {
+    for line in answer.stderr.lines() {
         assert!(line.starts_with("etl: ") && !line.contains(['\x1b', '\r']), "{line:?}");
     }
-    assert!(answer.stderr.contains("etl: reading, 4.0 KiB read\n"), "{}", answer.stderr);
 }
 
 #[test]
 fn with_quiet_there_is_no_progress() {
     let scene = Scene::new();
-    let mut waiting = Waiting::start(&scene, &["check", "-", "--no-log", "--quiet"]);
-    sleep(A_MOMENT);
-    waiting.feed(&std::fs::read(fixture("cinder.sql")).unwrap()[4096..]);
+    let waiting = Waiting::start(&scene, &["check", "-", "--no-log", "--quiet"]);
+    // Long enough for a first line of progress, were there one.
+    sleep(Duration::from_millis(500));
     let answer = waiting.answer();
     assert_eq!((answer.code, answer.stderr.as_str()), (0, ""));
     assert!(answer.stdout.contains("Source rows"), "{}", answer.stdout);
@@ -137,6 +136,11 @@ fn verbose_shows_on_standard_error_what_goes_to_the_log() {
     assert!(!answer.stderr.contains("DEBUG"), "{}", answer.stderr);
     let answer = scene.etl(&["check", &fixture("cinder.sql"), "-vv"]);
     assert!(answer.stderr.contains("DEBUG"), "{}", answer.stderr);
+    // What is told anyway is told once.
+    assert!(!answer.stderr.contains("Source rows"), "{}", answer.stderr);
+    let answer = scene.etl(&["check", "no.sql", "-v"]);
+    assert_eq!(answer.stderr.matches("cannot be opened").count(), 1, "{}", answer.stderr);
+    assert_eq!(scene.read("etl.log").matches("cannot be opened").count(), 1);
 }
 
 #[test]

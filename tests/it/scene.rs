@@ -20,7 +20,10 @@ pub(crate) struct Answer {
 
 impl Scene {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::Builder::new().prefix("etl-it-").tempdir_in("/var/tmp").unwrap(), variables: Vec::new() }
+        Self {
+            folder: tempfile::Builder::new().prefix("etl-it-").tempdir_in("/var/tmp").unwrap(),
+            variables: Vec::new(),
+        }
     }
 
     pub(crate) fn with(mut self, variable: &str, value: &str) -> Self {
@@ -51,7 +54,8 @@ impl Scene {
 
     /// The command, not yet started.
     pub(crate) fn command(&self, arguments: &[&str]) -> assert_cmd::Command {
-        let mut command = assert_cmd::Command::from_std(std::process::Command::new(env!("CARGO_BIN_EXE_etl")));
+        let mut command =
+            assert_cmd::Command::from_std(std::process::Command::new(env!("CARGO_BIN_EXE_etl")));
         command.current_dir(self.folder.path()).env_clear().args(arguments);
         for (variable, value) in &self.variables {
             command.env(variable, value);

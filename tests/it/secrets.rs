@@ -57,7 +57,8 @@ fn a_password_in_the_environment_is_repeated_nowhere() {
 #[test]
 fn without_a_terminal_nobody_is_asked() {
     let scene = Scene::new();
-    let answer = scene.etl(&["check", &fixture("cinder.sql"), "--target", "postgresql://nobody@127.0.0.1:1/karbor"]);
+    let answer =
+        scene.etl(&["check", &fixture("cinder.sql"), "--target", "postgresql://nobody@127.0.0.1:1/karbor"]);
     assert_eq!((answer.code, answer.stdout.as_str()), (1, ""), "{}", answer.stderr);
     assert!(!answer.stderr.contains("Password"), "{}", answer.stderr);
 }

@@ -84,7 +84,11 @@ fn an_unknown_key_is_answered_with_the_known_ones() {
     let scene = Scene::new();
     scene.write("etl.toml", "target = \"karbor.db\"\n");
     let answer = scene.etl(&["run", "cinder.sql"]);
-    assert!(answer.stderr.ends_with("  → name the target with --target or ETL_TARGET\n"), "{}", answer.stderr);
+    assert!(
+        answer.stderr.ends_with("  → name the target with --target or ETL_TARGET\n"),
+        "{}",
+        answer.stderr
+    );
     scene.write("etl.toml", "thread = 1\n");
     let answer = scene.etl(&["run", "cinder.sql"]);
     assert!(

@@ -17,6 +17,7 @@ use crate::karbor::Source;
 use crate::karbor::layout::Layout;
 use crate::progress::Cancel;
 use secrecy::SecretString;
+use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +45,7 @@ pub struct Survey {
 }
 
 /// The `services` row of the operation engine that is to run the imported operations.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Service {
     /// Its id.
     pub id: i64,

@@ -1,10 +1,11 @@
 //! Which target a text names: `postgresql://…`, `sqlite:PATH` or `*.db`, `*.sql`.
 
 use crate::load::postgres::connect;
+use std::fmt;
 use std::path::PathBuf;
 
 /// A target as named.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Spec {
     /// A PostgreSQL server: a URI or a conninfo string, as libpq takes them.
     Postgres(String),
@@ -12,6 +13,17 @@ pub enum Spec {
     Sqlite(PathBuf),
     /// A script to be written.
     Script(PathBuf),
+}
+
+impl fmt::Debug for Spec {
+    /// A connection string may hold a password and is not shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Postgres(_) => f.write_str("Postgres(…)"),
+            Self::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
+            Self::Script(path) => f.debug_tuple("Script").field(path).finish(),
+        }
+    }
 }
 
 /// A text that names no target.
@@ -38,6 +50,10 @@ impl Spec {
         match lower.rsplit_once('.') {
             Some((_, "db" | "sqlite" | "sqlite3")) => Ok(Self::Sqlite(text.into())),
             Some((_, "sql")) => Ok(Self::Script(text.into())),
+            // Behind a scheme that is not ours a password may stand.
+            _ if text.contains("://") => {
+                Err(SpecError(format!("{}://…", text.split("://").next().unwrap_or_default())))
+            }
             _ if connect::password_in(text) => Err(SpecError("(not shown: it holds a password)".to_owned())),
             _ => Err(SpecError(text.to_owned())),
         }
@@ -64,5 +80,9 @@ mod tests {
         for text in ["", "karbor", "mysql://h/d", "sqlite:", "karbor.txt"] {
             assert!(Spec::parse(text).is_err(), "{text}");
         }
+        let refusal = Spec::parse("mysql://me:secret@h/d").unwrap_err().to_string();
+        assert!(!refusal.contains("secret"), "{refusal}");
+        let debug = format!("{:?}", Spec::Postgres("postgresql://me:secret@h/d".into()));
+        assert!(!debug.contains("secret"), "{debug}");
     }
 }

@@ -150,13 +150,17 @@ impl Accounts {
         let mut rejections = sources.rejections.listed;
         rejections.extend(self.listed);
         rejections.truncate(REJECTIONS_LISTED);
-        let warnings = warnings(survey, &figures, options);
+        let mut warnings = warnings(survey, &figures, options);
+        if survey.is_none() && !sources.bulk.is_empty() {
+            warnings.push("copies that are there twice were not looked for: only a target finds them".to_owned());
+        }
         Report {
             ending: Ending::Checked,
             target: None,
             dumps: sources.dumps,
             sources: tallies.into_iter().map(|(table, tally)| (table.name(), tally)).collect(),
             tables: self.tables,
+            service: survey.and_then(|survey| survey.service.clone()),
             zones: figures.zones(),
             policies_on_off: (figures.on, figures.off),
             drifting_policies: figures.drifting,
@@ -175,15 +179,6 @@ impl Accounts {
 
 fn warnings(survey: Option<&Survey>, figures: &PolicyFigures, options: &Options) -> Vec<String> {
     let mut warnings = survey.map(|survey| survey.warnings.clone()).unwrap_or_default();
-    if let Some(service) = survey.and_then(|survey| survey.service.as_ref()).filter(|s| !s.others.is_empty())
-    {
-        warnings.push(format!(
-            "operations will run on service {} ({}); others that could: {} (setting service_id)",
-            service.id,
-            service.host.as_deref().unwrap_or("host unknown"),
-            service.others.join(", ")
-        ));
-    }
     let (on, off) = (figures.on, figures.off);
     if on + off > 1 && (on == 0 || off == 0) {
         let side = if off == 0 { "ON" } else { "OFF" };

@@ -4,7 +4,7 @@
 //! connect ─► backend ─┬► survey (server, catalog) ─► Survey
 //!                     └► lock ─► sink: copy ─► verdict (what became of COMMIT)
 //! ```
-//! The driver is asynchronous and what is public here is not: each [`backend`] owns a runtime of one thread, this one.
+//! The driver is asynchronous and what is public here is not: each session owns a runtime of one thread, this one.
 //! Nothing was ever tried against a live openGauss or GaussDB.
 
 mod backend;

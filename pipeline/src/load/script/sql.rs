@@ -18,6 +18,7 @@ pub(super) fn head(lookup: &Lookup, service_known: bool) -> String {
     let mut out = format!(
         r"-- Rows for Karbor, made by etl. They are loaded as a whole or not at all.
 -- To load them:  psql -X -f FILE DATABASE      (openGauss, GaussDB:  gsql -f FILE -d DATABASE)
+-- They are there only if the last line says: etl: all rows are committed
 -- The role needs SELECT, INSERT and UPDATE on the tables, and the schema must be in its search_path.
 \set ON_ERROR_STOP on
 SET client_encoding = 'UTF8';
