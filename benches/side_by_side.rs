@@ -186,7 +186,7 @@ fn main() {
     let mut out = String::from("| backups | measure | median | ratio |\n| --- | --- | --- | --- |\n");
     for backups in sizes {
         let layout = Layout { owners: false, ..Layout::of(Shape::PgDump15) };
-        let dumps = Dumps::make(backups, policies, layout.clone());
+        let dumps = Dumps::make(backups, policies, layout);
         into_postgres(&server, &dumps, runs, &mut out);
         conversion(&dumps, policies, &layout, runs, &mut out);
     }
@@ -236,8 +236,7 @@ fn into_postgres(server: &Server, dumps: &Dumps, runs: u64, out: &mut String) {
 }
 
 fn conversion(dumps: &Dumps, policies: u64, layout: &Layout, runs: u64, out: &mut String) {
-    let inserts =
-        Dumps::make(dumps.backups, policies, Layout { form: Form::ColumnInserts, ..layout.clone() });
+    let inserts = Dumps::make(dumps.backups, policies, Layout { form: Form::ColumnInserts, ..*layout });
     let check = |dumps: &Dumps| {
         let mut command = etl();
         command.args(["check", "--no-log", "--quiet"]).args(dumps.paths());

@@ -237,6 +237,13 @@ impl ColumnMap {
         self.tables.get(name).copied()
     }
 
+    /// A name under which this map knows a table again.
+    #[must_use]
+    pub fn name_of(&self, table: Table) -> &str {
+        let names = self.entries.get(&table).map(|entry| entry.names.as_slice()).unwrap_or_default();
+        names.first().map_or(table.name(), String::as_str)
+    }
+
     /// Finds a table's columns in a block's column list.
     ///
     /// # Errors

@@ -238,7 +238,7 @@ impl ErrorKind {
                 "check that the right database was dumped, by a user who may read its tables; `etl columns` lists the tables"
             }
             Self::Unterminated { .. } | Self::NoStatement { .. } | Self::StrayData { .. } => {
-                "the dump is damaged or was edited here: look at this line, or dump again"
+                "the dump is cut off, damaged or was edited: look at this line, compare with the original, or dump again"
             }
             Self::Statement { .. } => {
                 "dump the table again with gs_dump's defaults (COPY) or with --column-inserts"

@@ -56,7 +56,11 @@ pub fn unescape(text: &str, dialect: Dialect, encoding: Encoding, out: &mut Stri
         }
         flush(&mut bytes, encoding, out)?;
         if let (Dialect::Literal, Some((point, read))) = (dialect, code_point(escape)) {
-            out.push(point.filter(|c| *c != '\0').ok_or(RowFault::Nul)?);
+            match point {
+                Some('\0') => return Err(RowFault::Nul),
+                Some(point) => out.push(point),
+                None => return Err(RowFault::Encoding(encoding)),
+            }
             rest = escape.get(read..).unwrap_or_default();
             continue;
         }
@@ -105,17 +109,33 @@ fn numeric(text: &[u8]) -> (u8, usize) {
     }
 }
 
-/// The character that `uXXXX` or `UXXXXXXXX` says, and the length of it; a surrogate is no character.
+/// The character that `uXXXX` or `UXXXXXXXX` says (or two of them, where each is half of a surrogate pair), and the length
+/// of it; half a pair alone is no character.
 fn code_point(text: &str) -> Option<(Option<char>, usize)> {
+    let (first, read) = code_unit(text)?;
+    if !(0xd800..0xdc00).contains(&first) {
+        return Some((char::from_u32(first), read));
+    }
+    let second = text.get(read..).and_then(|rest| rest.strip_prefix('\\')).and_then(code_unit);
+    Some(match second {
+        Some((second @ 0xdc00..0xe000, more)) => {
+            let value = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+            (char::from_u32(value), read + 1 + more)
+        }
+        _ => (None, read),
+    })
+}
+
+/// The number that `uXXXX` or `UXXXXXXXX` says, and the length of it.
+fn code_unit(text: &str) -> Option<(u32, usize)> {
     let digits = match text.as_bytes().first()? {
         b'u' => 4,
         b'U' => 8,
         _ => return None,
     };
     let hex = text.get(1..1 + digits)?;
-    let value =
-        hex.bytes().all(|b| b.is_ascii_hexdigit()).then(|| u32::from_str_radix(hex, 16).ok()).flatten()?;
-    Some((char::from_u32(value), digits + 1))
+    let value = hex.bytes().all(|b| b.is_ascii_hexdigit()).then(|| u32::from_str_radix(hex, 16).ok())??;
+    Some((value, digits + 1))
 }
 
 /// Appends a value as COPY text writes it.

@@ -61,7 +61,7 @@ pub fn between(text: &[u8], ended: bool, head: &[u8], quoting: Quoting) -> Betwe
                         }
                         (n, Some(Stop::Close)) => clause += n,
                         (_, Some(Stop::Backslash)) => return Between::Malformed(at),
-                        (_, None) if ended => return Between::Malformed(at),
+                        (_, None) if ended => return Between::Malformed(text.len()),
                         (_, None) => return Between::More,
                     }
                 }
@@ -364,6 +364,7 @@ mod tests {
             r"E'a\'b\n\u5907\\', e'\303\251\v', E'\U0001F600'",
             &[Some("a'b\n备\\"), Some("év"), Some("😀")],
         );
+        check(r"E'\ud83d\ude00\U0000d83d\ude00'", &[Some("😀😀")]);
         check("B'101', X'1f', N'x'", &[Some("101"), Some("1f"), Some("x")]);
         check("$$it's$$, $x$a$$b$x$", &[Some("it's"), Some("a$$b")]);
         check(
@@ -405,6 +406,7 @@ mod tests {
         assert_eq!(fault("(1);"), RowFault::FieldCount { expected: 2, found: 1 });
         assert_eq!(fault("(1, E'\\000');"), RowFault::Nul);
         assert_eq!(fault("(1, E'\\377');"), RowFault::Encoding(Encoding::Utf8));
+        assert_eq!(fault("(1, E'\\ud83dx');"), RowFault::Encoding(Encoding::Utf8));
     }
 
     #[test]
@@ -419,6 +421,7 @@ mod tests {
         assert_eq!(next(";\n", true), Between::End(2));
         assert_eq!(next(";\n", false), Between::More);
         assert_eq!(next("", true), Between::Malformed(0));
+        assert_eq!(next(" ON CONFLICT (a", true), Between::Malformed(15));
         assert_eq!(next(" 7", false), Between::Malformed(1));
     }
 

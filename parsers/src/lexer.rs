@@ -164,7 +164,7 @@ impl Lexer {
                     self.state = State::BlockComment { depth: 1 };
                     return (at + 2, None);
                 }
-                b'$' if word == Word::None => match dollar_tag(text.get(at..).unwrap_or_default(), ended) {
+                b'$' if word == Word::None => match opening_tag(text.get(at..).unwrap_or_default(), ended) {
                     Tag::Is(tag) => {
                         let read = at + tag.len();
                         self.state = State::Dollar { tag };
@@ -213,6 +213,9 @@ impl Lexer {
                     self.state = State::Plain;
                     return at + 1;
                 }
+                // No character has a quote as its second byte: the first one is damage, and the literal ends here. And a
+                // backslash in front of a character of two bytes is followed by both.
+                (Some(0x80..), Some(b'\'')) | (Some(b'\\'), Some(0x80..)) => at += 1,
                 // A backslash, or the first byte of a character, takes the next byte with it.
                 (_, Some(_)) => at += 2,
                 (_, None) if ended => return text.len(),
@@ -259,6 +262,14 @@ impl Lexer {
     }
 }
 
+/// The dollar tag at the start of `text`, the whole of which is there.
+pub(crate) fn dollar_tag(text: &[u8]) -> Option<&[u8]> {
+    match opening_tag(text, true) {
+        Tag::Is(tag) => text.get(..tag.len()),
+        Tag::IsNot | Tag::Undecided => None,
+    }
+}
+
 enum Tag {
     Is(Vec<u8>),
     IsNot,
@@ -266,7 +277,7 @@ enum Tag {
 }
 
 /// The dollar tag at the start of `text`, which begins with `$`.
-fn dollar_tag(text: &[u8], ended: bool) -> Tag {
+fn opening_tag(text: &[u8], ended: bool) -> Tag {
     let body = text.get(1..).unwrap_or_default();
     let len = body.iter().take_while(|b| is_word(**b)).count();
     match body.get(len) {
@@ -373,6 +384,13 @@ mod tests {
         let off = Quoting { backslash_escapes: true, encoding: Encoding::Gbk };
         check_quoting(b"SELECT '\xd5\x5c';", off, &[12]);
         check_quoting(b"SELECT '\xd5\x5c\\';b';", off, &[16]);
+        check_quoting(b"SELECT '\\\xd5\x5c';", off, &[13]);
+    }
+
+    #[test]
+    fn half_a_character_does_not_hide_the_quote_behind_it() {
+        let off = Quoting { backslash_escapes: true, encoding: Encoding::Gbk };
+        check_quoting(b"SELECT '\xd5', 'b';", off, &[16]);
     }
 
     #[test]

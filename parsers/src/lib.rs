@@ -23,6 +23,7 @@ pub mod lexer;
 pub mod models;
 pub mod position;
 pub mod reader;
+pub mod routine;
 pub mod row;
 pub mod scan;
 pub mod schedule;

@@ -197,7 +197,7 @@ pub enum RowFault {
         found: usize,
     },
     /// Bytes that the dump's encoding does not have.
-    #[error("holds bytes that are not {0} text")]
+    #[error("holds bytes that are not {} text{}", read_as(*.0), told(*.0))]
     Encoding(crate::encoding::Encoding),
     /// U+0000, which no PostgreSQL text can hold.
     #[error("holds the character U+0000")]
@@ -216,4 +216,16 @@ pub enum RowFault {
         /// The first characters of it.
         found: String,
     },
+}
+
+fn read_as(encoding: crate::encoding::Encoding) -> crate::encoding::Encoding {
+    if encoding.is_utf8() { crate::encoding::Encoding::Utf8 } else { encoding }
+}
+
+/// What to do where the dump itself does not say its encoding.
+fn told(encoding: crate::encoding::Encoding) -> &'static str {
+    match encoding {
+        crate::encoding::Encoding::SqlAscii => " (the dump says SQL_ASCII: say what it is, setting encoding)",
+        _ => "",
+    }
 }

@@ -8,6 +8,7 @@
 mod block;
 mod copy_data;
 mod insert_data;
+mod routine_body;
 #[cfg(test)]
 mod tests;
 
@@ -20,8 +21,10 @@ use crate::input::Input;
 use crate::lexer::{Lexer, Quoting, Stop};
 use crate::position::{DumpId, Place, Position};
 use crate::reader::{Fill, Reader};
+use crate::routine;
 use crate::statement::{self, Name};
 use memchr::memchr;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -53,7 +56,7 @@ impl<'m> Scanner<'m> {
     /// Those of [`Input::text`].
     pub fn new(input: &mut Input, dump: DumpId, map: &'m ColumnMap, limits: Limits) -> Result<Self> {
         let text = input.text()?;
-        let reader = Reader::new(input.name(), text, Position::START, limits.row + limits.chunk);
+        let reader = Reader::new(input.name(), text, Position::START, limits.buffer());
         let mut scanner = Self::at(reader, dump, map, limits);
         scanner.reader.fill_to(REJECTS_HEADER.len().max(3))?;
         if scanner.reader.buffer().starts_with(&[0xef, 0xbb, 0xbf]) {
@@ -70,7 +73,7 @@ impl<'m> Scanner<'m> {
     /// Those of [`Input::text_from`].
     pub fn resume(input: &mut Input, block: Arc<Block>, map: &'m ColumnMap, limits: Limits) -> Result<Self> {
         let text = input.text_from(block.data.byte)?;
-        let reader = Reader::new(input.name(), text, block.data, limits.row + limits.chunk);
+        let reader = Reader::new(input.name(), text, block.data, limits.buffer());
         let mut scanner = Self::at(reader, block.dump, map, limits);
         scanner.open = Some(block);
         Ok(scanner)
@@ -195,19 +198,21 @@ impl<'m> Scanner<'m> {
     }
 
     fn line_comment(&mut self) -> Result<()> {
+        const OPENING: &str = "database dump";
         const CLOSING: &str = "database dump complete";
         const NOTE: &str = "-- etl ";
         let line = self.line()?;
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end();
-        self.complete |= text.ends_with(CLOSING);
+        // A file may hold several dumps: the last one must be whole too.
+        self.complete = (self.complete || text.ends_with(CLOSING)) && !text.ends_with(OPENING);
         if let Some(note) = text.strip_prefix(NOTE) {
             self.contents.notes.push(note.to_owned());
         }
         Ok(())
     }
 
-    /// Consumes the rest of the line; answers as much of it as the buffer may hold.
+    /// Consumes the rest of the line; answers the first [`KEPT_BYTES`] of it.
     fn line(&mut self) -> Result<Vec<u8>> {
         let mut line = Vec::new();
         loop {
@@ -215,9 +220,7 @@ impl<'m> Scanner<'m> {
             let end = memchr(b'\n', text);
             let part = text.get(..end.map_or(text.len(), |n| n + 1)).unwrap_or_default();
             let n = part.len();
-            if line.len() < self.limits.row {
-                line.extend_from_slice(part);
-            }
+            line.extend_from_slice(part.get(..n.min(KEPT_BYTES - line.len())).unwrap_or_default());
             self.reader.consume(n);
             if end.is_some() || self.reader.fill()? == Fill::End {
                 return Ok(line);
@@ -251,8 +254,14 @@ impl<'m> Scanner<'m> {
             return self.psql_command().map(|()| None);
         }
         match statement::keyword(text).as_str() {
-            "COPY" => self.copy(),
-            "INSERT" => self.insert(),
+            "COPY" => {
+                self.complete = false;
+                self.copy()
+            }
+            "INSERT" => {
+                self.complete = false;
+                self.insert()
+            }
             "SET" => {
                 let place = self.reader.place();
                 let text = self.whole_statement()?;
@@ -262,23 +271,44 @@ impl<'m> Scanner<'m> {
                 Ok(None)
             }
             "CREATE" => {
-                let text = self.whole_statement()?;
-                if let Some(table) = statement::create_table(&text) {
-                    let key = self.qualified(&table.name);
-                    self.created.insert(key, table.columns);
-                }
-                Ok(None)
+                self.complete = false;
+                self.create().map(|()| None)
             }
+            "DELIMITER" => self.delimited().map(|()| None),
             word if STATEMENTS.binary_search(&word).is_ok() => {
                 self.whole_statement()?;
                 Ok(None)
             }
+            _ => Err(self.no_statement()?),
+        }
+    }
+
+    /// Why the text that begins here is no statement.
+    fn no_statement(&mut self) -> Result<crate::error::Error> {
+        self.reader.fill_to(SHOWN_BYTES)?;
+        let text = self.reader.buffer();
+        let at = self.reader.place();
+        let word = text.iter().all(|b| b.is_ascii_alphabetic() || *b == b'_');
+        Ok(match text {
+            [b'-' | b'/'] => ErrorKind::Unterminated { at, what: "comment" },
+            _ if word && self.reader.ended() => ErrorKind::Unterminated { at, what: "statement" },
             _ => {
-                let found = String::from_utf8_lossy(text.get(..text.len().min(30)).unwrap_or_default());
-                let found = found.lines().next().unwrap_or_default().to_owned();
-                Err(ErrorKind::NoStatement { at: self.reader.place(), found }.into())
+                let found = shown(text).lines().next().unwrap_or_default().to_owned();
+                ErrorKind::NoStatement { at, found }
             }
         }
+        .into())
+    }
+
+    fn create(&mut self) -> Result<()> {
+        let began = self.reader.place();
+        let text = self.whole_statement()?;
+        if let Some(table) = statement::create_table(&self.readable(&text)) {
+            let key = self.qualified(&table.name);
+            self.created.insert(key, table.columns);
+            return Ok(());
+        }
+        self.routine_body(routine::body(&text), began)
     }
 
     fn psql_command(&mut self) -> Result<()> {
@@ -286,14 +316,24 @@ impl<'m> Scanner<'m> {
         let line = self.line()?;
         let line = String::from_utf8_lossy(&line);
         let mut words = line.split_whitespace();
-        match words.next() {
-            Some("\\.") => return Err(ErrorKind::StrayData { at: place }.into()),
-            Some("\\encoding") => {
+        let command = words.next().unwrap_or_default();
+        if COMMANDS.binary_search(&command).is_err() {
+            // `\.` and `\N` are data; a command that is not known may read another file.
+            let data = !command.chars().skip(1).all(|c| c.is_ascii_lowercase());
+            let found: String = line.trim_end().chars().take(SHOWN_CHARS).collect();
+            return Err(match data {
+                true => ErrorKind::StrayData { at: place },
+                false => ErrorKind::NoStatement { at: place, found },
+            }
+            .into());
+        }
+        match command {
+            "\\encoding" => {
                 if let Some(name) = words.next() {
                     self.apply("client_encoding", name.trim_matches('\''), &place)?;
                 }
             }
-            Some("\\connect" | "\\c") => {
+            "\\connect" | "\\c" => {
                 self.session = Session { quoting: Quoting::default(), schema: "public".to_owned() };
             }
             _ => {}
@@ -310,7 +350,8 @@ impl<'m> Scanner<'m> {
                 self.session.quoting.encoding = if told { self.limits.sql_ascii } else { encoding };
             }
             "standard_conforming_strings" => {
-                self.session.quoting.backslash_escapes = value.eq_ignore_ascii_case("off");
+                let off = ["off", "false", "no", "0"];
+                self.session.quoting.backslash_escapes = off.iter().any(|o| value.eq_ignore_ascii_case(o));
             }
             "search_path" if !value.is_empty() => value.clone_into(&mut self.session.schema),
             _ => {}
@@ -318,16 +359,23 @@ impl<'m> Scanner<'m> {
         Ok(())
     }
 
-    /// Consumes a statement up to its semicolon; answers as much of it as a row may be long.
+    /// A statement's text as UTF-8, so that the names in it can be read.
+    fn readable<'t>(&self, text: &'t [u8]) -> Cow<'t, [u8]> {
+        match self.session.quoting.encoding.decode(text) {
+            Some(Cow::Owned(text)) => Cow::Owned(text.into_bytes()),
+            Some(Cow::Borrowed(_)) | None => Cow::Borrowed(text),
+        }
+    }
+
+    /// Consumes a statement up to its semicolon; answers the first [`KEPT_BYTES`] of it.
     fn whole_statement(&mut self) -> Result<Vec<u8>> {
         let began = self.reader.place();
         let mut lexer = Lexer::new(self.session.quoting);
         let mut statement = Vec::new();
         loop {
             let (read, stop) = lexer.advance(self.reader.buffer(), self.reader.ended());
-            if statement.len() <= self.limits.row {
-                statement.extend_from_slice(self.reader.buffer().get(..read).unwrap_or_default());
-            }
+            let kept = read.min(KEPT_BYTES - statement.len());
+            statement.extend_from_slice(self.reader.buffer().get(..kept).unwrap_or_default());
             self.reader.consume(read);
             match stop {
                 Some(Stop::Semicolon) => return Ok(statement),
@@ -418,6 +466,36 @@ impl<'m> Scanner<'m> {
         ErrorKind::OpenBlock { at, table, began }.into()
     }
 }
+
+/// How much is kept of a statement, a line or the head of an INSERT. A longer one (a COMMENT, a list of partitions) is
+/// passed all the same, whatever its length; what matters of it stands in front.
+const KEPT_BYTES: usize = 1 << 20;
+
+/// How many characters of a damaged place a message shows, and how many bytes those may be.
+const SHOWN_CHARS: usize = 30;
+const SHOWN_BYTES: usize = SHOWN_CHARS * 4;
+
+/// The first characters of a damaged place.
+fn shown(text: &[u8]) -> String {
+    let text = text.get(..text.len().min(SHOWN_BYTES)).unwrap_or_default();
+    String::from_utf8_lossy(text).chars().take(SHOWN_CHARS).collect()
+}
+
+/// The psql commands that dump programs write, or that a hand may have added, and that bring no rows; sorted.
+const COMMANDS: [&str; 12] = [
+    "\\c",
+    "\\connect",
+    "\\echo",
+    "\\encoding",
+    "\\pset",
+    "\\qecho",
+    "\\restrict",
+    "\\set",
+    "\\timing",
+    "\\unrestrict",
+    "\\unset",
+    "\\warn",
+];
 
 /// The first words of the statements that a dump may hold and that are passed over; sorted.
 const STATEMENTS: [&str; 45] = [

@@ -91,11 +91,15 @@ pub fn copy(text: &[u8]) -> Option<Copy> {
     let (rest, (_, binary, name, columns, oids)) = preceded(blank, head).parse(text).ok()?;
     let (rest, from) = opt(preceded(word("from"), alt((word("stdin"), word("STDIN"))))).parse(rest).ok()?;
     let (_, options) = terminated(take_options, char(';')).parse(rest).ok()?;
-    let mut options = String::from_utf8_lossy(options).trim().to_owned();
-    if binary.is_some() {
-        options.insert_str(0, "BINARY ");
-    }
-    Some(Copy { name, columns, oids: oids.is_some(), stdin: from.is_some(), options })
+    let options = String::from_utf8_lossy(options);
+    let options = format!("{} {}", if binary.is_some() { "BINARY" } else { "" }, options.trim());
+    Some(Copy {
+        name,
+        columns,
+        oids: oids.is_some(),
+        stdin: from.is_some(),
+        options: options.trim().to_owned(),
+    })
 }
 
 /// Parses the head of an INSERT: up to and with `VALUES`. Answers its length too.
@@ -146,19 +150,30 @@ pub fn create_table(text: &[u8]) -> Option<CreateTable> {
     Some(CreateTable { name, columns })
 }
 
-/// The first words of the elements of a CREATE TABLE list that are columns.
+/// The names of the columns in the list of a CREATE TABLE, whose parenthesis is open.
 fn column_definitions(mut text: &[u8]) -> Vec<String> {
-    const NO_COLUMN: [&str; 9] =
-        ["constraint", "primary", "unique", "check", "foreign", "exclude", "like", "partial", "index"];
     let mut columns = Vec::new();
     loop {
         let quoted = blank(text).is_ok_and(|(rest, ())| rest.first() == Some(&b'"'));
         let Ok((rest, column)) = identifier(text) else { return columns };
-        if quoted || !NO_COLUMN.contains(&column.as_str()) {
+        if quoted || !begins_constraint(&column, rest) {
             columns.push(column);
         }
         let Some(n) = element_end(rest) else { return columns };
         text = rest.get(n..).unwrap_or_default();
+    }
+}
+
+/// Whether an element of a CREATE TABLE list that begins with this bare word is no column. Some of the words may be a
+/// column's name too, for which a type follows.
+fn begins_constraint(first: &str, rest: &[u8]) -> bool {
+    let follows = |word_: &'static str| word(word_).parse(rest).is_ok();
+    let list_follows = symbol('(').parse(rest).is_ok();
+    match first {
+        "constraint" | "primary" | "unique" | "check" | "foreign" | "like" => true,
+        "partial" => follows("cluster"),
+        "exclude" | "index" => list_follows || follows("using"),
+        _ => false,
     }
 }
 
@@ -344,6 +359,10 @@ mod tests {
             CreateTable { name: public("t"), columns: columns(&["id", "price", "Check"]).unwrap() }
         );
         assert_eq!(create_table(b"CREATE UNLOGGED TABLE IF NOT EXISTS t (a int);").unwrap().columns, ["a"]);
+        let text =
+            b"CREATE TABLE t (index integer, partial boolean, exclude text, EXCLUDE USING gist (a WITH =), \
+                     INDEX (a), PARTIAL CLUSTER KEY (a), LIKE u)";
+        assert_eq!(create_table(text).unwrap().columns, ["index", "partial", "exclude"]);
         assert_eq!(create_table(b"CREATE INDEX i ON t USING btree (a);"), None);
         assert!(create_table(b"CREATE TABLE t AS SELECT 1;").unwrap().columns.is_empty());
     }

@@ -20,9 +20,11 @@ use parsers::error::ErrorKind;
 use parsers::input::Input;
 use parsers::models::vbs::{RunningJob, WaitingJob};
 use parsers::models::{Held, Model, Reading, SoftDeletion, hold};
-use parsers::position::DumpId;
+use parsers::position::{DumpId, Origin};
 use parsers::row::{Row, RowFault};
 use parsers::scan::{Block, Chunk, Cut, Scanner};
+use replacement::Keyed;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A block of a bulk table, with the rows that pass one counted in it.
@@ -184,7 +186,8 @@ impl<'s> Survey<'s> {
                 Cut::End => return Ok(()),
                 Cut::TooLong(origin) => {
                     self.tally(block.table).read += 1;
-                    self.broken(block.table, origin, &RowFault::TooLong { limit: block.row_limit }, None);
+                    let fault = RowFault::TooLong { limit: block.row_limit };
+                    self.broken(reader, block.table, origin, &fault, None);
                 }
                 Cut::Rows => {
                     self.tally(block.table).read += chunk.rows;
@@ -199,7 +202,7 @@ impl<'s> Survey<'s> {
                             }
                             Err(bad) => {
                                 let origin = block.origin(bad.position, bad.raw);
-                                self.broken(block.table, origin, &bad.fault, Some(bad.raw));
+                                self.broken(reader, block.table, origin, &bad.fault, Some(bad.raw));
                             }
                         }
                     }
@@ -210,11 +213,16 @@ impl<'s> Survey<'s> {
 
     fn broken(
         &mut self,
+        reader: &HeldReader,
         table: Table,
-        origin: parsers::position::Origin,
+        origin: Origin,
         fault: &RowFault,
         raw: Option<&[u8]>,
     ) {
+        // Where every row of a table is skipped, a bad one is too.
+        if let Columns::Only(rule) = reader.columns {
+            return self.tally(table).count(Outcome::Skipped(rule));
+        }
         self.tally(table).count(Outcome::Rejected);
         let Sources { names, rejections, .. } = &mut *self.sources;
         rejections.broken(names, table, origin, fault, raw.map(row_digest));
@@ -280,29 +288,30 @@ impl HeldReader {
 
     /// Reads a row; answers its outcome where that does not depend on other rows.
     fn read(&self, row: &Row<'_>, block: &Block, keep_jobs: bool, sources: &mut Sources) -> Option<Outcome> {
-        let (vbs, dps) = (&mut sources.vbs, &mut sources.dps);
+        let Sources { vbs, dps, links, rejections, .. } = sources;
+        let keyless = &mut rejections.keyless;
         match &self.columns {
-            Columns::Policy(columns) => self.hold(columns, row, block, &mut vbs.policies),
-            Columns::Extend(columns) => self.hold(columns, row, block, &mut vbs.extends),
-            Columns::Trigger(columns) => self.hold(columns, row, block, &mut vbs.triggers),
-            Columns::Relation(columns) => self.hold(columns, row, block, &mut vbs.relations),
-            Columns::Resource(columns) => self.hold(columns, row, block, &mut vbs.resources),
-            Columns::Tag(columns) => self.hold(columns, row, block, &mut vbs.tags),
-            Columns::Plan(columns) => self.hold(columns, row, block, &mut dps.plans),
-            Columns::Object(columns) => self.hold(columns, row, block, &mut dps.objects),
-            Columns::ProtectionPolicy(columns) => self.hold(columns, row, block, &mut dps.policies),
-            Columns::Mapping(columns) => self.hold(columns, row, block, &mut dps.mappings),
-            Columns::Timer(columns) => self.hold(columns, row, block, &mut dps.timers),
-            Columns::Cycle(columns) => self.hold(columns, row, block, &mut dps.cycles),
-            Columns::Spec(columns) => self.hold(columns, row, block, &mut dps.specs),
-            Columns::Destination(columns) => self.hold(columns, row, block, &mut dps.destinations),
+            Columns::Policy(columns) => self.hold(columns, row, block, &mut vbs.policies, keyless),
+            Columns::Extend(columns) => self.hold(columns, row, block, &mut vbs.extends, keyless),
+            Columns::Trigger(columns) => self.hold(columns, row, block, &mut vbs.triggers, keyless),
+            Columns::Relation(columns) => self.hold(columns, row, block, &mut vbs.relations, keyless),
+            Columns::Resource(columns) => self.hold(columns, row, block, &mut vbs.resources, keyless),
+            Columns::Tag(columns) => self.hold(columns, row, block, &mut vbs.tags, keyless),
+            Columns::Plan(columns) => self.hold(columns, row, block, &mut dps.plans, keyless),
+            Columns::Object(columns) => self.hold(columns, row, block, &mut dps.objects, keyless),
+            Columns::ProtectionPolicy(columns) => self.hold(columns, row, block, &mut dps.policies, keyless),
+            Columns::Mapping(columns) => self.hold(columns, row, block, &mut dps.mappings, keyless),
+            Columns::Timer(columns) => self.hold(columns, row, block, &mut dps.timers, keyless),
+            Columns::Cycle(columns) => self.hold(columns, row, block, &mut dps.cycles, keyless),
+            Columns::Spec(columns) => self.hold(columns, row, block, &mut dps.specs, keyless),
+            Columns::Destination(columns) => self.hold(columns, row, block, &mut dps.destinations, keyless),
             Columns::RunningJob(columns) => {
                 let mut reading = Reading::new(row);
                 if self.soft.read(&mut reading) {
                     return Some(Outcome::Skipped(Skip::SoftDeleted));
                 }
                 let job = RunningJob::read(columns, &mut reading);
-                sources.links.note(&job, keep_jobs);
+                links.note(&job, keep_jobs);
                 Some(job_outcome(job.state()))
             }
             Columns::WaitingJob(columns) => {
@@ -316,14 +325,19 @@ impl HeldReader {
         }
     }
 
-    fn hold<M: Model>(
+    fn hold<M: Model + Keyed>(
         &self,
         columns: &M::Columns,
         row: &Row<'_>,
         block: &Block,
         rows: &mut Vec<Held<M>>,
+        keyless: &mut HashMap<Origin, u128>,
     ) -> Option<Outcome> {
-        rows.push(hold(columns, &self.soft, row, block.origin(row.position(), row.raw())));
+        let held: Held<M> = hold(columns, &self.soft, row, block.origin(row.position(), row.raw()));
+        if !held.model.has_key() {
+            keyless.insert(held.origin, row_digest(row.raw()));
+        }
+        rows.push(held);
         None
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::error::{Error, Result};
 use crate::transform::rejections::SetAside;
+use parsers::columns::ColumnMap;
 use parsers::input::{Input, Text};
 use parsers::position::Origin;
 use parsers::scan::{Block, Form, REJECTS_HEADER};
@@ -17,6 +18,8 @@ use std::sync::Arc;
 pub struct RejectsFile {
     path: PathBuf,
     part: PathBuf,
+    /// What the tables are called where the file is read again.
+    map: ColumnMap,
     out: Option<BufWriter<File>>,
     open: Option<Arc<Block>>,
     digests: Vec<u128>,
@@ -32,11 +35,11 @@ const EXPLANATION: &str = "--
 ";
 
 impl RejectsFile {
-    /// Begins `path`.part, readable by nobody else.
+    /// Begins `path`.part, readable by nobody else; tables stand in it under the names that `map` knows.
     ///
     /// # Errors
     /// The file cannot be made.
-    pub fn create(path: &Path) -> Result<Self> {
+    pub fn create(path: &Path, map: &ColumnMap) -> Result<Self> {
         let mut part = path.as_os_str().to_owned();
         part.push(".part");
         let part = PathBuf::from(part);
@@ -48,7 +51,8 @@ impl RejectsFile {
         let mut out = BufWriter::new(file);
         write!(out, "{REJECTS_HEADER}\n{EXPLANATION}").map_err(file_error(&part, "cannot be written"))?;
         let path = path.to_owned();
-        Ok(Self { path, part, out: Some(out), open: None, digests: Vec::new(), rows: 0 })
+        let map = map.clone();
+        Ok(Self { path, part, map, out: Some(out), open: None, digests: Vec::new(), rows: 0 })
     }
 
     /// Writes one row; `digest` is that of its bytes where its key could not be read.
@@ -61,7 +65,7 @@ impl RejectsFile {
         self.digests.extend(digest);
         match block.form {
             Form::Copy => self.write(&[raw, b"\n"]),
-            Form::Insert { .. } => self.write(&[insert_head(block).as_bytes(), raw, b";\n"]),
+            Form::Insert { .. } => self.write(&[self.insert_head(block).as_bytes(), raw, b";\n"]),
         }
     }
 
@@ -89,7 +93,7 @@ impl RejectsFile {
             self.rows += 1;
             self.digests.extend(row.digest);
             if let Form::Insert { .. } = block.form {
-                self.write(&[insert_head(block).as_bytes()])?;
+                self.write(&[self.insert_head(block).as_bytes()])?;
             }
             copier.copy(origin, |bytes| self.write(&[bytes]))?;
             self.write(&[if block.form == Form::Copy { &b"\n"[..] } else { b";\n" }])?;
@@ -111,13 +115,14 @@ impl RejectsFile {
         Ok(self.rows)
     }
 
-    /// Gives the file its name; after the commit.
-    ///
-    /// # Errors
-    /// It cannot be renamed; then the rows are in FILE.part.
-    pub fn publish(mut self) -> Result<()> {
+    /// Gives the file its name, after the commit; answers where the rows are. Where it cannot be renamed they stay in
+    /// FILE.part, and the reason comes with it: what is committed is no failure any more.
+    pub fn publish(mut self) -> (PathBuf, Option<std::io::Error>) {
         self.out = None;
-        std::fs::rename(&self.part, &self.path).map_err(file_error(&self.part, "cannot be renamed"))
+        match std::fs::rename(&self.part, &self.path) {
+            Ok(()) => (self.path.clone(), None),
+            Err(error) => (self.part.clone(), Some(error)),
+        }
     }
 
     fn begin(&mut self, block: &Arc<Block>) -> Result<()> {
@@ -134,12 +139,16 @@ impl RejectsFile {
             let oids = if block.oids { " WITH OIDS" } else { "" };
             head.push_str(&format!(
                 "COPY {} ({}){oids} FROM stdin;\n",
-                quoted(block.table.name()),
+                quoted(self.map.name_of(block.table)),
                 columns(block)
             ));
         }
         self.open = Some(Arc::clone(block));
         self.write(&[head.as_bytes()])
+    }
+
+    fn insert_head(&self, block: &Block) -> String {
+        format!("INSERT INTO {} ({}) VALUES ", quoted(self.map.name_of(block.table)), columns(block))
     }
 
     fn end(&mut self) -> Result<()> {
@@ -181,10 +190,6 @@ fn quoted(name: &str) -> String {
 
 fn columns(block: &Block) -> String {
     block.columns.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ")
-}
-
-fn insert_head(block: &Block) -> String {
-    format!("INSERT INTO {} ({}) VALUES ", quoted(block.table.name()), columns(block))
 }
 
 /// The block that a row stands in: the last one that begins before it.

@@ -70,7 +70,9 @@ pub fn run(
         _ => None,
     };
     let rejects = match &options.rejects {
-        Some(path) if options.mode == Mode::Run && !refused => Some(RejectsFile::create(path)?),
+        Some(path) if options.mode == Mode::Run && !refused => {
+            Some(RejectsFile::create(path, &options.columns)?)
+        }
         _ => None,
     };
     let mut loading = Loading {
@@ -316,9 +318,8 @@ impl Loading<'_> {
             (Some(sink), Mode::Run) => {
                 sink.commit()?;
                 // With nothing to set aside there is no file to leave behind.
-                match self.rejects.take() {
-                    Some(file) if rejected > 0 => file.publish()?,
-                    _ => {}
+                if let Some(file) = self.rejects.take().filter(|_| rejected > 0) {
+                    self.accounts.set_aside(file.publish());
                 }
                 Ok(Ending::Committed)
             }

@@ -19,6 +19,13 @@ pub struct Limits {
     pub sql_ascii: Encoding,
 }
 
+impl Limits {
+    /// How many bytes a reader must be able to buffer for a scan with these limits.
+    pub(super) fn buffer(self) -> usize {
+        self.row.saturating_add(self.chunk).saturating_add(8)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self { row: 4 << 20, chunk: 256 << 10, sql_ascii: Encoding::SqlAscii }

@@ -16,19 +16,18 @@ impl Scanner<'_> {
             table: table.to_owned(),
             problem: problem.to_owned(),
         };
-        let Some(copy) = statement::copy(&text) else {
-            if keyword_after_copy_is_query(&text) {
-                return Ok(None);
-            }
-            return Err(fault("(unknown)", "the COPY statement cannot be understood").into());
+        let not_understood = |table: &str| fault(table, "the COPY statement cannot be understood").into();
+        let Some(copy) = statement::copy(&self.readable(&text)) else {
+            let query = keyword_after_copy_is_query(&text);
+            return if query { Ok(None) } else { Err(not_understood("(unknown)")) };
         };
         let known = self.known(&copy.name, &place)?;
         if !copy.stdin {
-            return match known {
-                Some(_) if !copy.options.to_ascii_uppercase().starts_with("TO") => {
-                    Err(fault(&copy.name.table, "its data is in another file").into())
-                }
-                _ => Ok(None),
+            let elsewhere = statement::keyword(copy.options.as_bytes());
+            return match (elsewhere.as_str(), known) {
+                ("TO", _) | ("FROM", None) => Ok(None),
+                ("FROM", Some(_)) => Err(fault(&copy.name.table, "its data is in another file").into()),
+                _ => Err(not_understood(&copy.name.table)),
             };
         }
         if !copy.options.is_empty() {
@@ -36,7 +35,7 @@ impl Scanner<'_> {
                 fault(&copy.name.table, &format!("COPY {} is not the text format", copy.options)).into()
             );
         }
-        self.end_of_copy_line()?;
+        self.end_of_copy_line(&copy.name.table, place.position)?;
         let Some(table) = known else {
             let rows = self.skip_copy(&copy.name.table, place.position)?;
             *self.contents.other_tables.entry(copy.name.table).or_default() += rows;
@@ -47,20 +46,21 @@ impl Scanner<'_> {
     }
 
     /// Consumes what stands between a COPY's semicolon and its first row.
-    fn end_of_copy_line(&mut self) -> Result<()> {
-        let place = self.reader.place();
+    fn end_of_copy_line(&mut self, table: &str, statement: Position) -> Result<()> {
+        let at = self.reader.place();
         let rest = self.line()?;
-        if rest.iter().all(u8::is_ascii_whitespace) && rest.ends_with(b"\n") {
-            return Ok(());
+        if !rest.iter().all(u8::is_ascii_whitespace) {
+            let problem = "text follows on the line of the COPY statement".to_owned();
+            return Err(ErrorKind::Statement { at, table: table.to_owned(), problem }.into());
         }
-        let problem = "text follows on the line of the COPY statement".to_owned();
-        Err(ErrorKind::Statement { at: place, table: "(COPY)".to_owned(), problem }.into())
+        if rest.ends_with(b"\n") { Ok(()) } else { Err(self.open_block(table, statement)) }
     }
 
     fn skip_copy(&mut self, table: &str, statement: Position) -> Result<u64> {
         let mut rows = 0;
         loop {
-            self.reader.fill_to(self.limits.chunk)?;
+            let wanted = self.limits.chunk.max(END_MARKER_BYTES);
+            self.reader.fill_to(wanted)?;
             let text = self.reader.buffer();
             if let Some(marker) = end_marker(text, self.reader.ended()) {
                 rows += count_lines(text.get(..marker.rows).unwrap_or_default());
@@ -71,8 +71,7 @@ impl Scanner<'_> {
                 rows += self.reader.consume(last + 1);
             } else {
                 // A line of an unknown table may be of any length.
-                let fits = text.len() < self.limits.chunk;
-                if self.reader.ended() && fits {
+                if self.reader.ended() && text.len() < wanted {
                     return Err(self.open_block(table, statement));
                 }
                 rows += self.skip_line(table, statement)?.1;
@@ -80,16 +79,19 @@ impl Scanner<'_> {
         }
     }
 
-    /// Consumes a line that does not fit into a chunk; answers its bytes and the lines, which is one.
+    /// Consumes a line that does not fit into a chunk; answers its bytes without the line end, and the lines, which is one.
     fn skip_line(&mut self, table: &str, statement: Position) -> Result<(u64, u64)> {
         let mut bytes = 0;
+        let mut last = None;
         loop {
             let text = self.reader.buffer();
-            if let Some(n) = memchr(b'\n', text) {
-                bytes += length(text.get(..n).unwrap_or_default());
-                return Ok((bytes, self.reader.consume(n + 1)));
+            let end = memchr(b'\n', text);
+            let part = text.get(..end.unwrap_or(text.len())).unwrap_or_default();
+            bytes += length(part);
+            last = part.last().copied().or(last);
+            if let Some(n) = end {
+                return Ok((bytes - u64::from(last == Some(b'\r')), self.reader.consume(n + 1)));
             }
-            bytes += length(text);
             let n = text.len();
             self.reader.consume(n);
             if self.reader.fill()? == Fill::End {
@@ -100,7 +102,7 @@ impl Scanner<'_> {
 
     pub(super) fn copy_chunk(&mut self, block: &Block, chunk: &mut Chunk) -> Result<Cut> {
         let began = self.reader.position();
-        let mut wanted = self.limits.chunk;
+        let mut wanted = self.limits.chunk.max(END_MARKER_BYTES);
         loop {
             self.reader.fill_to(wanted)?;
             let text = self.reader.buffer();
@@ -119,7 +121,8 @@ impl Scanner<'_> {
                 chunk.rows = self.reader.consume(rows);
                 return Ok(Cut::Rows);
             }
-            if window.len() > self.limits.row {
+            // A row of just the limit may have a carriage return behind it.
+            if window.len() > self.limits.row.max(END_MARKER_BYTES) + 1 {
                 let (length, _) = self.skip_line(block.table.name(), block.statement)?;
                 return Ok(Cut::TooLong(Origin { dump: self.dump, position: began, length }));
             }
@@ -135,6 +138,9 @@ impl Scanner<'_> {
 fn keyword_after_copy_is_query(text: &[u8]) -> bool {
     text.get(4..).is_some_and(|rest| rest.trim_ascii_start().first() == Some(&b'('))
 }
+
+/// The most bytes that the line `\.` has.
+const END_MARKER_BYTES: usize = 4;
 
 /// Where the rows of a COPY block end and where the marker behind them ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

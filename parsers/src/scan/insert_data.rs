@@ -1,7 +1,7 @@
 //! INSERT statements: runs of them with the same head are one block, cut between rows.
 
-use super::{Block, Chunk, Cut, Form, Scanner};
-use crate::error::{ErrorKind, Result};
+use super::{Block, Chunk, Cut, Form, SHOWN_BYTES, Scanner, shown};
+use crate::error::{Error, ErrorKind, Result};
 use crate::insert::{self, Between};
 use crate::lexer::{Lexer, Stop};
 use crate::position::Origin;
@@ -12,53 +12,77 @@ impl Scanner<'_> {
     pub(super) fn insert(&mut self) -> Result<Option<Block>> {
         let place = self.reader.place();
         let mut wanted = 16 << 10;
-        let (n, insert) = loop {
+        let found = loop {
             let fill = self.reader.fill_to(wanted)?;
-            if let Some(found) = statement::insert(self.reader.buffer()) {
+            let text = self.reader.buffer();
+            let found = statement::insert(text);
+            // What looks like another INSERT, or ends with the buffer, may be the beginning of a longer head.
+            let whole =
+                found.as_ref().is_some_and(|(n, insert)| insert.body != InsertBody::Other && *n < text.len());
+            if whole || fill != Fill::More {
                 break found;
-            }
-            if fill != Fill::More {
-                let problem = "the INSERT statement cannot be understood".to_owned();
-                return Err(ErrorKind::Statement { at: place, table: "(unknown)".to_owned(), problem }.into());
             }
             wanted *= 2;
         };
-        let known = self.known(&insert.name, &place)?;
-        if known.is_none() || insert.body != InsertBody::Values {
-            if known.is_some() {
-                let problem = "this INSERT has no list of values".to_owned();
-                return Err(ErrorKind::Statement { at: place, table: insert.name.table, problem }.into());
-            }
-            let rows = self.skip_insert(insert.body, insert.columns.is_some())?;
+        let Some((n, mut insert)) = found else {
+            self.whole_statement()?;
+            let problem = "the INSERT statement cannot be understood".to_owned();
+            return Err(ErrorKind::Statement { at: place, table: "(unknown)".to_owned(), problem }.into());
+        };
+        let head = self.reader.buffer().get(..n).unwrap_or_default().to_vec();
+        if let Some((_, readable)) = statement::insert(&self.readable(&head)) {
+            insert = readable;
+        }
+        let Some(table) = self.known(&insert.name, &place)? else {
+            let rows = self.skip_insert(insert.body, n)?;
             *self.contents.other_tables.entry(insert.name.table).or_default() += rows;
             return Ok(None);
+        };
+        if insert.body != InsertBody::Values {
+            self.whole_statement()?;
+            let problem = "this INSERT has no list of values".to_owned();
+            return Err(ErrorKind::Statement { at: place, table: insert.name.table, problem }.into());
         }
-        let head = self.reader.buffer().get(..n).unwrap_or_default().to_vec();
         self.reader.consume(n);
-        let Some(table) = known else { return Ok(None) };
         let columns = self.columns(&insert.name, insert.columns, &place)?;
         Ok(Some(self.opened(table, columns, false, Form::Insert { head }, place.position)))
     }
 
-    /// Passes an INSERT of an unknown table; answers its rows. A column list closes a parenthesis too.
-    fn skip_insert(&mut self, body: InsertBody, listed: bool) -> Result<u64> {
+    /// Passes an INSERT of an unknown table, whose head has `head` bytes; answers its rows.
+    fn skip_insert(&mut self, body: InsertBody, head: usize) -> Result<u64> {
         let began = self.reader.place();
         let mut lexer = Lexer::new(self.session.quoting);
-        let mut closed = 0u64;
+        let mut rows = 0u64;
+        // Behind the last row, ON CONFLICT may bring parentheses that are no rows.
+        let mut in_rows = body == InsertBody::Values;
+        if in_rows {
+            self.reader.consume(head);
+        }
         loop {
             let (read, stop) = lexer.advance(self.reader.buffer(), self.reader.ended());
             self.reader.consume(read);
             match stop {
-                Some(Stop::Semicolon) if body == InsertBody::Values => {
-                    return Ok(closed.saturating_sub(u64::from(listed)));
+                Some(Stop::Semicolon) => return Ok(if body == InsertBody::Values { rows } else { 1 }),
+                Some(Stop::Close) => {
+                    rows += u64::from(in_rows);
+                    in_rows = in_rows && matches!(self.next_byte()?, Some(b',' | b'-' | b'/'));
                 }
-                Some(Stop::Semicolon) => return Ok(1),
-                Some(Stop::Close) => closed += 1,
                 Some(Stop::Backslash) => return Err(ErrorKind::StrayData { at: self.reader.place() }.into()),
                 None if self.reader.fill()? == Fill::End && self.reader.buffer().len() <= 1 => {
+                    lexer.advance(self.reader.buffer(), true);
                     return Err(ErrorKind::Unterminated { at: began, what: lexer.open() }.into());
                 }
                 None => {}
+            }
+        }
+    }
+
+    /// The next byte that is no white space; nothing is consumed.
+    fn next_byte(&mut self) -> Result<Option<u8>> {
+        loop {
+            let found = self.reader.buffer().iter().find(|byte| !byte.is_ascii_whitespace()).copied();
+            if found.is_some() || self.reader.fill()? != Fill::More {
+                return Ok(found);
             }
         }
     }
@@ -69,15 +93,12 @@ impl Scanner<'_> {
         let end = loop {
             let rest = self.reader.buffer().get(at..).unwrap_or_default();
             match insert::between(rest, self.reader.ended(), head, block.quoting) {
-                Between::More => {
-                    if self.reader.fill()? == Fill::Full && rows == 0 {
-                        return Err(self.malformed(block, at));
-                    }
-                    if rows > 0 && at >= self.limits.chunk {
-                        break None;
-                    }
-                }
-                Between::Malformed(n) => return Err(self.malformed(block, at + n)),
+                Between::More => match self.reader.fill()? {
+                    Fill::More | Fill::End => {}
+                    Fill::Full if rows > 0 => break None,
+                    Fill::Full => return Err(self.malformed(block, at)?),
+                },
+                Between::Malformed(n) => return Err(self.malformed(block, at + n)?),
                 Between::End(n) => break Some(at + n),
                 Between::Row(n) => match self.row_end(block, at + n)? {
                     Some(end) => {
@@ -102,16 +123,16 @@ impl Scanner<'_> {
         Ok(Cut::Rows)
     }
 
-    fn malformed(&self, block: &Block, at: usize) -> crate::error::Error {
+    /// Why buffered byte `at` is no place for a block to go on or to end.
+    fn malformed(&mut self, block: &Block, at: usize) -> Result<Error> {
+        self.reader.fill_to(at + SHOWN_BYTES)?;
         let text = self.reader.buffer();
-        if text.len() <= at {
-            return self.open_block(block.table.name(), block.statement);
-        }
-        let place = self.reader.place_at(self.reader.position().after(text.get(..at).unwrap_or_default()));
-        let found: String =
-            String::from_utf8_lossy(text.get(at..).unwrap_or_default()).chars().take(30).collect();
-        let problem = format!("expected a row, a comma or a semicolon, found {found:?}");
-        ErrorKind::Statement { at: place, table: block.table.name().to_owned(), problem }.into()
+        let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) else {
+            return Ok(self.open_block(block.table.name(), block.statement));
+        };
+        let at = self.reader.place_at(self.reader.position().after(text.get(..at).unwrap_or_default()));
+        let problem = format!("expected a row, a comma or a semicolon, found {:?}", shown(rest));
+        Ok(ErrorKind::Statement { at, table: block.table.name().to_owned(), problem }.into())
     }
 
     /// The end of the row whose parenthesis opens at buffered byte `start`; `None` where it is above the limit.
@@ -124,7 +145,11 @@ impl Scanner<'_> {
             end += read;
             match stop {
                 Some(Stop::Close) => return Ok(Some(end)),
-                Some(_) => return Err(self.malformed(block, end)),
+                Some(_) => {
+                    let read = self.reader.buffer().get(..end).unwrap_or_default();
+                    let at = self.reader.place_at(self.reader.position().after(read));
+                    return Err(ErrorKind::StrayData { at }.into());
+                }
                 None if end - start > self.limits.row => return Ok(None),
                 None => match self.reader.fill()? {
                     Fill::More => {}
@@ -148,7 +173,7 @@ impl Scanner<'_> {
                     let length = self.reader.position().byte - position.byte;
                     return Ok(Origin { dump: self.dump, position, length });
                 }
-                Some(_) => return Err(self.malformed(block, 0)),
+                Some(_) => return Err(ErrorKind::StrayData { at: self.reader.place() }.into()),
                 None if self.reader.fill()? == Fill::End => {
                     return Err(self.open_block(block.table.name(), block.statement));
                 }

@@ -19,14 +19,15 @@ type Told = Vec<String>;
 
 fn told(dump: &[u8], piece: usize, limits: Limits) -> (Told, Result<Contents>) {
     let map = ColumnMap::built_in().unwrap();
-    let source = Pieces(std::io::Cursor::new(dump.to_vec()), piece);
+    // The blanks are as many bytes as are looked at to recognise a file, so that the dump itself comes in pieces.
+    let source = Pieces(std::io::Cursor::new([&[b' '; 512], dump].concat()), piece);
     let text = Text::new("d.sql".into(), Box::new(source), std::sync::Arc::default());
     let mut out = Vec::new();
     let text = match text {
         Ok(text) => text,
         Err(error) => return (out, Err(error)),
     };
-    let reader = Reader::new("d.sql", text, Position::START, limits.row + limits.chunk);
+    let reader = Reader::new("d.sql", text, Position::START, limits.buffer());
     let mut scanner = Scanner::at(reader, DumpId(0), &map, limits);
     let result = tell(&mut scanner, &mut out);
     (out, result.and_then(|()| scanner.finish()))

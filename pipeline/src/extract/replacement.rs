@@ -7,44 +7,146 @@ use crate::error::Result;
 use crate::karbor::ids;
 use crate::options::Options;
 use crate::outcome::{Outcome, Skip};
-use crate::transform::items::IdSet;
+use crate::transform::items::{IdSet, Replaced};
 use crate::transform::ledger::Tallies;
 use parsers::columns::Table;
 use parsers::input::Input;
-use parsers::models::Held;
+use parsers::models::{Held, dps, vbs};
+use parsers::position::Origin;
 use parsers::scan::{Chunk, Cut, Scanner};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+
+/// The keys by which a row of a mended file is known to replace another: its id, else what it joins.
+pub(super) trait Keyed {
+    /// Each key in two parts; one with an empty part is no key.
+    fn keys(&self) -> [[&str; 2]; 2];
+
+    /// Whether the row can be known by a key.
+    fn has_key(&self) -> bool {
+        self.keys().iter().any(is_key)
+    }
+}
+
+fn is_key(parts: &[&str; 2]) -> bool {
+    parts.iter().all(|part| !part.is_empty())
+}
+
+const NO_KEY: [&str; 2] = ["", ""];
+
+/// A key of one part.
+fn id(id: &str) -> [&str; 2] {
+    [id, "id"]
+}
+
+/// A number that counts only among the rows of one owner: rows of others must not be replaced by it, come what may.
+fn owned<'k>(id: Option<&'k str>, owner: &'k str) -> [&'k str; 2] {
+    id.map_or(NO_KEY, |id| [id, owner])
+}
+
+impl Keyed for vbs::Policy {
+    fn keys(&self) -> [[&str; 2]; 2] {
+        [id(self.id()), NO_KEY]
+    }
+}
+
+impl Keyed for vbs::Extend {
+    fn keys(&self) -> [[&str; 2]; 2] {
+        [id(self.id()), NO_KEY]
+    }
+}
+
+impl Keyed for vbs::Trigger {
+    fn keys(&self) -> [[&str; 2]; 2] {
+        [id(self.id()), NO_KEY]
+    }
+}
+
+impl Keyed for vbs::Relation {
+    fn keys(&self) -> [[&str; 2]; 2] {
+        [owned(self.id(), self.policy_id()), NO_KEY]
+    }
+}
+
+impl Keyed for vbs::Resource {
+    fn keys(&self) -> [[&str; 2]; 2] {
+        [owned(self.id(), self.policy_id()), [self.policy_id(), self.resource_id()]]
+    }
+}
+
+impl Keyed for vbs::Tag {
+    fn keys(&self) -> [[&str; 2]; 2] {
+        [owned(self.id(), self.policy_id()), [self.policy_id(), self.key()]]
+    }
+}
+
+impl Keyed for dps::Plan {
+    fn keys(&self) -> [[&str; 2]; 2] {
+        [id(self.id()), NO_KEY]
+    }
+}
+
+impl Keyed for dps::Object {
+    fn keys(&self) -> [[&str; 2]; 2] {
+        [id(self.id()), NO_KEY]
+    }
+}
+
+impl Keyed for dps::Policy {
+    fn keys(&self) -> [[&str; 2]; 2] {
+        [id(self.id()), NO_KEY]
+    }
+}
+
+impl Keyed for dps::Mapping {
+    fn keys(&self) -> [[&str; 2]; 2] {
+        [owned(self.id(), self.plan_id()), [self.plan_id(), self.policy_id()]]
+    }
+}
+
+impl Keyed for dps::Timer {
+    fn keys(&self) -> [[&str; 2]; 2] {
+        [id(self.id()), NO_KEY]
+    }
+}
+
+impl Keyed for dps::CopyCycle {
+    fn keys(&self) -> [[&str; 2]; 2] {
+        [id(self.id()), NO_KEY]
+    }
+}
+
+impl Keyed for dps::Spec {
+    fn keys(&self) -> [[&str; 2]; 2] {
+        [owned(self.id(), self.policy_id()), [self.policy_id(), self.key()]]
+    }
+}
+
+impl Keyed for dps::Destination {
+    fn keys(&self) -> [[&str; 2]; 2] {
+        [owned(self.id(), self.policy_id()), NO_KEY]
+    }
+}
 
 /// Removes the held rows that are replaced, and notes the ids of the bulk rows that are.
 pub(super) fn apply(inputs: &mut [Input], options: &Options, sources: &mut Sources) -> Result<()> {
     bulk_ids(inputs, options, sources)?;
-    let files = sources.replaced.files.clone();
-    let (vbs, dps, tallies) = (&mut sources.vbs, &mut sources.dps, &mut sources.tallies);
-    let mut pass = Pass { files: &files, tallies };
-    pass.table(Table::BackupPolicy, &mut vbs.policies, |m| vec![vec![m.id()]]);
-    pass.table(Table::BackupPolicyExtend, &mut vbs.extends, |m| vec![vec![m.id()]]);
-    pass.table(Table::BackupTrigger, &mut vbs.triggers, |m| vec![vec![m.id()]]);
-    pass.table(Table::BackupRelationPolicy, &mut vbs.relations, |m| vec![vec![m.id().unwrap_or_default()]]);
-    pass.table(Table::PolicyResource, &mut vbs.resources, |m| {
-        vec![vec![m.id().unwrap_or_default()], vec![m.policy_id(), m.resource_id()]]
-    });
-    pass.table(Table::Tag, &mut vbs.tags, |m| {
-        vec![vec![m.id().unwrap_or_default()], vec![m.policy_id(), m.key()]]
-    });
-    pass.table(Table::ProtectionPlan, &mut dps.plans, |m| vec![vec![m.id()]]);
-    pass.table(Table::ProtectionObject, &mut dps.objects, |m| vec![vec![m.id()]]);
-    pass.table(Table::ProtectionPolicy, &mut dps.policies, |m| vec![vec![m.id()]]);
-    pass.table(Table::PlanPolicyMapping, &mut dps.mappings, |m| {
-        vec![vec![m.id().unwrap_or_default()], vec![m.plan_id(), m.policy_id()]]
-    });
-    pass.table(Table::ScheduleTimer, &mut dps.timers, |m| vec![vec![m.id()]]);
-    pass.table(Table::AsyncCopyPolicy, &mut dps.cycles, |m| vec![vec![m.id()]]);
-    pass.table(Table::PolicyExtraSpecs, &mut dps.specs, |m| {
-        vec![vec![m.id().unwrap_or_default()], vec![m.policy_id(), m.key()]]
-    });
-    pass.table(Table::BackupTargetObject, &mut dps.destinations, |m| vec![vec![m.id().unwrap_or_default()]]);
+    let Sources { vbs, dps, tallies, rejections, replaced, names, .. } = sources;
+    let mut pass = Pass { replaced, keyless: &rejections.keyless, tallies };
+    pass.table(Table::BackupPolicy, &mut vbs.policies);
+    pass.table(Table::BackupPolicyExtend, &mut vbs.extends);
+    pass.table(Table::BackupTrigger, &mut vbs.triggers);
+    pass.table(Table::BackupRelationPolicy, &mut vbs.relations);
+    pass.table(Table::PolicyResource, &mut vbs.resources);
+    pass.table(Table::Tag, &mut vbs.tags);
+    pass.table(Table::ProtectionPlan, &mut dps.plans);
+    pass.table(Table::ProtectionObject, &mut dps.objects);
+    pass.table(Table::ProtectionPolicy, &mut dps.policies);
+    pass.table(Table::PlanPolicyMapping, &mut dps.mappings);
+    pass.table(Table::ScheduleTimer, &mut dps.timers);
+    pass.table(Table::AsyncCopyPolicy, &mut dps.cycles);
+    pass.table(Table::PolicyExtraSpecs, &mut dps.specs);
+    pass.table(Table::BackupTargetObject, &mut dps.destinations);
 
-    let Sources { rejections, replaced, names, tallies, .. } = sources;
     let known = |row: &crate::transform::rejections::SetAside| {
         let digest = row.digest.is_some_and(|digest| replaced.rows.contains_digest(digest));
         digest && !replaced.is_file(row.origin.dump)
@@ -58,24 +160,28 @@ pub(super) fn apply(inputs: &mut [Input], options: &Options, sources: &mut Sourc
 }
 
 struct Pass<'p> {
-    files: &'p [bool],
+    replaced: &'p Replaced,
+    keyless: &'p HashMap<Origin, u128>,
     tallies: &'p mut Tallies,
 }
 
 impl Pass<'_> {
-    /// Removes rows of other dumps that share a key with a row of a file. A key with an empty part is no key.
-    fn table<T>(&mut self, table: Table, rows: &mut Vec<Held<T>>, keys: impl Fn(&T) -> Vec<Vec<&str>>) {
-        let is_file = |row: &Held<T>| self.files.get(usize::from(row.origin.dump.0)) == Some(&true);
-        let digests = |row: &Held<T>| -> Vec<u128> {
-            let keys = keys(&row.model).into_iter().enumerate();
-            let whole = keys.filter(|(_, key)| key.iter().all(|part| !part.is_empty()));
-            whole
-                .map(|(n, key)| ids::digest(&[&[if n == 0 { "0" } else { "1" }], &key[..]].concat()))
-                .collect()
+    /// Removes rows of other dumps that share a key with a row of a file, or whose bytes a file names.
+    fn table<T: Keyed>(&mut self, table: Table, rows: &mut Vec<Held<T>>) {
+        let is_file = |row: &Held<T>| self.replaced.is_file(row.origin.dump);
+        let digests = |row: &Held<T>| {
+            let [first, second] = row.model.keys();
+            let digest =
+                |n: &'static str, key: [&str; 2]| is_key(&key).then(|| ids::digest(&[n, key[0], key[1]]));
+            [digest("0", first), digest("1", second)].into_iter().flatten()
         };
-        let replaced: HashSet<u128> = rows.iter().filter(|row| is_file(row)).flat_map(digests).collect();
+        let named = |row: &Held<T>| {
+            let digest = self.keyless.get(&row.origin);
+            digest.is_some_and(|digest| self.replaced.rows.contains_digest(*digest))
+        };
+        let keys: HashSet<u128> = rows.iter().filter(|row| is_file(row)).flat_map(digests).collect();
         let before = rows.len();
-        rows.retain(|row| is_file(row) || !digests(row).iter().any(|digest| replaced.contains(digest)));
+        rows.retain(|row| is_file(row) || !(named(row) || digests(row).any(|digest| keys.contains(&digest))));
         for _ in rows.len()..before {
             self.tallies.entry(table).or_default().count(Outcome::Skipped(Skip::Replaced));
         }

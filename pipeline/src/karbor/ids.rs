@@ -2,6 +2,7 @@
 //! same rows.
 
 use crate::karbor::Source;
+use sha1::{Digest as _, Sha1};
 use uuid::Uuid;
 
 /// The namespace of derived ids (RFC 9562, version 5).
@@ -15,10 +16,19 @@ impl DerivedId {
     /// The id derived from the parts of a name, which are joined with slashes.
     #[must_use]
     pub fn new(parts: &[&str]) -> Self {
-        // The names are short: ids of 36 characters and a word.
-        let name = parts.join("/");
+        // One for each copy: hashed part by part, with the processor's own instructions where it has them, which
+        // `Uuid::new_v5` does not use.
+        let mut hash = Sha1::new_with_prefix(NAMESPACE.as_bytes());
+        for (n, part) in parts.iter().enumerate() {
+            if n > 0 {
+                hash.update(b"/");
+            }
+            hash.update(part.as_bytes());
+        }
+        let mut bytes = [0; 16];
+        bytes.iter_mut().zip(hash.finalize()).for_each(|(byte, hashed)| *byte = hashed);
         let mut text = [0; 36];
-        Uuid::new_v5(&NAMESPACE, name.as_bytes()).hyphenated().encode_lower(&mut text);
+        uuid::Builder::from_sha1_bytes(bytes).into_uuid().hyphenated().encode_lower(&mut text);
         Self(text)
     }
 

@@ -179,7 +179,11 @@ type Fit = Result<(), String>;
 /// Checks what is common to all formats.
 fn check(value: Value<'_>, column: &Laid) -> Fit {
     let too_long = |length: usize, limit: usize, unit: &str| {
-        if length > limit { Err(format!("has {length} {unit}, and the column holds {limit}")) } else { Ok(()) }
+        if length > limit {
+            Err(format!("has {length} {unit}, and the column holds {limit}"))
+        } else {
+            Ok(())
+        }
     };
     match (value, column.width) {
         (Value::Null, _) if !column.nullable => Err("a value is required here".to_owned()),
@@ -374,7 +378,11 @@ mod tests {
     fn binary_fields_are_postgresqls() {
         check_binary(Value::Text("é"), Wire::Text, b"\xc3\xa9");
         check_binary(Value::Text("{}"), Wire::Jsonb, b"\x01{}");
-        check_binary(Value::Text("0d663291-49fa-4231-8df3-0bf5613cdb52"), Wire::Uuid, b"\x0d\x66\x32\x91\x49\xfa\x42\x31\x8d\xf3\x0b\xf5\x61\x3c\xdb\x52");
+        check_binary(
+            Value::Text("0d663291-49fa-4231-8df3-0bf5613cdb52"),
+            Wire::Uuid,
+            b"\x0d\x66\x32\x91\x49\xfa\x42\x31\x8d\xf3\x0b\xf5\x61\x3c\xdb\x52",
+        );
         check_binary(Value::Bool(true), Wire::Bool, &[1]);
         check_binary(Value::Int(-2), Wire::Int2, &[255, 254]);
         check_binary(Value::Int(50), Wire::Int4, &[0, 0, 0, 50]);
@@ -382,7 +390,11 @@ mod tests {
         check_binary(Value::Int(12_345), Wire::Numeric, &[0, 2, 0, 1, 0, 0, 0, 0, 0, 1, 0x09, 0x29]);
         check_binary(Value::Int(-7), Wire::Numeric, &[0, 1, 0, 0, 0x40, 0, 0, 0, 0, 7]);
         check_binary(Value::Int(0), Wire::Numeric, &[0, 0, 0, 0, 0, 0, 0, 0]);
-        check_binary(Value::Time(Timestamp::from_micros(POSTGRES_EPOCH + 1)), Wire::Timestamp, &[0, 0, 0, 0, 0, 0, 0, 1]);
+        check_binary(
+            Value::Time(Timestamp::from_micros(POSTGRES_EPOCH + 1)),
+            Wire::Timestamp,
+            &[0, 0, 0, 0, 0, 0, 0, 1],
+        );
         let mut out = Vec::new();
         one(Wire::Text, Width::Unlimited).encode(&[Value::Null], &mut out).unwrap();
         assert_eq!(out, [0, 1, 255, 255, 255, 255]);
@@ -397,11 +409,31 @@ mod tests {
 
     #[test]
     fn a_value_that_does_not_fit_is_told_and_leaves_nothing() {
-        check_misfit(Value::Text("云硬盘备份"), Wire::Text, Width::Characters(4), "has 5 characters, and the column holds 4");
-        check_misfit(Value::Text("云硬盘"), Wire::Text, Width::Bytes(8), "has 9 bytes, and the column holds 8");
+        check_misfit(
+            Value::Text("云硬盘备份"),
+            Wire::Text,
+            Width::Characters(4),
+            "has 5 characters, and the column holds 4",
+        );
+        check_misfit(
+            Value::Text("云硬盘"),
+            Wire::Text,
+            Width::Bytes(8),
+            "has 9 bytes, and the column holds 8",
+        );
         check_misfit(Value::Text("x"), Wire::Uuid, Width::Unlimited, "is not a UUID, which the column holds");
-        check_misfit(Value::Text("{x}"), Wire::Jsonb, Width::Unlimited, "is not JSON, which the column holds");
-        check_misfit(Value::Int(-1000), Wire::Numeric, Width::Digits(3), "has more than the 3 digits that the column holds");
+        check_misfit(
+            Value::Text("{x}"),
+            Wire::Jsonb,
+            Width::Unlimited,
+            "is not JSON, which the column holds",
+        );
+        check_misfit(
+            Value::Int(-1000),
+            Wire::Numeric,
+            Width::Digits(3),
+            "has more than the 3 digits that the column holds",
+        );
         check_misfit(Value::Int(40_000), Wire::Int2, Width::Unlimited, "is out of the column's range");
         check_misfit(Value::Int(1 << 40), Wire::Int4, Width::Unlimited, "is out of the column's range");
         let mut out = Vec::new();
@@ -415,7 +447,14 @@ mod tests {
         let mut states = Layout::built_in(&STATES, Format::Text);
         states.columns.truncate(6);
         let time = Timestamp::parse("2018-01-01 10:00:00.5").unwrap();
-        let row = [Value::Text("a\tb\\"), Value::Int(1), Value::Text("t"), Value::Text("registered"), Value::Time(time), Value::Bool(false)];
+        let row = [
+            Value::Text("a\tb\\"),
+            Value::Int(1),
+            Value::Text("t"),
+            Value::Text("registered"),
+            Value::Time(time),
+            Value::Bool(false),
+        ];
         let mut out = Vec::new();
         states.encode(&row, &mut out).unwrap();
         assert_eq!(out, b"a\\tb\\\\\t1\tt\tregistered\t2018-01-01 10:00:00.5\tf\n");

@@ -200,7 +200,10 @@ pub static STATES: Table = Table {
     ],
     serial: true,
     key: &[0],
-    references: &[("operation_id", "scheduled_operations (id) ON DELETE CASCADE"), ("service_id", "services (id)")],
+    references: &[
+        ("operation_id", "scheduled_operations (id) ON DELETE CASCADE"),
+        ("service_id", "services (id)"),
+    ],
     indexes: &[("operation_id", true)],
 };
 

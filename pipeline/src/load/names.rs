@@ -73,7 +73,8 @@ impl TargetNames {
             "# The target's tables and columns: Karbor's name on the left, this target's on the right.\n",
         );
         for table in READ.iter().map(|(name, _)| *name).chain(WRITTEN.iter().map(|t| t.name)) {
-            let _ = write!(out, "\n[target.{table}]\nname = {:?}\n[target.{table}.columns]\n", self.table(table));
+            let _ =
+                write!(out, "\n[target.{table}]\nname = {:?}\n[target.{table}.columns]\n", self.table(table));
             for column in columns_of(table).unwrap_or_default() {
                 let _ = writeln!(out, "{column} = {:?}", self.column(table, column));
             }

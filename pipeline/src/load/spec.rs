@@ -45,7 +45,11 @@ impl Spec {
             return Ok(Self::Postgres(text.to_owned()));
         }
         if let Some(path) = text.strip_prefix("sqlite:") {
-            return if path.is_empty() { Err(SpecError(text.to_owned())) } else { Ok(Self::Sqlite(path.into())) };
+            return if path.is_empty() {
+                Err(SpecError(text.to_owned()))
+            } else {
+                Ok(Self::Sqlite(path.into()))
+            };
         }
         match lower.rsplit_once('.') {
             Some((_, "db" | "sqlite" | "sqlite3")) => Ok(Self::Sqlite(text.into())),

@@ -12,6 +12,7 @@ use crate::transform::policies::PolicyFigures;
 use crate::transform::rejections::SetAside;
 use parsers::columns::Table;
 use std::collections::VecDeque;
+use std::path::PathBuf;
 
 /// How many chunks are remembered so that a row the target refuses can be found in its dump. A server is never further
 /// behind than what the sockets hold.
@@ -37,6 +38,8 @@ pub(super) struct Accounts {
     encoded: u64,
     traces: VecDeque<Trace>,
     dumps: Vec<String>,
+    /// Where rejected rows were set aside, and why not where they should be.
+    rejects_file: Option<(PathBuf, Option<std::io::Error>)>,
 }
 
 impl Accounts {
@@ -50,6 +53,7 @@ impl Accounts {
             encoded: 0,
             traces: VecDeque::new(),
             dumps,
+            rejects_file: None,
         }
     }
 
@@ -73,6 +77,11 @@ impl Accounts {
         if self.traces.len() > CHUNKS_REMEMBERED {
             self.traces.pop_front();
         }
+    }
+
+    /// Notes where rejected rows were set aside.
+    pub(super) fn set_aside(&mut self, file: (PathBuf, Option<std::io::Error>)) {
+        self.rejects_file = Some(file);
     }
 
     pub(super) fn begin(&mut self, _layout: &Layout) {
@@ -151,8 +160,13 @@ impl Accounts {
         rejections.extend(self.listed);
         rejections.truncate(REJECTIONS_LISTED);
         let mut warnings = warnings(survey, &figures, options);
+        if let Some((path, Some(error))) = &self.rejects_file {
+            warnings
+                .push(format!("the rejected rows are in {}: it cannot be renamed: {error}", path.display()));
+        }
         if survey.is_none() && !sources.bulk.is_empty() {
-            warnings.push("copies that are there twice were not looked for: only a target finds them".to_owned());
+            warnings
+                .push("copies that are there twice were not looked for: only a target finds them".to_owned());
         }
         Report {
             ending: Ending::Checked,
@@ -167,11 +181,7 @@ impl Accounts {
             rejections,
             rejected,
             warnings,
-            rejects_file: options
-                .rejects
-                .as_ref()
-                .filter(|_| rejected > 0)
-                .map(|path| path.display().to_string()),
+            rejects_file: self.rejects_file.map(|(path, _)| path.display().to_string()),
             stages: Vec::new(),
         }
     }

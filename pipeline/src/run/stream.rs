@@ -121,6 +121,8 @@ struct Reader<'r> {
 impl<'r> Reader<'r> {
     fn read(self, scope: &Scope<'r>, inputs: &mut [Input]) -> Result<()> {
         let mut number = 0;
+        // The buffer that found a block's end goes on to the next block: none may be lost, however many blocks there are.
+        let mut spare = None;
         for bulk in self.blocks {
             let Some(input) = inputs.get_mut(usize::from(bulk.block.dump.0)) else { continue };
             let name = input.name().to_owned();
@@ -130,10 +132,19 @@ impl<'r> Reader<'r> {
             let transform = self.transform(&bulk.block, &at)?;
             let mut rows = 0;
             loop {
-                // An error here is the taker's, who has left.
-                let Ok(mut buffer) = self.free.recv() else { return Ok(()) };
+                let mut buffer = match spare.take() {
+                    Some(buffer) => buffer,
+                    // An error here is the taker's, who has left.
+                    None => match self.free.recv() {
+                        Ok(buffer) => buffer,
+                        Err(_) => return Ok(()),
+                    },
+                };
                 match scanner.chunk(&mut buffer)? {
-                    Cut::End => break,
+                    Cut::End => {
+                        spare = Some(buffer);
+                        break;
+                    }
                     Cut::TooLong(origin) => {
                         rows += 1;
                         self.hand_on(number, 0, buffer, self.too_long(&bulk.block, origin));

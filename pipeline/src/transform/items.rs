@@ -43,8 +43,9 @@ impl JobLinks {
                 if link.policy != policy {
                     link.policy = None;
                 }
+                // Of two made at the same time the greater id counts, so that the order of the dumps does not.
                 let newer = |task: &(parsers::value::Timestamp, Box<str>)| {
-                    link.job.as_ref().is_none_or(|known| known.0 < task.0)
+                    link.job.as_ref().is_none_or(|known| known < task)
                 };
                 if let Some(task) = task.filter(newer) {
                     link.job = Some(task);

@@ -115,7 +115,13 @@ impl Index {
     #[must_use]
     pub fn new<T>(rows: &[Held<T>], keep: impl Fn(&Held<T>) -> bool, key: impl Fn(&T) -> &str) -> Self {
         let numbered = (0u32..).zip(rows);
-        let mut order: Vec<u32> = numbered.filter(|(_, row)| keep(row)).map(|(n, _)| n).collect();
+        Self::of(numbered.filter(|(_, row)| keep(row)).map(|(n, _)| n), rows, key)
+    }
+
+    /// These rows, by `key`.
+    #[must_use]
+    pub fn of<T>(numbers: impl IntoIterator<Item = u32>, rows: &[Held<T>], key: impl Fn(&T) -> &str) -> Self {
+        let mut order: Vec<u32> = numbers.into_iter().collect();
         order.sort_by(|a, b| {
             let of = |n: &u32| at(rows, *n).map(|row| (key(&row.model), row.origin));
             of(a).cmp(&of(b))

@@ -39,8 +39,8 @@ pub struct PlanView<'m> {
     pub name: &'m str,
     /// project_id.
     pub project_id: &'m str,
-    /// Whether the policy runs by itself.
-    pub on: bool,
+    /// Whether the status says that the policy is ON; DPS has no such status.
+    pub on: Option<bool>,
     /// created_at and updated_at.
     pub times: Times,
     /// Tags, sorted by key.
@@ -224,9 +224,9 @@ fn user_of<'u>(operation: &OperationView<'u>, settings: &'u Settings) -> &'u str
 /// What the report says of the policies, added up.
 #[derive(Clone, Debug, Default)]
 pub struct PolicyFigures {
-    /// Policies ON.
+    /// Policies of VBS that are ON.
     pub on: u64,
-    /// Policies OFF.
+    /// Policies of VBS that are OFF.
     pub off: u64,
     /// Policies that drift.
     pub drifting: u64,
@@ -243,10 +243,10 @@ impl PolicyFigures {
         zones: impl IntoIterator<Item = (String, ZoneOrigin)>,
         context: Context<'_>,
     ) {
-        if view.on {
-            self.on += 1;
-        } else {
-            self.off += 1;
+        match view.on {
+            Some(true) => self.on += 1,
+            Some(false) => self.off += 1,
+            None => {}
         }
         let any = |test: &dyn Fn(&OperationView<'_>) -> bool| u64::from(view.operations.iter().any(test));
         self.drifting += any(&|operation| context.patterns.drifts(operation.pattern));

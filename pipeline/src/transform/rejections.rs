@@ -4,6 +4,7 @@ use crate::outcome::{REJECTIONS_LISTED, Rejection};
 use parsers::columns::Table;
 use parsers::position::{DumpId, Origin, Place};
 use parsers::row::{FieldError, RowFault};
+use std::collections::HashMap;
 
 /// The names of the dumps, by id.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +44,8 @@ pub struct Rejections {
     pub rows: u64,
     /// All rejected rows by place.
     pub set_aside: Vec<SetAside>,
+    /// Digests of the rows, by place, that can be read but have no key.
+    pub keyless: HashMap<Origin, u128>,
 }
 
 impl Rejections {
@@ -105,6 +108,7 @@ impl Rejections {
 
     fn count(&mut self, table: Table, origin: Origin, digest: Option<u128>) {
         self.rows += 1;
+        let digest = digest.or_else(|| self.keyless.get(&origin).copied());
         self.set_aside.push(SetAside { table, origin, digest });
     }
 }

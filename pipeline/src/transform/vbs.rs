@@ -100,8 +100,10 @@ pub fn resolve(
     let mut figures = PolicyFigures::default();
     let mut triggers = TriggerUses::new(tables);
     let index = Index::new(&tables.triggers, |row| !row.deleted && !row.model.id().is_empty(), Trigger::id);
-    let extends = Index::new(&tables.extends, |row| !row.deleted && !row.model.id().is_empty(), Extend::id);
-    for family in Family::gather(tables, ledger) {
+    let families = Family::gather(tables, ledger);
+    let extends = families.iter().flat_map(|family| family.extends.iter().copied());
+    let extends = Index::of(extends, &tables.extends, Extend::id);
+    for family in families {
         let judge = Judge {
             tables,
             settings,
@@ -346,11 +348,17 @@ impl Judge<'_> {
 
     fn extend(&mut self, extend: &Held<Extend>) {
         let table = Table::BackupPolicyExtend;
-        let same = self.extends.find(&self.tables.extends, Extend::id, extend.model.id());
-        if let Some(first) = same.first().and_then(|n| at(&self.tables.extends, *n))
-            && first.origin != extend.origin
-        {
-            self.blame(Culprit::repeated(table, extend, "id", extend.model.id(), first.origin));
+        // Set-aside rows replace rows by their keys, so families that share a key fall together. A row without a key has
+        // its own fault.
+        let mut same = self.extends.find(&self.tables.extends, Extend::id, extend.model.id()).iter();
+        let other = same.find_map(|n| {
+            let keyed = |other: &&Held<Extend>| other.origin != extend.origin && !other.model.id().is_empty();
+            let other = at(&self.tables.extends, *n).filter(keyed)?;
+            let elsewhere = other.model.policy_id() != extend.model.policy_id();
+            (elsewhere || other.origin < extend.origin).then_some(other.origin)
+        });
+        if let Some(other) = other {
+            self.blame(Culprit::repeated(table, extend, "id", extend.model.id(), other));
         }
         if let Some(kind) = extend.model.operation_type()
             && kind_of(Some(kind)).is_none()
@@ -513,7 +521,7 @@ fn view<'t>(standing: &Standing, tables: &'t VbsTables, settings: &Settings) -> 
         id: policy.id(),
         name: policy.name(),
         project_id: policy.tenant(),
-        on,
+        on: Some(on),
         times: policy.times,
         tags: tags.map(|row| (row.model.key(), row.model.value().unwrap_or_default())).collect(),
         resources: resources.map(resource).collect(),
@@ -538,7 +546,8 @@ impl TriggerUses {
     }
 
     fn note(&mut self, found: &Findings) {
-        let now = found.culprits.first().map_or(TriggerUse::Standing, |first| TriggerUse::Fallen(first.origin));
+        let now =
+            found.culprits.first().map_or(TriggerUse::Standing, |first| TriggerUse::Fallen(first.origin));
         for n in &found.triggers {
             let state = usize::try_from(*n).ok().and_then(|n| self.0.get_mut(n));
             match (state, now) {

@@ -27,6 +27,11 @@ impl Source {
         cells.iter().fold(self, |row, (column, value)| row.with(column, value))
     }
 
+    /// Whether the row has this value.
+    pub(crate) fn is(&self, column: &str, value: &str) -> bool {
+        self.cells.get(column).is_some_and(|found| found == value)
+    }
+
     /// The row with NULL in a column.
     pub(crate) fn without(mut self, column: &str) -> Self {
         self.cells.remove(column);
@@ -67,7 +72,8 @@ pub(crate) fn dump(rows: &[&Source], form: Form) -> String {
             Form::Copy => {
                 _ = writeln!(text, "COPY {table} ({list}) FROM stdin;");
                 for cells in lines {
-                    let fields: Vec<String> = cells.map(|cell| cell.map_or("\\N".into(), |v| copied(v))).collect();
+                    let fields: Vec<String> =
+                        cells.map(|cell| cell.map_or("\\N".into(), |v| copied(v))).collect();
                     text += &fields.join("\t");
                     text.push('\n');
                 }
@@ -96,8 +102,14 @@ pub(crate) fn file_of(table: &str) -> &'static str {
     match table {
         "backups" | "quotas" | "quota_usages" => "cinder.sql",
         "taskmgr_job" => "taskmgr.sql",
-        "protection_plan" | "protection_object" | "protection_policy" | "protection_plan_policy_mapping"
-        | "schedule_timer" | "async_copy_policy" | "policy_extra_specs" | "backup_target_object"
+        "protection_plan"
+        | "protection_object"
+        | "protection_policy"
+        | "protection_plan_policy_mapping"
+        | "schedule_timer"
+        | "async_copy_policy"
+        | "policy_extra_specs"
+        | "backup_target_object"
         | "backup_transaction_item" => "dps.sql",
         _ => "vbs.sql",
     }

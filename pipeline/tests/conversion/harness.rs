@@ -26,6 +26,8 @@ pub(crate) struct Setup {
     pub(crate) threads: usize,
     /// Whether rejected rows are set aside.
     pub(crate) rejects: bool,
+    /// Whether the file for them cannot get its name, because a folder has it.
+    pub(crate) rejects_taken: bool,
     pub(crate) mode: Mode,
     pub(crate) held: Held,
     /// Whether there is a target at all.
@@ -40,6 +42,7 @@ impl Default for Setup {
             limits: Limits::default(),
             threads: 2,
             rejects: false,
+            rejects_taken: false,
             mode: Mode::Run,
             held: Held::default(),
             target: true,
@@ -75,6 +78,10 @@ impl Setup {
             std::fs::write(&path, bytes).unwrap();
             inputs.push(Input::open(path.to_str().unwrap(), folder.path()).unwrap());
         }
+        if self.rejects_taken {
+            std::fs::create_dir(folder.path().join(REJECTS)).unwrap();
+            std::fs::write(folder.path().join(REJECTS).join("file"), "").unwrap();
+        }
         let (target, landed) = Landing::new(self.held.clone());
         let options = Options {
             settings: self.settings.clone(),
@@ -86,7 +93,8 @@ impl Setup {
         };
         let target = self.target.then_some(target as Box<dyn pipeline::load::Target>);
         let progress = Progress::new(inputs.len());
-        let report = pipeline::run::run(&mut inputs, target, &options, &progress, &Arc::new(Cancel::default()));
+        let report =
+            pipeline::run::run(&mut inputs, target, &options, &progress, &Arc::new(Cancel::default()));
         let left = files(folder.path(), dumps);
         let landed = landed.take();
         let report = match report {
@@ -178,8 +186,13 @@ impl Outcome {
     /// The row of a target table with this id.
     #[track_caller]
     pub(crate) fn row(&self, table: &str, id: &str) -> &Row {
-        let found = self.rows(table).iter().find(|row| row.get("id").is_some_and(|found| found.as_deref() == Some(id)));
-        found.unwrap_or_else(|| panic!("no {table} row {id}: {:#?}\n{:?}", self.rows(table), self.report.rejections))
+        let found = self
+            .rows(table)
+            .iter()
+            .find(|row| row.get("id").is_some_and(|found| found.as_deref() == Some(id)));
+        found.unwrap_or_else(|| {
+            panic!("no {table} row {id}: {:#?}\n{:?}", self.rows(table), self.report.rejections)
+        })
     }
 
     /// One column of a target table's rows, sorted.
@@ -211,7 +224,8 @@ impl Outcome {
     /// Checks what became of some tables' rows.
     #[track_caller]
     pub(crate) fn check(&self, tables: &[(&str, &str)]) {
-        let expected: Vec<(&str, String)> = tables.iter().map(|(t, became)| (*t, (*became).to_owned())).collect();
+        let expected: Vec<(&str, String)> =
+            tables.iter().map(|(t, became)| (*t, (*became).to_owned())).collect();
         let found: Vec<(&str, String)> = tables.iter().map(|(t, _)| (*t, self.became(t))).collect();
         assert_eq!(found, expected, "{:#?}", self.report.rejections);
     }

@@ -27,7 +27,10 @@ fn a_policy_without_extend_rows_has_one_schedule_called_own() {
     let operation = out.only("scheduled_operations");
     assert_eq!(text(operation, "id"), "70231395-d8b1-53c3-9749-02d3d31f74f6");
     assert_eq!(text(operation, "trigger_id"), "5bf0aa78-e550-5df9-91f3-3a6293e9e3d8");
-    assert!(text(operation, "operation_definition").contains("\"plan_id\":\"14f3810f-b648-5b20-bcb4-c7a2f2b1a4f1\""));
+    assert!(
+        text(operation, "operation_definition")
+            .contains("\"plan_id\":\"14f3810f-b648-5b20-bcb4-c7a2f2b1a4f1\"")
+    );
     let state = out.only("scheduled_operation_states");
     assert_eq!(text(state, "operation_id"), "70231395-d8b1-53c3-9749-02d3d31f74f6");
 }
@@ -116,7 +119,11 @@ fn a_copy_of_dps_takes_its_backup_id_and_its_transactions_checkpoint() {
         (item("i-1"), "i-1", "4d260dc5-4f57-5b0c-8eb9-3d77c8f77e92"),
         (item("i-1").with("backup_id", "b-9"), "b-9", "4d260dc5-4f57-5b0c-8eb9-3d77c8f77e92"),
         (item("i-1").with("transaction_id", "tx-9"), "i-1", "cd43323a-d12d-5be8-909c-048088682ce3"),
-        (item("i-1").with("backup_id", "").with("transaction_id", ""), "i-1", "4d260dc5-4f57-5b0c-8eb9-3d77c8f77e92"),
+        (
+            item("i-1").with("backup_id", "").with("transaction_id", ""),
+            "i-1",
+            "4d260dc5-4f57-5b0c-8eb9-3d77c8f77e92",
+        ),
     ];
     for (row, id, checkpoint) in cases {
         let out = convert(&[row]);

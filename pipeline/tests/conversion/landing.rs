@@ -102,9 +102,14 @@ impl Sink for LandingSink {
         let before = table.len();
         table.extend(read(&bytes, layout));
         assert_eq!((table.len() - before) as u64, rows, "rows sent for {}", layout.name);
-        for row in &landed.rows[layout.table.name] {
+        for row in &landed.rows[layout.table.name][before..] {
             for column in layout.table.columns {
-                assert!(column.nullable || row[column.name].is_some(), "{}.{} is NULL", layout.name, column.name);
+                assert!(
+                    column.nullable || row[column.name].is_some(),
+                    "{}.{} is NULL",
+                    layout.name,
+                    column.name
+                );
             }
         }
         landed.bytes.entry(layout.table.name).or_default().extend(bytes);
@@ -139,8 +144,7 @@ impl Sink for LandingSink {
 }
 
 fn read(bytes: &[u8], layout: &Layout) -> Vec<Row> {
-    let format =
-        copy::Format { encoding: Encoding::Utf8, fields: layout.columns.len(), row_limit: u64::MAX };
+    let format = copy::Format { encoding: Encoding::Utf8, fields: layout.columns.len(), row_limit: u64::MAX };
     let mut rows = copy::Rows::new(bytes, Position::START, format);
     let mut out = Vec::new();
     while let Some(row) = rows.next() {

@@ -12,8 +12,19 @@ mod harness;
 mod dumps;
 
 // What is kept of ids, and what the others are derived from.
+mod columns;
+mod damage;
+mod dps_rows;
+mod families;
 mod ids;
+mod items;
+mod links;
+mod month_days;
+mod outcomes;
+mod rejects;
+mod runs;
+mod schedules;
+mod sites;
+mod spoiled;
 mod values;
 mod vbs_rows;
-mod outcomes;
-mod families;

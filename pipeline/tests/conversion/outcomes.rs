@@ -84,12 +84,19 @@ fn where_several_outcomes_apply_the_mildest_is_taken() {
         assert_eq!(convert(&[row]).became(table), expected, "{shown}");
     }
     // A deleted policy may be as bad as it likes.
-    let out = convert(&[policy(P).with_all(&[("deleted", "t"), ("week_frequency", "XX"), ("tenant_id", "")])]);
+    let out =
+        convert(&[policy(P).with_all(&[("deleted", "t"), ("week_frequency", "XX"), ("tenant_id", "")])]);
     out.check(&[("backup_policy", "1 soft-deleted")]);
     // So may a row of a policy that is not there.
-    let out = convert(&[resource(Q, "v").with("resource_type", "OS::Nova::Server"), extend("e", Q).with("enabled", "x")]);
+    let out = convert(&[
+        resource(Q, "v").with("resource_type", "OS::Nova::Server"),
+        extend("e", Q).with("enabled", "x"),
+    ]);
     out.check(&[("policy_resource", "1 orphan"), ("backup_policy_extend", "1 orphan")]);
-    let out = convert(&[job("j", P, "v", "n").with("created_at", "infinity"), waiting("w").with("created_at", "infinity")]);
+    let out = convert(&[
+        job("j", P, "v", "n").with("created_at", "infinity"),
+        waiting("w").with("created_at", "infinity"),
+    ]);
     out.check(&[
         ("backup_create_running_job_record", "1 job-history"),
         ("backup_create_waiting_job_record", "1 deferred unfinished-job"),
@@ -128,7 +135,12 @@ fn a_trigger_nobody_uses_is_an_orphan() {
     let cron = "0 0 3 * * ?";
     let out = convert(&[policy(P), trigger("unused", cron)]);
     out.check(&[("backup_policy", "1 migrated"), ("backup_trigger", "1 orphan")]);
-    let out = convert(&[policy(P), extend("e", P).with("trigger_id", "used"), trigger("used", cron), trigger("t2", cron)]);
+    let out = convert(&[
+        policy(P),
+        extend("e", P).with("trigger_id", "used"),
+        trigger("used", cron),
+        trigger("t2", cron),
+    ]);
     out.check(&[("backup_trigger", "1 migrated, 1 orphan")]);
 }
 
@@ -149,7 +161,12 @@ fn a_dps_row_whose_plan_or_policy_is_not_there_is_an_orphan() {
         ("backup_target_object", "1 orphan"),
     ]);
     // A policy that no plan has, with what is its own.
-    let out = convert(&[dps_policy("pol", "local"), timer("t", "pol"), spec("pol", "k", "v"), destination("d", "pol", "n")]);
+    let out = convert(&[
+        dps_policy("pol", "local"),
+        timer("t", "pol"),
+        spec("pol", "k", "v"),
+        destination("d", "pol", "n"),
+    ]);
     out.check(&[
         ("protection_policy", "1 orphan"),
         ("schedule_timer", "1 orphan"),
@@ -159,15 +176,27 @@ fn a_dps_row_whose_plan_or_policy_is_not_there_is_an_orphan() {
     // A mapping of a plan that is there to a policy that is not, beside one that is.
     let mut rows = sound_plan("plan-1", "pol");
     rows.push(mapping("plan-1", "pol-9"));
-    convert(&rows).check(&[("protection_plan_policy_mapping", "1 migrated, 1 orphan"), ("protection_plan", "1 migrated")]);
+    convert(&rows).check(&[
+        ("protection_plan_policy_mapping", "1 migrated, 1 orphan"),
+        ("protection_plan", "1 migrated"),
+    ]);
 }
 
 #[test]
 fn a_consistency_group_takes_its_objects_and_copies_along() {
-    for kind in ["consistencygroup", "ConsistencyGroup", "consistency_group", "CONSISTENCY-GROUP", "consistency_groups v2"] {
+    for kind in [
+        "consistencygroup",
+        "ConsistencyGroup",
+        "consistency_group",
+        "CONSISTENCY-GROUP",
+        "consistency_groups v2",
+    ] {
         let mut rows = sound_plan("plan-1", "pol");
         rows[0] = rows[0].clone().with("object_type", kind);
-        let copies = [item("i1").with("plan_id", "plan-1"), item("i2").with_all(&[("plan_id", "plan-1"), ("status", "creating")])];
+        let copies = [
+            item("i1").with("plan_id", "plan-1"),
+            item("i2").with_all(&[("plan_id", "plan-1"), ("status", "creating")]),
+        ];
         rows.extend(copies);
         rows.push(item("i3"));
         let out = convert(&rows);
@@ -223,7 +252,11 @@ fn a_policy_without_timer_is_manual_and_a_plan_of_only_such_is_skipped() {
     rows[4] = rows[4].clone().with("deleted", "t");
     rows.push(plan("plan-2"));
     let out = convert(&rows);
-    out.check(&[("protection_plan", "2 plan-without-schedule"), ("schedule_timer", "1 soft-deleted"), ("protection_policy", "1 manual-policy")]);
+    out.check(&[
+        ("protection_plan", "2 plan-without-schedule"),
+        ("schedule_timer", "1 soft-deleted"),
+        ("protection_policy", "1 manual-policy"),
+    ]);
 }
 
 #[test]
@@ -245,7 +278,8 @@ fn a_backup_that_is_also_a_copy_of_dps_is_left_to_dps() {
     let out = both(item("b").with("deleted", "t"), backup("b"));
     out.check(&[("backups", "1 migrated"), ("backup_transaction_item", "1 soft-deleted")]);
     assert_eq!(text(out.only("checkpoint_items"), "version"), "0.5");
-    let group = [plan("g").with("object_type", "consistencygroup"), item("b").with("plan_id", "g"), backup("b")];
+    let group =
+        [plan("g").with("object_type", "consistencygroup"), item("b").with("plan_id", "g"), backup("b")];
     convert(&group).check(&[("backups", "1 migrated"), ("backup_transaction_item", "1 consistency-group")]);
     // Of two reasons to skip, the copy's own comes first.
     both(item("b"), backup("b").with("deleted", "t")).check(&[("backups", "1 soft-deleted")]);
@@ -285,7 +319,8 @@ fn every_cycle_has_an_outcome() {
         convert(&rows)
     };
     with("local_and_remote", &[cycle("2"), cycle("10")]).check(&[(CYCLE, "1 migrated, 1 orphan")]);
-    with("local_and_remote", &[cycle("2").with("enabled", "f"), cycle("10")]).check(&[(CYCLE, "1 migrated, 1 orphan")]);
+    with("local_and_remote", &[cycle("2").with("enabled", "f"), cycle("10")])
+        .check(&[(CYCLE, "1 migrated, 1 orphan")]);
     with("local_and_remote", &[cycle("2").with("deleted", "t"), cycle("10")])
         .check(&[(CYCLE, "1 migrated, 1 soft-deleted")]);
     with("local", &[cycle("2")]).check(&[(CYCLE, "1 orphan")]);

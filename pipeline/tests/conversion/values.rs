@@ -87,9 +87,16 @@ fn an_absent_required_value_rejects_the_row() {
 #[test]
 fn booleans_are_written_in_eight_ways() {
     let enabled = |value: &str| convert(&[policy(P), extend("e", P).with("enabled", value)]);
-    for (value, expected) in
-        [("t", "t"), ("true", "t"), ("1", "t"), ("Y", "t"), ("f", "f"), ("false", "f"), ("0", "f"), ("N", "f")]
-    {
+    for (value, expected) in [
+        ("t", "t"),
+        ("true", "t"),
+        ("1", "t"),
+        ("Y", "t"),
+        ("f", "f"),
+        ("false", "f"),
+        ("0", "f"),
+        ("N", "f"),
+    ] {
         assert_eq!(text(enabled(value).only("scheduled_operations"), "enabled"), expected, "{value}");
     }
     for value in ["maybe", "2", "tf"] {
@@ -178,7 +185,8 @@ fn soft_deletion_is_honoured_in_every_table() {
     ];
     rows.extend(sound_plan("plan-1", "pol"));
     for deleted in [("deleted", "t"), ("deleted_at", "2018-06-06 06:06:06")] {
-        let all: Vec<_> = rows.iter().map(|row| row.clone().without("deleted").with(deleted.0, deleted.1)).collect();
+        let all: Vec<_> =
+            rows.iter().map(|row| row.clone().without("deleted").with(deleted.0, deleted.1)).collect();
         let out = convert(&all);
         assert!(out.landed.rows.values().all(Vec::is_empty), "{:?}", out.landed.rows);
         for (table, tally) in &out.report.sources {
@@ -186,7 +194,9 @@ fn soft_deletion_is_honoured_in_every_table() {
         }
         assert_eq!(out.report.sources.len(), 18);
         // One at a time: nothing but that row is gone, and what hangs on it.
-        for table in ["policy_resource", "tag", "backup_policy_extend", "protection_object", "policy_extra_specs"] {
+        for table in
+            ["policy_resource", "tag", "backup_policy_extend", "protection_object", "policy_extra_specs"]
+        {
             let delete = |row: &Source| match row.table == table {
                 true => row.clone().without("deleted").with(deleted.0, deleted.1),
                 false => row.clone(),
@@ -217,7 +227,9 @@ fn extra_info_that_is_no_json_object_is_an_empty_one() {
         assert_eq!(out.report.zones.len(), 1, "{extra}: {:?}", out.report.rejections);
         out.report.zones[0].zone.clone()
     };
-    for extra in ["", "null", "[]", "7", "\"text\"", "{", "not json", r#"{"time_zone": NaN}"#, r#"{"a": 1} x"#] {
+    for extra in
+        ["", "null", "[]", "7", "\"text\"", "{", "not json", r#"{"time_zone": NaN}"#, r#"{"a": 1} x"#]
+    {
         assert_eq!(zone(extra), "UTC+08:00", "{extra}");
     }
     // A lone surrogate makes the whole text no JSON; a pair is one character.

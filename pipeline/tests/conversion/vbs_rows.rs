@@ -43,8 +43,14 @@ fn tags_stand_in_the_parameters_sorted_by_key() {
             &[tag(P, "b", "2"), tag(P, "a", "1"), tag(P, "B", "3")],
             r#"{"common":{},"tags":{"B":"3","a":"1","b":"2"}}"#,
         ),
-        (&[tag(P, "empty", ""), tag(P, "none", "x").without("tag_value")], r#"{"common":{},"tags":{"empty":"","none":""}}"#),
-        (&[tag(P, "q\"\\", "tab\tline\nend"), tag(P, "部门", "研发")], r#"{"common":{},"tags":{"q\"\\":"tab\tline\nend","部门":"研发"}}"#),
+        (
+            &[tag(P, "empty", ""), tag(P, "none", "x").without("tag_value")],
+            r#"{"common":{},"tags":{"empty":"","none":""}}"#,
+        ),
+        (
+            &[tag(P, "q\"\\", "tab\tline\nend"), tag(P, "部门", "研发")],
+            r#"{"common":{},"tags":{"q\"\\":"tab\tline\nend","部门":"研发"}}"#,
+        ),
         (&[tag(P, "a", "1"), tag(P, "a", "1")], r#"{"common":{},"tags":{"a":"1"}}"#),
     ];
     for (tags, expected) in cases {
@@ -184,9 +190,11 @@ fn settings_stand_for_what_the_sources_do_not_say() {
 #[test]
 fn a_trust_is_one_of_the_same_user_and_project_else_a_placeholder_with_a_warning() {
     let other = "22222222-2222-4222-8222-222222222222";
-    let rows = [policy(P), policy(other).with("tenant_id", "tenant-2"), extend("e1", other), extend("e2", other)];
+    let rows =
+        [policy(P), policy(other).with("tenant_id", "tenant-2"), extend("e1", other), extend("e2", other)];
     let trusts = [(("domain-1", "tenant-1"), "trust-1"), (("tenant-2", "domain-1"), "wrong")];
-    let trusts = trusts.map(|((user, project), trust)| ((user.to_owned(), project.to_owned()), trust.to_owned()));
+    let trusts =
+        trusts.map(|((user, project), trust)| ((user.to_owned(), project.to_owned()), trust.to_owned()));
     let setup = Setup { held: Held { trusts: trusts.into(), ..Held::default() }, ..Setup::default() };
     let out = setup.convert(&rows);
     assert_eq!(out.column("scheduled_operation_states", "trust_id"), ["imported", "imported", "trust-1"]);
@@ -220,7 +228,11 @@ fn an_operation_is_enabled_where_policy_and_extend_row_are() {
         let setup = Setup::set(|settings| settings.policy_on = on.into());
         let rows = [policy(P).with("policy_status", status), extend("e", P).with("enabled", extend_enabled)];
         let out = setup.convert(&rows);
-        assert_eq!(text(out.only("scheduled_operations"), "enabled"), expected, "{status} {extend_enabled} {on}");
+        assert_eq!(
+            text(out.only("scheduled_operations"), "enabled"),
+            expected,
+            "{status} {extend_enabled} {on}"
+        );
     }
 }
 
@@ -228,7 +240,8 @@ fn an_operation_is_enabled_where_policy_and_extend_row_are() {
 fn the_report_counts_on_and_off_and_warns_when_all_are_one() {
     let policies = |statuses: &[&str]| {
         let rows = statuses.iter().enumerate();
-        let rows: Vec<_> = rows.map(|(n, s)| policy(&format!("policy-{n}")).with("policy_status", s)).collect();
+        let rows: Vec<_> =
+            rows.map(|(n, s)| policy(&format!("policy-{n}")).with("policy_status", s)).collect();
         let out = convert(&rows);
         let warned = out.report.warnings.iter().any(|w| w.contains("ON") || w.contains("OFF"));
         (out.report.policies_on_off, warned)
@@ -236,11 +249,19 @@ fn the_report_counts_on_and_off_and_warns_when_all_are_one() {
     assert_eq!(policies(&["0", "1", "0"]), ((2, 1), false));
     assert_eq!(policies(&["0", "0"]), ((2, 0), true));
     assert_eq!(policies(&["1", "1"]), ((0, 2), true));
+    // DPS says ON in another way, and must not hide that VBS's policies are all on one side.
+    let mut rows =
+        vec![policy("policy-1").with("policy_status", "1"), policy("policy-2").with("policy_status", "1")];
+    rows.extend(sound_plan("plan-1", "pol"));
+    let out = convert(&rows);
+    assert_eq!(out.report.policies_on_off, (0, 2));
+    assert!(out.report.warnings.iter().any(|w| w.contains("OFF")), "{:?}", out.report.warnings);
 }
 
 #[test]
 fn an_extend_row_of_replication_makes_a_replication() {
-    let row = extend("e", P).with_all(&[("operation_type", "replication"), ("destination_region_id", "north-1")]);
+    let row =
+        extend("e", P).with_all(&[("operation_type", "replication"), ("destination_region_id", "north-1")]);
     let out = convert(&[policy(P), row]);
     let operation = out.only("scheduled_operations");
     assert_eq!(text(operation, "operation_type"), "replication");
@@ -265,9 +286,13 @@ fn an_extend_row_of_replication_makes_a_replication() {
 fn the_first_backup_of_a_month_is_named_only_where_it_is_kept() {
     for (value, there) in [("1", true), ("t", true), ("0", false), ("", false)] {
         let row = policy(P).with("remain_first_backup_of_cur_month", value);
-        let out = convert(&[row, extend("e", P).with_all(&[("operation_type", "replication"), ("destination_region_id", "n")])]);
+        let out = convert(&[
+            row,
+            extend("e", P).with_all(&[("operation_type", "replication"), ("destination_region_id", "n")]),
+        ]);
         let definition = text(out.only("scheduled_operations"), "operation_definition").to_owned();
-        let expected = r#""permanent":"false","remain_first_backup_of_cur_month":"true","destination_region":"n"}"#;
+        let expected =
+            r#""permanent":"false","remain_first_backup_of_cur_month":"true","destination_region":"n"}"#;
         assert_eq!(definition.ends_with(expected), there, "{value}: {definition}");
         assert_eq!(definition.contains("remain_first"), there, "{value}");
     }
@@ -297,9 +322,13 @@ fn retention_is_a_number_else_days_else_for_ever() {
         ];
         let out = convert(&rows);
         let definition = text(out.only("scheduled_operations"), "operation_definition").to_owned();
-        let expected =
-            format!(r#""max_backups":"{max}","retention_duration_days":"{days}","permanent":"{permanent}"}}"#);
-        assert!(definition.ends_with(&expected), "{num:?} {day:?} {extend_num:?} {extend_day:?}: {definition}");
+        let expected = format!(
+            r#""max_backups":"{max}","retention_duration_days":"{days}","permanent":"{permanent}"}}"#
+        );
+        assert!(
+            definition.ends_with(&expected),
+            "{num:?} {day:?} {extend_num:?} {extend_day:?}: {definition}"
+        );
     }
 }
 
@@ -308,7 +337,14 @@ fn a_state_has_no_updated_at_and_nothing_else_is_written() {
     let out = convert(&[policy(P), resource(P, "v"), backup("b")]);
     assert!(!out.only("scheduled_operation_states").contains_key("updated_at"));
     let written: Vec<_> = out.report.tables.iter().map(|t| (t.table.as_str(), t.written)).collect();
-    let expected = ["plans", "resources", "triggers", "scheduled_operations", "scheduled_operation_states", "checkpoint_items"];
+    let expected = [
+        "plans",
+        "resources",
+        "triggers",
+        "scheduled_operations",
+        "scheduled_operation_states",
+        "checkpoint_items",
+    ];
     assert_eq!(written, expected.map(|table| (table, 1)));
     assert_eq!(out.only("checkpoint_items")["plan_id"].as_deref().unwrap_or(NULL), NULL);
 }

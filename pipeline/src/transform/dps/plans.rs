@@ -133,31 +133,21 @@ pub fn resolve(
 ) -> (DpsPlans, DpsPlansOfItems, PolicyFigures) {
     let mut policies = gather_policies(tables, ledger);
     let cycle = Cycle::find(tables);
-    let keys = Keys::of(tables);
+    let mut plans = gather_plans(tables, &policies, ledger);
+    let keys = Keys::of(&plans, &policies, tables);
     for policy in &mut policies {
         judge_policy(policy, tables, &keys, &cycle, settings, patterns);
     }
-    let mut plans = gather_plans(tables, &policies, ledger);
     let mut of_items = DpsPlansOfItems::default();
     let mut figures = PolicyFigures::default();
     let mut standing = Vec::new();
     let mut cycle_used = None;
     for plan in &mut plans {
         let Some(row) = plan.plans.first().and_then(|n| at(&tables.plans, *n)) else { continue };
-        let group = is_consistency_group(row.model.object_type());
-        if group {
+        if is_consistency_group(row.model.object_type()) {
             of_items.0.insert(row.model.id().into(), PlanOfItem::Group);
         }
-        let skip = match () {
-            () if row.deleted => Some(Skip::SoftDeleted),
-            () if group => Some(Skip::ConsistencyGroup),
-            // A mapping that cannot be read may be the one to a policy with a timer.
-            () if plan.scheduled.is_empty() && !plan.has_bad_mapping(tables) => {
-                Some(Skip::PlanWithoutSchedule)
-            }
-            () => None,
-        };
-        if let Some(rule) = skip {
+        if let Some(rule) = plan.rule(tables) {
             plan.skip(rule, tables, ledger);
             continue;
         }
@@ -410,28 +400,45 @@ struct Keys {
 }
 
 impl Keys {
-    fn of(tables: &DpsTables) -> Self {
+    /// The rows of plans that are not skipped.
+    fn of(plans: &[PlanFamily], policies: &[PolicyFamily], tables: &DpsTables) -> Self {
+        let plans: Vec<_> = plans.iter().filter(|plan| plan.rule(tables).is_none()).collect();
+        let scheduled: BTreeSet<usize> =
+            plans.iter().flat_map(|plan| plan.scheduled.iter().copied()).collect();
+        let policies = scheduled.into_iter().filter_map(|n| policies.get(n));
+        // A row without a key has its own fault.
+        let objects = plans.iter().flat_map(|plan| plan.objects.iter().copied());
+        let objects =
+            objects.filter(|n| at(&tables.objects, *n).is_some_and(|row| !row.model.id().is_empty()));
+        let timers = policies.flat_map(|policy| policy.timers.iter().copied());
+        let timers = timers.filter(|n| at(&tables.timers, *n).is_some_and(|row| !row.model.id().is_empty()));
         Self {
-            objects: Index::new(&tables.objects, |row| !row.deleted && !row.model.id().is_empty(), Object::id),
-            timers: Index::new(&tables.timers, |row| !row.deleted && !row.model.id().is_empty(), Timer::id),
+            objects: Index::of(objects, &tables.objects, Object::id),
+            timers: Index::of(timers, &tables.timers, Timer::id),
         }
     }
 
-    /// The fault of an object that repeats the key of one that says something else.
+    /// The fault of an object whose key another one has that says something else. Set-aside rows replace rows by their
+    /// keys, so families that share a key fall together.
     fn repeated_object(&self, row: &Held<Object>, tables: &DpsTables) -> Option<Culprit> {
-        let first = self.objects.find(&tables.objects, Object::id, row.model.id()).first();
-        let first = first.and_then(|n| at(&tables.objects, *n)).filter(|first| first.origin != row.origin)?;
-        let says = |row: &Held<Object>| (row.model.plan_id().to_owned(), row.model.resource_id().to_owned());
-        let joined = says(first) == says(row);
-        (!joined).then(|| {
-            Culprit::repeated(Table::ProtectionObject, row, "id", row.model.id(), first.origin)
-        })
+        let mut same = self.objects.find(&tables.objects, Object::id, row.model.id()).iter();
+        let other = same.find_map(|n| {
+            let other = at(&tables.objects, *n).filter(|other| other.origin != row.origin)?;
+            let elsewhere = other.model.plan_id() != row.model.plan_id();
+            let before = other.model.resource_id() != row.model.resource_id() && other.origin < row.origin;
+            (elsewhere || before).then_some(other.origin)
+        })?;
+        Some(Culprit::repeated(Table::ProtectionObject, row, "id", row.model.id(), other))
     }
 
     fn repeated_timer(&self, row: &Held<Timer>, tables: &DpsTables) -> Option<Culprit> {
-        let first = self.timers.find(&tables.timers, Timer::id, row.model.id()).first();
-        let first = first.and_then(|n| at(&tables.timers, *n)).filter(|first| first.origin != row.origin)?;
-        Some(Culprit::repeated(Table::ScheduleTimer, row, "id", row.model.id(), first.origin))
+        let mut same = self.timers.find(&tables.timers, Timer::id, row.model.id()).iter();
+        let other = same.find_map(|n| {
+            let other = at(&tables.timers, *n).filter(|other| other.origin != row.origin)?;
+            let elsewhere = other.model.policy_id() != row.model.policy_id();
+            (elsewhere || other.origin < row.origin).then_some(other.origin)
+        })?;
+        Some(Culprit::repeated(Table::ScheduleTimer, row, "id", row.model.id(), other))
     }
 }
 
@@ -629,6 +636,20 @@ impl PlanFamily {
         found
     }
 
+    /// The rule by which the plan is skipped, if one applies.
+    fn rule(&self, tables: &DpsTables) -> Option<Skip> {
+        let row = at(&tables.plans, *self.plans.first()?)?;
+        match () {
+            () if row.deleted => Some(Skip::SoftDeleted),
+            () if is_consistency_group(row.model.object_type()) => Some(Skip::ConsistencyGroup),
+            // A mapping that cannot be read may be the one to a policy with a timer.
+            () if self.scheduled.is_empty() && !self.has_bad_mapping(tables) => {
+                Some(Skip::PlanWithoutSchedule)
+            }
+            () => None,
+        }
+    }
+
     fn has_bad_mapping(&self, tables: &DpsTables) -> bool {
         self.mappings.iter().filter_map(|n| at(&tables.mappings, *n)).any(|row| row.fault.is_some())
     }
@@ -679,7 +700,7 @@ fn view<'t>(plan: &PlanFamily, policies: &'t [PolicyFamily], tables: &'t DpsTabl
         id: own.id(),
         name: own.name().unwrap_or(own.id()),
         project_id: own.project_id(),
-        on: operations.iter().any(|operation| operation.enabled),
+        on: None,
         times: own.times,
         tags: Vec::new(),
         resources,

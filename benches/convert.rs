@@ -1,0 +1,97 @@
+//! How fast a whole site is converted: a run in check mode without a target, from the dumps on disk to encoded rows.
+//!
+//! `cargo bench --bench convert [-- FILTER]`. The dumps are in the page cache. Each run checks what became of every table's
+//! rows.
+
+#![allow(clippy::expect_used, reason = "a measurement that cannot be made ends the program")]
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use fixtures::{Database, Expected, Inputs, Layout, Site};
+use parsers::columns::ColumnMap;
+use parsers::input::Input;
+use parsers::scan::Limits;
+use pipeline::options::{Mode, Options, default_threads};
+use pipeline::outcome::Ending;
+use pipeline::progress::{Cancel, Progress};
+use pipeline::settings::Settings;
+use std::fs::File;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Copies in cinder's dump; about 100 MB of dumps in all.
+const BACKUPS: u64 = 100_000;
+
+/// The dumps of a site, and what must become of their rows.
+struct Dumps {
+    folder: TempDir,
+    bytes: u64,
+    rows: u64,
+    expected: Expected,
+}
+
+impl Dumps {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let site = Site::sized(1, BACKUPS);
+        let (mut bytes, mut rows) = (0, 0);
+        for database in Database::ALL {
+            let mut file = File::create(folder.path().join(database.file_name())).expect("a file");
+            let written = site.write(database, &Layout::default(), &mut file).expect("a dump");
+            bytes += written.bytes;
+            rows += written.rows.iter().map(|(_, rows)| rows).sum::<u64>();
+        }
+        Self { folder, bytes, rows, expected: site.expected(Inputs::ALL) }
+    }
+
+    fn inputs(&self) -> Vec<Input> {
+        let open = |database: Database| {
+            let path = self.folder.path().join(database.file_name());
+            Input::open(path.to_str().expect("a name in UTF-8"), self.folder.path()).expect("the dump")
+        };
+        Database::ALL.map(open).into()
+    }
+}
+
+fn convert_all(dumps: &Dumps, options: &Options) {
+    let mut inputs = dumps.inputs();
+    let progress = Progress::new(inputs.len());
+    let report = pipeline::run::run(&mut inputs, None, options, &progress, &Arc::new(Cancel::default()));
+    let report = report.expect("the dumps are sound");
+    assert_eq!((report.ending, report.rejected), (Ending::Checked, 0));
+    for (table, tally) in &report.sources {
+        let expected = dumps.expected.table(table);
+        let found = (tally.read, tally.migrated, tally.all_skipped(), tally.all_deferred());
+        assert_eq!(
+            found,
+            (expected.read(), expected.migrated, expected.skipped_rows(), expected.deferred),
+            "{table}"
+        );
+    }
+}
+
+fn convert(criterion: &mut Criterion) {
+    let dumps = Dumps::new();
+    let mut group = criterion.benchmark_group("convert");
+    group.sample_size(10).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(10));
+    group.throughput(Throughput::ElementsAndBytes { elements: dumps.rows, bytes: dumps.bytes });
+    let mut counts = vec![1, default_threads()];
+    counts.dedup();
+    for threads in counts {
+        let options = Options {
+            settings: Settings::default(),
+            columns: ColumnMap::built_in().expect("the map that is built in"),
+            limits: Limits::default(),
+            threads,
+            rejects: None,
+            mode: Mode::Check,
+        };
+        group.bench_with_input(BenchmarkId::new("threads", threads), &options, |bencher, options| {
+            bencher.iter(|| convert_all(&dumps, options));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, convert);
+criterion_main!(benches);
