@@ -42,6 +42,9 @@ impl Dump {
 }
 
 /// Counts the rows of a dump.
+/// One way to read a dump; answers its rows.
+type Reading = fn(&Dump, &ColumnMap) -> u64;
+
 fn scan(dump: &Dump, map: &ColumnMap) -> u64 {
     let mut scanner = dump.scanner(map);
     let mut rows = 0;
@@ -86,7 +89,7 @@ fn parse(criterion: &mut Criterion) {
         ("pg_dump 18, INSERT of 100 rows, UTF8", of(Shape::PgDump18, Form::MultiRow(100), Encoding::Utf8)),
     ]
     .map(|(name, layout)| (name, Dump::new(layout)));
-    let readings: [(&str, fn(&Dump, &ColumnMap) -> u64); 2] = [("scan", scan), ("rows", rows)];
+    let readings: [(&str, Reading); 2] = [("scan", scan), ("rows", rows)];
     for (reading, read) in readings {
         let mut group = criterion.benchmark_group(reading);
         group.sample_size(10).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));

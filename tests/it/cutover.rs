@@ -44,11 +44,11 @@ fn the_three_targets_hold_the_same_rows() {
     assert_eq!(scene.etl(&["run", cinder, vbs, dps]).code, 3);
     let embedded = sqlite_rows(&scene.path("karbor.db"));
 
-    let direct = database(server, &scene);
+    let direct = database(server);
     let answer = scene.etl(&["run", "--target", &server.url(&direct), dps, cinder, vbs]);
     assert_eq!(answer.code, 3, "{}", answer.shown());
 
-    let scripted = database(server, &scene);
+    let scripted = database(server);
     assert_eq!(scene.etl(&["run", "--target", "karbor.sql", cinder, vbs, dps]).code, 3);
     server.psql(&scripted, &scene.read("karbor.sql"));
 
@@ -90,7 +90,7 @@ fn the_designs_own_load_is_one_transaction_in_little_memory() {
     let (scene, server) = (Scene::new(), Server::builder().settings("log_statement = 'all'").start());
     let site = design_site();
     let (cinder, vbs) = (write(&scene, &site, Database::Cinder), write(&scene, &site, Database::Vbs));
-    let database = database(&server, &scene);
+    let database = database(&server);
     let target = server.url(&database);
     let answer = scene.etl(&["run", &cinder, &vbs, "--target", &target, "--report", "report.json"]);
     assert_eq!(answer.code, 3, "{}", answer.shown());
@@ -166,7 +166,7 @@ fn wait_until_gone(server: &Server) {
 /// A dump whose load takes a while, a database for it, and the arguments of the run.
 fn long_load(scene: &Scene, server: &Server) -> (String, Vec<String>) {
     let site = design_site();
-    let database = database(server, scene);
+    let database = database(server);
     let dumps = [write(scene, &site, Database::Cinder), write(scene, &site, Database::Vbs)];
     let arguments = ["run".to_owned(), "--no-log".to_owned(), "--target".to_owned(), server.url(&database)];
     (database, arguments.into_iter().chain(dumps).collect())
@@ -277,7 +277,7 @@ fn a_bad_row_set_aside_and_mended_arrives_with_the_others() {
 #[test]
 fn a_target_that_holds_an_import_is_refused() {
     let (scene, server) = (Scene::new(), shared());
-    let database = database(server, &scene);
+    let database = database(server);
     let target = server.url(&database);
     let vbs = fixture("vbs.sql");
     assert_eq!(scene.etl(&["run", &vbs, "--target", &target]).code, 3);
@@ -293,7 +293,7 @@ fn a_target_that_holds_an_import_is_refused() {
 #[test]
 fn check_writes_nothing_and_says_what_run_would_do() {
     let (scene, server) = (Scene::new(), shared());
-    let database = database(server, &scene);
+    let database = database(server);
     let target = server.url(&database);
     let (cinder, vbs) = (fixture("cinder.sql"), fixture("vbs.sql"));
     let outcomes = |name: &str| {

@@ -1,6 +1,5 @@
 //! A Karbor to import into: a database of a private PostgreSQL server, or an embedded one, and what its tables hold.
 
-use crate::scene::Scene;
 use fixtures::server::Server;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,9 +18,9 @@ pub(crate) const TABLES: [&str; 6] = [
 ];
 
 /// A new database with Karbor's tables and one live engine.
-pub(crate) fn database(server: &Server, scene: &Scene) -> String {
+pub(crate) fn database(server: &Server) -> String {
     let database = server.create_db();
-    server.psql(&database, &scene.etl(&["schema"]).stdout);
+    server.psql(&database, include_str!("../../fixtures/karbor.sql"));
     server.psql(
         &database,
         "INSERT INTO services (host, \"binary\", report_count, disabled, deleted, created_at) \

@@ -20,7 +20,11 @@ fn the_schema_is_one_that_its_database_takes() {
     assert_eq!(tables, 7);
     let postgresql = Scene::new().etl(&["schema"]).stdout;
     assert_eq!(postgresql, Scene::new().etl(&["schema", "--for", "postgresql"]).stdout);
-    assert!(postgresql.contains("id serial PRIMARY KEY"), "{postgresql}");
+    assert_eq!(
+        postgresql,
+        include_str!("../../fixtures/karbor.sql"),
+        "fixtures/karbor.sql is what `etl schema` prints"
+    );
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //!
 //! Nothing here knows how the transformation reaches its results.
 
+#![allow(clippy::type_complexity, reason = "tables of cases are read at once, and named nowhere else")]
+#![allow(clippy::result_large_err, reason = "an outcome that surprises is shown whole")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "all of this crate is tests")]
 
 // A target that keeps what it is given.

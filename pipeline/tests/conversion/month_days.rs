@@ -22,7 +22,7 @@ fn fires(every: u32, times: &[(u32, u32)], offset_minutes: i64) -> BTreeSet<Naiv
     while day < to.date() + Days::new(2) {
         for (hour, minute) in times {
             let utc = day.and_hms_opt(*hour, *minute, 0).unwrap();
-            if ((utc + offset).day() - 1) % every == 0 && utc >= from && utc < to {
+            if ((utc + offset).day() - 1).is_multiple_of(every) && utc >= from && utc < to {
                 found.insert(utc);
             }
         }
