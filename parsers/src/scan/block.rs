@@ -136,7 +136,7 @@ impl Default for Position {
     }
 }
 
-/// What [`Scanner::chunk`] found.
+/// What [`super::Scanner::chunk`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
     /// The chunk is filled.
