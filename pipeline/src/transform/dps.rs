@@ -2,6 +2,7 @@
 //! operations; rows of `backup_transaction_item` become checkpoint items of version 0.4.
 
 mod copies;
+mod keys;
 mod plans;
 
 pub use self::copies::{DpsPlansOfItems, Items};

@@ -198,7 +198,8 @@ fn compressed_dumps_are_read_as_they_are() {
     // Several members one after the other, as `cat a.gz b.gz` and parallel compressors make them.
     let members = |bytes: &[u8]| [gzip(&bytes[..bytes.len() / 2]), gzip(&bytes[bytes.len() / 2..])].concat();
     let frames = |bytes: &[u8]| [zstd(&bytes[..bytes.len() / 3]), zstd(&bytes[bytes.len() / 3..])].concat();
-    let packings: [(&str, &dyn Fn(&[u8]) -> Vec<u8>); 4] =
+    type Pack<'p> = &'p dyn Fn(&[u8]) -> Vec<u8>;
+    let packings: [(&str, Pack<'_>); 4] =
         [("gz", &gzip), ("zst", &zstd), ("several members", &members), ("several frames", &frames)];
     for (packing, pack) in packings {
         let dumps: Vec<Dump> = plain.iter().map(|(name, bytes)| (name.clone(), pack(bytes))).collect();

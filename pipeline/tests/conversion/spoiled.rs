@@ -35,9 +35,12 @@ const VALUES: [&str; 22] = [
     "a\tb",
 ];
 
-/// The dumps of a small site, and where the rows of their blocks are: the dump and the line.
-fn site() -> &'static (Vec<Dump>, Vec<(usize, usize)>) {
-    static SITE: OnceLock<(Vec<Dump>, Vec<(usize, usize)>)> = OnceLock::new();
+/// Dumps, and where the rows of their blocks are: the dump and the line.
+type Sources = (Vec<Dump>, Vec<(usize, usize)>);
+
+/// The dumps of a small site.
+fn site() -> &'static Sources {
+    static SITE: OnceLock<Sources> = OnceLock::new();
     SITE.get_or_init(|| {
         let site = Site {
             backups: 40,

@@ -8,6 +8,7 @@ use crate::karbor::{Source, ids, json};
 use crate::outcome::{Outcome, Skip};
 use crate::settings::{ServerZone, Settings, ZoneOrigin};
 use crate::transform::dps::copies::{DpsPlansOfItems, PlanOfItem};
+use crate::transform::dps::keys::Keys;
 use crate::transform::ledger::{Culprit, Index, Ledger, at, id_order};
 use crate::transform::policies::{
     Context, OperationView, PlanView, PolicyFigures, ResourceView, TargetFacts,
@@ -134,7 +135,7 @@ pub fn resolve(
     let mut policies = gather_policies(tables, ledger);
     let cycle = Cycle::find(tables);
     let mut plans = gather_plans(tables, &policies, ledger);
-    let keys = Keys::of(&plans, &policies, tables);
+    let keys = keys_of(&plans, &policies, tables);
     for policy in &mut policies {
         judge_policy(policy, tables, &keys, &cycle, settings, patterns);
     }
@@ -393,53 +394,13 @@ impl<'t> Cycle<'t> {
     }
 }
 
-/// Rows by their keys, where two families could each have a row of the same key.
-struct Keys {
-    objects: Index,
-    timers: Index,
-}
-
-impl Keys {
-    /// The rows of plans that are not skipped.
-    fn of(plans: &[PlanFamily], policies: &[PolicyFamily], tables: &DpsTables) -> Self {
-        let plans: Vec<_> = plans.iter().filter(|plan| plan.rule(tables).is_none()).collect();
-        let scheduled: BTreeSet<usize> =
-            plans.iter().flat_map(|plan| plan.scheduled.iter().copied()).collect();
-        let policies = scheduled.into_iter().filter_map(|n| policies.get(n));
-        // A row without a key has its own fault.
-        let objects = plans.iter().flat_map(|plan| plan.objects.iter().copied());
-        let objects =
-            objects.filter(|n| at(&tables.objects, *n).is_some_and(|row| !row.model.id().is_empty()));
-        let timers = policies.flat_map(|policy| policy.timers.iter().copied());
-        let timers = timers.filter(|n| at(&tables.timers, *n).is_some_and(|row| !row.model.id().is_empty()));
-        Self {
-            objects: Index::of(objects, &tables.objects, Object::id),
-            timers: Index::of(timers, &tables.timers, Timer::id),
-        }
-    }
-
-    /// The fault of an object whose key another one has that says something else. Set-aside rows replace rows by their
-    /// keys, so families that share a key fall together.
-    fn repeated_object(&self, row: &Held<Object>, tables: &DpsTables) -> Option<Culprit> {
-        let mut same = self.objects.find(&tables.objects, Object::id, row.model.id()).iter();
-        let other = same.find_map(|n| {
-            let other = at(&tables.objects, *n).filter(|other| other.origin != row.origin)?;
-            let elsewhere = other.model.plan_id() != row.model.plan_id();
-            let before = other.model.resource_id() != row.model.resource_id() && other.origin < row.origin;
-            (elsewhere || before).then_some(other.origin)
-        })?;
-        Some(Culprit::repeated(Table::ProtectionObject, row, "id", row.model.id(), other))
-    }
-
-    fn repeated_timer(&self, row: &Held<Timer>, tables: &DpsTables) -> Option<Culprit> {
-        let mut same = self.timers.find(&tables.timers, Timer::id, row.model.id()).iter();
-        let other = same.find_map(|n| {
-            let other = at(&tables.timers, *n).filter(|other| other.origin != row.origin)?;
-            let elsewhere = other.model.policy_id() != row.model.policy_id();
-            (elsewhere || other.origin < row.origin).then_some(other.origin)
-        })?;
-        Some(Culprit::repeated(Table::ScheduleTimer, row, "id", row.model.id(), other))
-    }
+/// The keys of objects and timers of plans that are not skipped.
+fn keys_of(plans: &[PlanFamily], policies: &[PolicyFamily], tables: &DpsTables) -> Keys {
+    let plans: Vec<_> = plans.iter().filter(|plan| plan.rule(tables).is_none()).collect();
+    let scheduled: BTreeSet<usize> = plans.iter().flat_map(|plan| plan.scheduled.iter().copied()).collect();
+    let timers = scheduled.into_iter().filter_map(|n| policies.get(n));
+    let timers = timers.flat_map(|policy| policy.timers.iter().copied());
+    Keys::new(plans.iter().flat_map(|plan| plan.objects.iter().copied()), timers, tables)
 }
 
 fn judge_policy(
