@@ -35,7 +35,7 @@ pub fn between(text: &[u8], ended: bool, head: &[u8], quoting: Quoting) -> Betwe
             [] if ended && in_statement => return Between::Malformed(at),
             [] if ended => return Between::End(at),
             [] => return Between::More,
-            [b' ' | b'\t' | b'\n' | b'\r', ..] => at += 1,
+            [byte, ..] if lexer::is_blank(*byte) => at += 1,
             _ if !in_statement && rest.starts_with(head) => {
                 at += head.len();
                 in_statement = true;

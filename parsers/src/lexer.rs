@@ -293,6 +293,11 @@ pub(crate) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
 
+/// Whether a byte is white space in SQL.
+pub(crate) fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
+}
+
 /// The length of the white space and comments at the start of `text`; `None` where more text is needed to tell.
 #[must_use]
 pub fn blank(text: &[u8], ended: bool) -> Option<usize> {
@@ -301,7 +306,7 @@ pub fn blank(text: &[u8], ended: bool) -> Option<usize> {
         let rest = text.get(at..).unwrap_or_default();
         match rest {
             [] | [b'-' | b'/'] if !ended => return None,
-            [b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c, ..] => at += 1,
+            [byte, ..] if is_blank(*byte) => at += 1,
             [b'-', b'-', ..] => match memchr(b'\n', rest) {
                 Some(n) => at += n + 1,
                 None if ended => return Some(text.len()),

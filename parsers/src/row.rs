@@ -3,6 +3,7 @@
 //! A row owns nothing. Its fields point into the chunk it was read from, or, where they had to be decoded or unescaped,
 //! into buffers that the reading iterator uses again for the next row.
 
+use crate::encoding::Encoding;
 use crate::position::Position;
 use crate::value::{self, NotTimestamp, Timestamp};
 
@@ -198,7 +199,7 @@ pub enum RowFault {
     },
     /// Bytes that the dump's encoding does not have.
     #[error("holds bytes that are not {} text{}", read_as(*.0), told(*.0))]
-    Encoding(crate::encoding::Encoding),
+    Encoding(Encoding),
     /// U+0000, which no PostgreSQL text can hold.
     #[error("holds the character U+0000")]
     Nul,
@@ -218,14 +219,14 @@ pub enum RowFault {
     },
 }
 
-fn read_as(encoding: crate::encoding::Encoding) -> crate::encoding::Encoding {
-    if encoding.is_utf8() { crate::encoding::Encoding::Utf8 } else { encoding }
+fn read_as(encoding: Encoding) -> Encoding {
+    if encoding.is_utf8() { Encoding::Utf8 } else { encoding }
 }
 
 /// What to do where the dump itself does not say its encoding.
-fn told(encoding: crate::encoding::Encoding) -> &'static str {
+fn told(encoding: Encoding) -> &'static str {
     match encoding {
-        crate::encoding::Encoding::SqlAscii => " (the dump says SQL_ASCII: say what it is, setting encoding)",
+        Encoding::SqlAscii => " (the dump says SQL_ASCII: say what it is, setting encoding)",
         _ => "",
     }
 }

@@ -9,16 +9,17 @@ mod block;
 mod copy_data;
 mod insert_data;
 mod routine_body;
+mod session;
 #[cfg(test)]
 mod tests;
 
 pub use self::block::{Block, Chunk, Contents, Cut, Form, Limits, REJECTS_HEADER, Rows};
 
+use self::session::Session;
 use crate::columns::{ColumnMap, Table};
-use crate::encoding::Encoding;
 use crate::error::{ErrorKind, Result};
 use crate::input::Input;
-use crate::lexer::{Lexer, Quoting, Stop};
+use crate::lexer::{self, Lexer, Stop};
 use crate::position::{DumpId, Place, Position};
 use crate::reader::{Fill, Reader};
 use crate::routine;
@@ -27,13 +28,6 @@ use memchr::memchr;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// Session settings that a dump makes for itself.
-#[derive(Clone, Debug)]
-struct Session {
-    quoting: Quoting,
-    schema: String,
-}
 
 /// Walks a dump; see the module.
 pub struct Scanner<'m> {
@@ -85,7 +79,7 @@ impl<'m> Scanner<'m> {
             map,
             dump,
             limits,
-            session: Session { quoting: Quoting::default(), schema: "public".to_owned() },
+            session: Session::default(),
             created: HashMap::new(),
             schemas: HashMap::new(),
             contents: Contents::default(),
@@ -182,8 +176,8 @@ impl<'m> Scanner<'m> {
                     self.reader.fill()?;
                 }
                 [] => return Ok(false),
-                [b' ' | b'\t' | b'\r' | b'\n', ..] => {
-                    let n = text.iter().take_while(|b| b.is_ascii_whitespace()).count();
+                [byte, ..] if lexer::is_blank(*byte) => {
+                    let n = text.iter().take_while(|b| lexer::is_blank(**b)).count();
                     self.reader.consume(n);
                 }
                 [b'-', b'-', ..] => self.line_comment()?,
@@ -311,54 +305,6 @@ impl<'m> Scanner<'m> {
         self.routine_body(routine::body(&text), began)
     }
 
-    fn psql_command(&mut self) -> Result<()> {
-        let place = self.reader.place();
-        let line = self.line()?;
-        let line = String::from_utf8_lossy(&line);
-        let mut words = line.split_whitespace();
-        let command = words.next().unwrap_or_default();
-        if COMMANDS.binary_search(&command).is_err() {
-            // `\.` and `\N` are data; a command that is not known may read another file.
-            let data = !command.chars().skip(1).all(|c| c.is_ascii_lowercase());
-            let found: String = line.trim_end().chars().take(SHOWN_CHARS).collect();
-            return Err(match data {
-                true => ErrorKind::StrayData { at: place },
-                false => ErrorKind::NoStatement { at: place, found },
-            }
-            .into());
-        }
-        match command {
-            "\\encoding" => {
-                if let Some(name) = words.next() {
-                    self.apply("client_encoding", name.trim_matches('\''), &place)?;
-                }
-            }
-            "\\connect" | "\\c" => {
-                self.session = Session { quoting: Quoting::default(), schema: "public".to_owned() };
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn apply(&mut self, name: &str, value: &str, at: &Place) -> Result<()> {
-        match name {
-            "client_encoding" => {
-                let encoding = Encoding::named(value)
-                    .ok_or_else(|| ErrorKind::Encoding { at: at.clone(), name: value.to_owned() })?;
-                let told = encoding == Encoding::SqlAscii;
-                self.session.quoting.encoding = if told { self.limits.sql_ascii } else { encoding };
-            }
-            "standard_conforming_strings" => {
-                let off = ["off", "false", "no", "0"];
-                self.session.quoting.backslash_escapes = off.iter().any(|o| value.eq_ignore_ascii_case(o));
-            }
-            "search_path" if !value.is_empty() => value.clone_into(&mut self.session.schema),
-            _ => {}
-        }
-        Ok(())
-    }
-
     /// A statement's text as UTF-8, so that the names in it can be read.
     fn readable<'t>(&self, text: &'t [u8]) -> Cow<'t, [u8]> {
         match self.session.quoting.encoding.decode(text) {
@@ -480,22 +426,6 @@ fn shown(text: &[u8]) -> String {
     let text = text.get(..text.len().min(SHOWN_BYTES)).unwrap_or_default();
     String::from_utf8_lossy(text).chars().take(SHOWN_CHARS).collect()
 }
-
-/// The psql commands that dump programs write, or that a hand may have added, and that bring no rows; sorted.
-const COMMANDS: [&str; 12] = [
-    "\\c",
-    "\\connect",
-    "\\echo",
-    "\\encoding",
-    "\\pset",
-    "\\qecho",
-    "\\restrict",
-    "\\set",
-    "\\timing",
-    "\\unrestrict",
-    "\\unset",
-    "\\warn",
-];
 
 /// The first words of the statements that a dump may hold and that are passed over; sorted.
 const STATEMENTS: [&str; 45] = [

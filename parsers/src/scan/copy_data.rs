@@ -2,6 +2,7 @@
 
 use super::{Block, Chunk, Cut, Form, Scanner};
 use crate::error::{ErrorKind, Result};
+use crate::lexer;
 use crate::position::{Origin, Position, count_lines, length};
 use crate::reader::Fill;
 use crate::statement;
@@ -49,7 +50,7 @@ impl Scanner<'_> {
     fn end_of_copy_line(&mut self, table: &str, statement: Position) -> Result<()> {
         let at = self.reader.place();
         let rest = self.line()?;
-        if !rest.iter().all(u8::is_ascii_whitespace) {
+        if !rest.iter().all(|byte| lexer::is_blank(*byte)) {
             let problem = "text follows on the line of the COPY statement".to_owned();
             return Err(ErrorKind::Statement { at, table: table.to_owned(), problem }.into());
         }

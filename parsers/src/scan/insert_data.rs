@@ -3,7 +3,7 @@
 use super::{Block, Chunk, Cut, Form, SHOWN_BYTES, Scanner, shown};
 use crate::error::{Error, ErrorKind, Result};
 use crate::insert::{self, Between};
-use crate::lexer::{Lexer, Stop};
+use crate::lexer::{self, Lexer, Stop};
 use crate::position::Origin;
 use crate::reader::Fill;
 use crate::statement::{self, InsertBody};
@@ -80,7 +80,7 @@ impl Scanner<'_> {
     /// The next byte that is no white space; nothing is consumed.
     fn next_byte(&mut self) -> Result<Option<u8>> {
         loop {
-            let found = self.reader.buffer().iter().find(|byte| !byte.is_ascii_whitespace()).copied();
+            let found = self.reader.buffer().iter().find(|byte| !lexer::is_blank(**byte)).copied();
             if found.is_some() || self.reader.fill()? != Fill::More {
                 return Ok(found);
             }

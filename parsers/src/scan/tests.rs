@@ -257,5 +257,5 @@ fn a_known_table_in_a_form_that_cannot_be_read_is_an_error() {
 
 #[test]
 fn the_words_of_statements_are_sorted_for_the_search() {
-    assert!(STATEMENTS.is_sorted());
+    assert!(STATEMENTS.is_sorted() && session::COMMANDS.is_sorted());
 }

@@ -2,7 +2,6 @@
 
 use crate::server::{load, pg_dump, read_back, server};
 use crate::tables::{Tables, check_same, parse};
-use fixtures::server::Server;
 
 /// Texts of ASCII, which every encoding has.
 fn plain() -> Vec<String> {
@@ -250,14 +249,10 @@ fn check_whole(read: &Tables, encoding: &str) {
 
 #[track_caller]
 fn check_encoding(encoding: &str) {
-    let server: &Server = server();
-    let multi_row = server.installation().major() >= 12;
     let database = filled(encoding);
     for form in FORMS {
-        if multi_row || !form.iter().any(|option| option.starts_with("--rows-per-insert")) {
-            for strings in [true, false] {
-                check(&database, encoding, form, strings);
-            }
+        for strings in [true, false] {
+            check(&database, encoding, form, strings);
         }
     }
 }
