@@ -1,7 +1,5 @@
 //! The JSON texts in Karbor's rows: written compactly, with the keys in the contract's order.
 
-use parsers::schedule::Schedule;
-
 /// Appends a JSON string.
 pub fn string(text: &str, out: &mut String) {
     out.push('"');
@@ -270,12 +268,6 @@ pub fn extend_info(info: &ExtendInfo<'_>, out: &mut String) {
     out.push_str(r#","space_saving_ratio":"#);
     out.push_str(info.space_saving_ratio);
     out.push_str("}]}");
-}
-
-/// Whether a schedule of every N days is written as an interval that drifts from the source's restart on the 1st.
-#[must_use]
-pub fn drifts(schedule: &Schedule) -> bool {
-    matches!(schedule.days(), parsers::schedule::Days::EveryNDays(n) if n.get() > 1)
 }
 
 #[cfg(test)]

@@ -157,3 +157,34 @@ impl Index {
 pub fn at<T>(rows: &[Held<T>], n: u32) -> Option<&Held<T>> {
     usize::try_from(n).ok().and_then(|n| rows.get(n))
 }
+
+/// Gives each row to the family it names; one that names none that is there is an orphan.
+pub fn join<'t, F, T>(
+    families: &mut [F],
+    family_id: impl Fn(&F) -> &'t str,
+    table: Table,
+    rows: &'t [Held<T>],
+    named: impl Fn(&'t T) -> &'t str,
+    list: impl Fn(&mut F) -> &mut Vec<u32>,
+    ledger: &mut Ledger<'_>,
+) {
+    for (n, row) in (0u32..).zip(rows) {
+        let id = named(&row.model);
+        if row.deleted {
+            ledger.skip(table, Skip::SoftDeleted);
+        } else if id.is_empty() {
+            Culprit::of_row(table, row).iter().for_each(|culprit| ledger.reject(culprit));
+        } else {
+            let found = families.binary_search_by(|family| family_id(family).cmp(id));
+            match found.ok().and_then(|found| families.get_mut(found)) {
+                Some(family) => list(family).push(n),
+                None => ledger.skip(table, Skip::Orphan),
+            }
+        }
+    }
+}
+
+/// The places of rows, beside their table.
+pub fn places<T>(table: Table, rows: &[Held<T>], numbers: &[u32], members: &mut Vec<(Table, Origin)>) {
+    members.extend(numbers.iter().filter_map(|n| at(rows, *n)).map(|row| (table, row.origin)));
+}

@@ -4,7 +4,7 @@ use crate::icalendar::{self, EveryNDays};
 use crate::settings::{ServerZone, ZoneOrigin};
 use parsers::models::Times;
 use parsers::row::{FieldError, FieldReason};
-use parsers::schedule::{Field, Schedule, ScheduleError};
+use parsers::schedule::{Days, Field, Schedule, ScheduleError};
 use parsers::value::Timestamp;
 use parsers::zone::{Offset, Zone};
 use std::collections::HashMap;
@@ -62,7 +62,7 @@ impl Patterns {
             .and_then(|pattern| {
                 let id =
                     u32::try_from(self.made.len()).map_err(|_| "there are too many schedules".to_owned())?;
-                let drifts = self.every == EveryNDays::Interval && crate::karbor::json::drifts(schedule);
+                let drifts = self.every == EveryNDays::Interval && restarts_monthly(schedule);
                 self.made.push(Known { text: pattern.into_string().into(), drifts });
                 Ok(PatternId(id))
             });
@@ -85,6 +85,11 @@ impl Patterns {
     fn get(&self, id: PatternId) -> Option<&Known> {
         usize::try_from(id.0).ok().and_then(|n| self.made.get(n))
     }
+}
+
+/// Whether the source counts a schedule's days anew each month, which an interval does not.
+fn restarts_monthly(schedule: &Schedule) -> bool {
+    matches!(schedule.days(), Days::EveryNDays(n) if n.get() > 1)
 }
 
 /// The zone of one schedule: what it is called, its offset, and who said so.

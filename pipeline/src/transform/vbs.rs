@@ -6,7 +6,7 @@ use crate::karbor::rows::VOLUME;
 use crate::karbor::{Source, ids, json};
 use crate::outcome::{Outcome, Skip};
 use crate::settings::{Settings, ZoneOrigin};
-use crate::transform::ledger::{Culprit, Index, Ledger, at, id_order};
+use crate::transform::ledger::{Culprit, Index, Ledger, at, id_order, join, places};
 use crate::transform::policies::{
     Context, OperationView, PlanView, PolicyFigures, ResourceView, TargetFacts,
 };
@@ -164,9 +164,10 @@ impl Family {
             Index::new(&tables.policies, |row| !row.deleted && !row.model.id().is_empty(), Policy::id);
         let of_group = |group: &[u32]| Self { policies: group.to_vec(), ..Self::default() };
         let mut families: Vec<Self> = index.groups(&tables.policies, Policy::id).map(of_group).collect();
+        let id = |family: &Self| family.id(tables);
         join(
             &mut families,
-            tables,
+            id,
             Table::BackupPolicyExtend,
             &tables.extends,
             Extend::policy_id,
@@ -175,7 +176,7 @@ impl Family {
         );
         join(
             &mut families,
-            tables,
+            id,
             Table::BackupRelationPolicy,
             &tables.relations,
             Relation::policy_id,
@@ -184,14 +185,14 @@ impl Family {
         );
         join(
             &mut families,
-            tables,
+            id,
             Table::PolicyResource,
             &tables.resources,
             Resource::policy_id,
             |f| &mut f.resources,
             ledger,
         );
-        join(&mut families, tables, Table::Tag, &tables.tags, Tag::policy_id, |f| &mut f.tags, ledger);
+        join(&mut families, id, Table::Tag, &tables.tags, Tag::policy_id, |f| &mut f.tags, ledger);
         for family in &mut families {
             family.sort(tables);
         }
@@ -233,36 +234,6 @@ impl Family {
         places(Table::Tag, &tables.tags, &self.tags, &mut members);
         members
     }
-}
-
-/// Gives each row to the family of its policy; one without a policy is an orphan.
-fn join<T>(
-    families: &mut [Family],
-    tables: &VbsTables,
-    table: Table,
-    rows: &[Held<T>],
-    policy_id: impl Fn(&T) -> &str,
-    list: impl Fn(&mut Family) -> &mut Vec<u32>,
-    ledger: &mut Ledger<'_>,
-) {
-    for (n, row) in (0u32..).zip(rows) {
-        let id = policy_id(&row.model);
-        if row.deleted {
-            ledger.skip(table, Skip::SoftDeleted);
-        } else if id.is_empty() {
-            Culprit::of_row(table, row).iter().for_each(|culprit| ledger.reject(culprit));
-        } else {
-            let found = families.binary_search_by(|family| family.id(tables).cmp(id));
-            match found.ok().and_then(|found| families.get_mut(found)) {
-                Some(family) => list(family).push(n),
-                None => ledger.skip(table, Skip::Orphan),
-            }
-        }
-    }
-}
-
-fn places<T>(table: Table, rows: &[Held<T>], numbers: &[u32], members: &mut Vec<(Table, Origin)>) {
-    members.extend(numbers.iter().filter_map(|n| at(rows, *n)).map(|row| (table, row.origin)));
 }
 
 /// What came to light about one family.

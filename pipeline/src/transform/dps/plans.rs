@@ -9,7 +9,7 @@ use crate::outcome::{Outcome, Skip};
 use crate::settings::{ServerZone, Settings, ZoneOrigin};
 use crate::transform::dps::copies::{DpsPlansOfItems, PlanOfItem};
 use crate::transform::dps::keys::Keys;
-use crate::transform::ledger::{Culprit, Index, Ledger, at, id_order};
+use crate::transform::ledger::{Culprit, Index, Ledger, at, id_order, join, places};
 use crate::transform::policies::{
     Context, OperationView, PlanView, PolicyFigures, ResourceView, TargetFacts,
 };
@@ -352,32 +352,6 @@ fn id_of<'t, T>(rows: &'t [Held<T>], group: &[u32], id: impl Fn(&'t T) -> &'t st
     group.first().and_then(|n| at(rows, *n)).map_or("", |row| id(&row.model))
 }
 
-/// Gives each row to the family it names; one that names none that is there is an orphan.
-fn join<'t, F, T>(
-    families: &mut [F],
-    family_id: impl Fn(&F) -> &'t str,
-    table: Table,
-    rows: &'t [Held<T>],
-    named: impl Fn(&'t T) -> &'t str,
-    list: impl Fn(&mut F) -> &mut Vec<u32>,
-    ledger: &mut Ledger<'_>,
-) {
-    for (n, row) in (0u32..).zip(rows) {
-        let id = named(&row.model);
-        if row.deleted {
-            ledger.skip(table, Skip::SoftDeleted);
-        } else if id.is_empty() {
-            Culprit::of_row(table, row).iter().for_each(|culprit| ledger.reject(culprit));
-        } else {
-            let found = families.binary_search_by(|family| family_id(family).cmp(id));
-            match found.ok().and_then(|found| families.get_mut(found)) {
-                Some(family) => list(family).push(n),
-                None => ledger.skip(table, Skip::Orphan),
-            }
-        }
-    }
-}
-
 /// The global cycle of copies: the enabled row with the smallest id.
 struct Cycle<'t> {
     row: Option<u32>,
@@ -566,10 +540,6 @@ impl PolicyFamily {
             }
         }
     }
-}
-
-fn places<T>(table: Table, rows: &[Held<T>], numbers: &[u32], members: &mut Vec<(Table, Origin)>) {
-    members.extend(numbers.iter().filter_map(|n| at(rows, *n)).map(|row| (table, row.origin)));
 }
 
 impl PlanFamily {
