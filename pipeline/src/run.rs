@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::extract::{self, Sources};
 use crate::karbor::layout::{Format, Layout};
 use crate::karbor::{Source, WRITTEN};
-use crate::load::{Sink, Survey, Target};
+use crate::load::{Intent, Sink, Survey, Target};
 use crate::options::{Mode, Options};
 use crate::outcome::{Ending, Report};
 use crate::progress::{Cancel, Progress, Stage};
@@ -66,7 +66,7 @@ pub fn run(
     clock.enter(Stage::Loading);
     let refused = sources.rejections.rows > 0 && options.rejects.is_none();
     let sink = match target {
-        Some(target) if options.mode != Mode::Check && !refused => Some(target.begin()?),
+        Some(target) if options.mode != Mode::Check && !refused => Some(target.begin(Intent::Write)?),
         _ => None,
     };
     let rejects = match &options.rejects {

@@ -82,10 +82,26 @@ pub struct Layout {
     pub table: &'static Table,
     /// The target's name of the table.
     pub name: String,
+    /// The same, quoted and with its schema where it needs one: ready to stand in a statement.
+    pub into: String,
     /// The columns that are filled.
     pub columns: Vec<Laid>,
+    /// The target's names of further columns that it has, by Karbor's name: those that are never filled but tell what Karbor
+    /// did to a row.
+    pub further: Vec<(&'static str, String)>,
     /// The bytes the target takes.
     pub format: Format,
+    /// Whether this is a temporary table of a run, where rows wait to be compared.
+    pub staging: bool,
+}
+
+/// Columns that tell what Karbor did to a row, or which it is, where a table has them and none of its values is theirs.
+pub const FURTHER: [&str; 3] = ["id", "updated_at", "deleted_at"];
+
+/// An identifier as SQL has it, whatever it holds.
+#[must_use]
+pub fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// A value that a column of the target cannot hold.
@@ -121,7 +137,40 @@ impl Layout {
             },
             nullable: column.nullable,
         });
-        Self { table, name: table.name.to_owned(), columns: columns.collect(), format }
+        let unfilled = |name: &&&str| table.columns.iter().all(|column| column.name != **name);
+        let further = FURTHER.iter().filter(unfilled).map(|name| (*name, (*name).to_owned()));
+        Self {
+            table,
+            name: table.name.to_owned(),
+            into: quoted(table.name),
+            columns: columns.collect(),
+            further: further.collect(),
+            format,
+            staging: false,
+        }
+    }
+
+    /// The target's name of one of Karbor's columns, filled or not, where the target has it.
+    #[must_use]
+    pub fn column(&self, karbors: &str) -> Option<&str> {
+        let filled = self.columns.iter().find(|laid| self.karbors_name(laid) == karbors);
+        let further =
+            || self.further.iter().find(|(name, _)| *name == karbors).map(|(_, name)| name.as_str());
+        filled.map(|laid| laid.name.as_str()).or_else(further)
+    }
+
+    /// The filled columns, quoted and with commas, each behind `prefix`.
+    #[must_use]
+    pub fn column_list(&self, prefix: &str) -> String {
+        let columns: Vec<_> =
+            self.columns.iter().map(|laid| format!("{prefix}{}", quoted(&laid.name))).collect();
+        columns.join(", ")
+    }
+
+    /// Karbor's name of a filled column.
+    #[must_use]
+    pub fn karbors_name(&self, laid: &Laid) -> &'static str {
+        self.table.columns.get(laid.value).map_or("", |column| column.name)
     }
 
     /// Appends one row's bytes; nothing is appended where a value does not fit.
@@ -169,8 +218,7 @@ impl Layout {
             Value::Time(value) => value.to_string(),
             Value::Text(text) => shortened(text),
         };
-        let name = self.table.columns.get(column.value).map_or("", |c| c.name);
-        Misfit { table: self.name.clone(), column: name, value, problem }
+        Misfit { table: self.name.clone(), column: self.karbors_name(column), value, problem }
     }
 }
 
@@ -363,7 +411,7 @@ mod tests {
 
     fn one(wire: Wire, width: Width) -> Layout {
         let laid = Laid { value: 0, name: "c".into(), wire, width, nullable: true };
-        Layout { table: &ITEMS, name: "t".into(), columns: vec![laid], format: Format::Binary }
+        Layout { columns: vec![laid], ..Layout::built_in(&ITEMS, Format::Binary) }
     }
 
     #[track_caller]
@@ -458,6 +506,11 @@ mod tests {
         let mut out = Vec::new();
         states.encode(&row, &mut out).unwrap();
         assert_eq!(out, b"a\\tb\\\\\t1\tt\tregistered\t2018-01-01 10:00:00.5\tf\n");
+    }
+
+    #[test]
+    fn names_are_quoted_whatever_they_hold() {
+        assert_eq!(quoted("a\"; DROP TABLE x; --"), "\"a\"\"; DROP TABLE x; --\"");
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod ids;
 pub mod json;
 pub mod layout;
 pub mod rows;
+pub mod tuple;
 
 use parsers::value::Timestamp;
 

@@ -2,7 +2,7 @@
 //!
 //! Pure: what a target has is read elsewhere, and what does not fit is told, not mended.
 
-use crate::karbor::layout::{Format, Laid, Layout, Width, Wire};
+use crate::karbor::layout::{FURTHER, Format, Laid, Layout, Width, Wire, quoted};
 use crate::karbor::{Kind, Table, WRITTEN};
 use crate::load::names::TargetNames;
 
@@ -93,8 +93,12 @@ impl Problem {
 pub(crate) fn built_in(table: &'static Table, names: &TargetNames, format: Format) -> Layout {
     let mut layout = Layout::built_in(table, format);
     layout.name = names.table(table.name).to_owned();
+    layout.into = quoted(&layout.name);
     for column in &mut layout.columns {
         column.name = names.column(table.name, &column.name).to_owned();
+    }
+    for (name, targets) in &mut layout.further {
+        *targets = names.column(table.name, name).to_owned();
     }
     layout
 }
@@ -151,7 +155,14 @@ pub(crate) fn fit(table: &'static Table, names: &TargetNames, found: &[Found], f
         column: found.name.clone(),
         type_name: found.type_name.clone(),
     }));
-    Fit { layout: Layout { table, name: name.to_owned(), columns, format }, warnings, problems }
+    let has = |wanted: &str| found.iter().any(|found| found.name == wanted);
+    let filled =
+        |name: &str| columns.iter().any(|laid| table.columns.get(laid.value).is_some_and(|c| c.name == name));
+    let further = FURTHER.iter().filter(|name| !filled(name) && has(names.column(table.name, name)));
+    let further = further.map(|name| (*name, names.column(table.name, name).to_owned())).collect();
+    let layout =
+        Layout { table, name: name.to_owned(), into: quoted(name), columns, further, format, staging: false };
+    Fit { layout, warnings, problems }
 }
 
 /// Whether a value of `kind` can be sent as `wire`; by [`Layout::encode`].
@@ -288,7 +299,7 @@ mod tests {
                 _ => Value::Text("{}"),
             };
             let laid = Laid { value: 0, name: "c".into(), wire, width: Width::Unlimited, nullable: true };
-            let layout = Layout { table: &RESOURCES, name: "t".into(), columns: vec![laid], format: Format::Binary };
+            let layout = Layout { columns: vec![laid], ..Layout::built_in(&RESOURCES, Format::Binary) };
             prop_assert_eq!(layout.encode(&[value], &mut Vec::new()).is_ok(), can_send(kind, wire));
         }
     }

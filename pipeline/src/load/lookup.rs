@@ -3,6 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::karbor::Source;
+use crate::karbor::layout::quoted;
 use crate::load::Service;
 use crate::load::names::TargetNames;
 use crate::settings::PLACEHOLDER_TRUST;
@@ -29,11 +30,6 @@ pub(crate) struct ServiceRow {
     pub(crate) host: Option<String>,
     /// Whether it is an operation engine that is neither deleted nor disabled.
     pub(crate) live: bool,
-}
-
-/// An identifier as SQL has it, whatever it holds.
-pub(crate) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 impl Lookup {
@@ -196,10 +192,5 @@ mod tests {
         assert!(refused.contains("id 7") && refused.contains("9 (b)"), "{refused}");
         assert!(choose_service("t", &rows[..1], None).unwrap_err().to_string().contains("4 (dead)"));
         assert!(choose_service("t", &[], None).unwrap_err().to_string().contains("none at all"));
-    }
-
-    #[test]
-    fn names_are_quoted_whatever_they_hold() {
-        assert_eq!(quoted("a\"; DROP TABLE x; --"), "\"a\"\"; DROP TABLE x; --\"");
     }
 }

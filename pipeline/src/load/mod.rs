@@ -9,6 +9,7 @@ pub mod names;
 pub(crate) mod part;
 pub mod postgres;
 pub mod script;
+pub mod session;
 pub mod spec;
 pub mod sqlite;
 
@@ -18,6 +19,7 @@ use crate::karbor::layout::Layout;
 use crate::progress::Cancel;
 use secrecy::SecretString;
 use serde::Serialize;
+use session::Session;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +42,8 @@ pub struct Survey {
     pub trusts: HashMap<(String, String), String>,
     /// Rows of earlier imports, by source and table.
     pub imported: Vec<(Source, &'static str, u64)>,
+    /// Whether there is a database that rows can be compared with: not so for a script, and a file still to be made.
+    pub comparable: bool,
     /// What the operator should know.
     pub warnings: Vec<String>,
 }
@@ -66,11 +70,36 @@ pub trait Target {
     /// The target cannot be reached, or cannot take the rows.
     fn survey(&mut self) -> Result<Survey>;
 
-    /// Opens the one transaction of a run.
+    /// Opens the one transaction of a run, on a target that was surveyed.
     ///
     /// # Errors
     /// Another run is under way, or the target refuses.
-    fn begin(self: Box<Self>) -> Result<Box<dyn Sink>>;
+    fn begin(self: Box<Self>, intent: Intent) -> Result<Box<dyn Sink>>;
+
+    /// Opens a transaction on a database whatever a run would need of it: no service must be alive in it. There must be a
+    /// database; a script has none.
+    ///
+    /// # Errors
+    /// There is none, another run is under way, or the target refuses.
+    fn open(self: Box<Self>, intent: Intent) -> Result<Opened>;
+}
+
+/// What a transaction is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// To write: nobody else does until it ends.
+    Write,
+    /// To look at one state of the tables: nobody waits for it, and nothing that is written stays. Temporary tables can be made
+    /// where the server can be written to at all.
+    Look,
+}
+
+/// A database that was opened to be maintained.
+pub struct Opened {
+    /// The transaction.
+    pub sink: Box<dyn Sink>,
+    /// The tables that runs write, in the order of [`crate::karbor::WRITTEN`].
+    pub layouts: [Layout; 6],
 }
 
 /// One open transaction. Dropping it rolls back.
@@ -92,6 +121,11 @@ pub trait Sink {
     /// # Errors
     /// As [`Sink::rows`].
     fn end(&mut self) -> std::result::Result<u64, Refusal>;
+
+    /// The database behind it, for statements between two tables; a script has none.
+    fn session(&mut self) -> Option<&mut dyn Session> {
+        None
+    }
 
     /// Commits.
     ///

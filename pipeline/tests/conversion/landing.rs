@@ -7,7 +7,7 @@ use parsers::position::Position;
 use pipeline::error::{Error, Result};
 use pipeline::karbor::WRITTEN;
 use pipeline::karbor::layout::{Format, Layout};
-use pipeline::load::{Refusal, Service, Sink, Survey, Target};
+use pipeline::load::{Intent, Opened, Refusal, Service, Sink, Survey, Target};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
@@ -69,11 +69,16 @@ impl Target for Landing {
             service: Some(Service { id: self.held.service_id, host: None, others: Vec::new() }),
             trusts: self.held.trusts.clone(),
             imported: Vec::new(),
+            comparable: false,
             warnings: Vec::new(),
         })
     }
 
-    fn begin(self: Box<Self>) -> Result<Box<dyn Sink>> {
+    fn open(self: Box<Self>, _: Intent) -> Result<Opened> {
+        Err(Error::target("landing: has no database", "none"))
+    }
+
+    fn begin(self: Box<Self>, _: Intent) -> Result<Box<dyn Sink>> {
         Ok(Box::new(LandingSink { landed: self.landed, open: None, ids: HashSet::new(), taken: 0 }))
     }
 }

@@ -3,7 +3,7 @@
 use crate::rows::load;
 use crate::{begun, context_with, count, karbor, postgres, postgres_at, refused};
 use fixtures::server::shared;
-use pipeline::load::{LOCK_KEY, LOCK_PATIENCE, Target};
+use pipeline::load::{Intent, LOCK_KEY, LOCK_PATIENCE, Target};
 use pipeline::progress::Cancel;
 use std::sync::Arc;
 use std::thread;
@@ -60,7 +60,7 @@ fn a_second_run_is_told_who_holds_the_lock() {
         "UTC",
         "wait until it is over",
     ];
-    refused(postgres(&database).begin().map(drop), &expected);
+    refused(postgres(&database).begin(Intent::Write).map(drop), &expected);
     // Readers and the survey go on.
     postgres(&database).survey().unwrap();
     load(&survey, sink.as_mut());
@@ -69,7 +69,7 @@ fn a_second_run_is_told_who_holds_the_lock() {
     // The key is the documented one.
     let key = format!("SELECT pg_try_advisory_xact_lock({LOCK_KEY})");
     beside(&database, &key, || {
-        refused(postgres(&database).begin().map(drop), &["another etl run", "beside_"])
+        refused(postgres(&database).begin(Intent::Write).map(drop), &["another etl run", "beside_"])
     });
 }
 
@@ -95,7 +95,7 @@ fn who_writes_karbors_tables_is_named_after_the_patience() {
             "stop Karbor's services",
             "pg_terminate_backend",
         ];
-        refused(postgres(&database).begin().map(drop), &expected);
+        refused(postgres(&database).begin(Intent::Write).map(drop), &expected);
         assert!(started.elapsed() >= LOCK_PATIENCE && started.elapsed() < LOCK_PATIENCE * 2);
         assert_eq!(sessions(&database), "0");
     });
@@ -116,7 +116,7 @@ fn a_request_to_stop_is_heard_while_waiting_for_a_lock() {
                 cancel.cancel("SIGTERM");
             });
             let started = Instant::now();
-            refused(target.begin().map(drop), &["stopped by SIGTERM; nothing was written"]);
+            refused(target.begin(Intent::Write).map(drop), &["stopped by SIGTERM; nothing was written"]);
             assert!(started.elapsed() < LOCK_PATIENCE / 2, "{:?}", started.elapsed());
         });
         wait_for(|| sessions(&database) == "0");

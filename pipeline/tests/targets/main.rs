@@ -10,6 +10,7 @@ mod proxy;
 mod refusals;
 mod rows;
 mod script;
+mod session;
 mod sqlite;
 mod survey;
 
@@ -17,7 +18,7 @@ use fixtures::server::{Server, shared};
 use pipeline::error::Error;
 use pipeline::karbor::ddl::{Dialect, script as schema};
 use pipeline::load::postgres::Postgres;
-use pipeline::load::{Context, Sink, Survey, Target, names::TargetNames};
+use pipeline::load::{Context, Intent, Sink, Survey, Target, names::TargetNames};
 use pipeline::progress::Cancel;
 use std::sync::Arc;
 
@@ -63,7 +64,7 @@ fn postgres_at(url: &str, context: Context) -> Box<Postgres> {
 /// Looks, and opens the transaction.
 fn begun(mut target: Box<dyn Target>) -> (Survey, Box<dyn Sink>) {
     let survey = target.survey().unwrap();
-    let sink = target.begin().unwrap();
+    let sink = target.begin(Intent::Write).unwrap();
     (survey, sink)
 }
 

@@ -4,7 +4,7 @@ use crate::rows::load;
 use crate::{begun, context, count, karbor, refused};
 use fixtures::server::{SUPERUSER, shared};
 use pipeline::load::script::Script;
-use pipeline::load::{Context, Target};
+use pipeline::load::{Context, Intent, Target};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -163,5 +163,8 @@ fn a_script_that_is_not_finished_leaves_nothing() {
     }
     let mut elsewhere = of(&folder.path().join("absent/karbor.sql"));
     elsewhere.survey().unwrap();
-    refused(elsewhere.begin().map(drop), &["absent/karbor.sql.part", "No such file", "name a place"]);
+    refused(
+        elsewhere.begin(Intent::Write).map(drop),
+        &["absent/karbor.sql.part", "No such file", "name a place"],
+    );
 }

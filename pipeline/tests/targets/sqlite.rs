@@ -4,7 +4,7 @@ use crate::rows::{NAMES, id, load, load_table, with_row};
 use crate::{begun, context, refused};
 use pipeline::karbor::ddl::{Dialect, script as schema};
 use pipeline::load::sqlite::Sqlite;
-use pipeline::load::{Context, Target};
+use pipeline::load::{Context, Intent, Target};
 use rusqlite::Connection;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -90,7 +90,7 @@ fn a_new_file_that_is_not_finished_leaves_nothing() {
         let (survey, mut sink) = begun(Box::new(Sqlite::new(&path, context)));
         load(&survey, sink.as_mut());
         assert_eq!(names(folder.path()), ["karbor.db.part"]);
-        refused(of(&path).begin().map(drop), &["another etl run is writing this file"]);
+        refused(of(&path).begin(Intent::Write).map(drop), &["another etl run is writing this file"]);
         match end {
             "drop" => drop(sink),
             "rollback" => sink.rollback().unwrap(),
@@ -137,8 +137,8 @@ fn a_file_that_is_there_is_changed_in_one_transaction() {
     let trusts = of(&path).survey().unwrap().trusts;
     assert_eq!(trusts.values().collect::<Vec<_>>(), ["real"]);
 
-    Connection::open(&path).unwrap().execute_batch("DELETE FROM checkpoint_items").unwrap();
-    refused(target.begin().map(drop), &["changed since it was looked at"]);
+    fs::remove_file(&path).unwrap();
+    refused(target.begin(Intent::Write).map(drop), &["came or went since it was looked at"]);
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn what_cannot_be_a_target_is_told() {
     Connection::open(path("other.db")).unwrap().execute_batch("CREATE TABLE plans (id)").unwrap();
     refused(survey(&path("other.db")), &["without Karbor's tables services, resources, triggers"]);
     refused(survey(folder.path()), &["is not a file"]);
-    refused(of(&path("absent/x.db")).begin().map(drop), &["No such file or directory"]);
+    refused(of(&path("absent/x.db")).begin(Intent::Write).map(drop), &["No such file or directory"]);
 
     made(
         &path("lacking.db"),
@@ -199,7 +199,7 @@ fn a_file_that_somebody_has_open_is_left_alone() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let mut target = of(&path);
     target.survey().unwrap();
-    refused(target.begin().map(drop), &["another run or program has it open", "wait"]);
+    refused(target.begin(Intent::Write).map(drop), &["another run or program has it open", "wait"]);
 }
 
 #[test]

@@ -5,7 +5,9 @@ use super::connect::{self, ConnInfo, Session};
 use super::failure::{self, Failure};
 use super::session;
 use crate::error::{Error, Result};
+use crate::load::session::TakeTexts;
 use crate::progress::Cancel;
+use futures_util::TryStreamExt as _;
 use secrecy::SecretString;
 use std::future::Future;
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Row};
+use tokio_postgres::{Client, Row, SimpleQueryMessage};
 
 /// How long the server may take to hear that it is to stop, and to roll back. It does both without us, too.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -114,6 +116,38 @@ impl Backend {
         parameters: &[Parameter<'_>],
     ) -> std::result::Result<Vec<Row>, Failure> {
         self.wait(self.session.client.query_typed(sql, parameters))
+    }
+
+    /// Runs one statement and answers how many rows it wrote.
+    pub(super) fn execute(&self, sql: &str) -> std::result::Result<u64, Failure> {
+        self.wait(async {
+            let messages = self.session.client.simple_query(sql).await?;
+            let written = messages.iter().rev().find_map(|message| match message {
+                SimpleQueryMessage::CommandComplete(rows) => Some(*rows),
+                _ => None,
+            });
+            Ok(written.unwrap_or(0))
+        })
+    }
+
+    /// Runs one statement and gives its rows as text to `take`, as they come. The inner error is what `take` said.
+    pub(super) fn query(
+        &self,
+        sql: &str,
+        take: &mut TakeTexts<'_>,
+    ) -> std::result::Result<Result<()>, Failure> {
+        self.wait(async {
+            let mut messages = std::pin::pin!(self.session.client.simple_query_raw(sql).await?);
+            // A failure of the taker's ends the reading, not the stream: the session must hear the rest.
+            let mut taken = Ok(());
+            while let Some(message) = messages.try_next().await? {
+                if let (SimpleQueryMessage::Row(row), Ok(())) = (message, &taken) {
+                    let columns: Vec<_> = (0..row.len()).map(|n| row.get(n)).collect();
+                    taken = take(&columns);
+                }
+            }
+            Ok(taken)
+        })
     }
 
     /// A failure in words; `doing` says what failed.

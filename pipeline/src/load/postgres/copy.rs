@@ -1,15 +1,17 @@
-//! Sends rows by COPY.
+//! Sends rows by COPY, and reads them by it.
 //!
 //! The driver tells of the server's refusal only when a COPY ends, so a long table is sent as several, one after the other:
 //! then a refusal is heard of in time. To the server's other sessions that makes no difference.
 
 use super::backend::Backend;
 use super::failure::{Failure, row_of};
+use crate::error::Result as Done;
 use crate::karbor::layout::{Format, Layout};
+use crate::karbor::tuple::Rows;
 use crate::load::Refusal;
-use crate::load::lookup::quoted;
+use crate::load::session::TakeRow;
 use bytes::Bytes;
-use futures_util::SinkExt;
+use futures_util::{SinkExt, TryStreamExt as _};
 use std::pin::Pin;
 use tokio_postgres::{CopyInSink, Statement};
 
@@ -42,15 +44,14 @@ struct Current {
 }
 
 impl Copying {
-    /// Begins to fill the table that `qualified` names.
+    /// Begins to fill a table.
     ///
     /// # Errors
     /// The server's.
-    pub(super) fn begin(backend: &Backend, layout: &Layout, qualified: &str) -> Result<Self, Failure> {
-        let columns: Vec<_> = layout.columns.iter().map(|laid| quoted(&laid.name)).collect();
+    pub(super) fn begin(backend: &Backend, layout: &Layout) -> Result<Self, Failure> {
         // The spelling that all versions read.
         let form = if layout.format == Format::Binary { " WITH BINARY" } else { "" };
-        let sql = format!("COPY {qualified} ({}) FROM STDIN{form}", columns.join(", "));
+        let sql = format!("COPY {} ({}) FROM STDIN{form}", layout.into, layout.column_list(""));
         let statement = backend.wait(backend.client().prepare(&sql))?;
         let mut copying = Self { layout: layout.clone(), statement, current: None, taken: 0 };
         copying.current = Some(copying.start(backend)?);
@@ -121,4 +122,49 @@ impl Copying {
         })?;
         Ok(())
     }
+}
+
+/// What comes before the first tuple of binary COPY data.
+const HEADER_BYTES: usize = HEADER.len();
+
+/// Reads the rows that `select` selects, which are `layout`'s columns, in the bytes that [`Layout::encode`] makes of them.
+/// The inner error is what `take` said.
+///
+/// # Errors
+/// The server's.
+pub(super) fn read(
+    backend: &Backend,
+    layout: &Layout,
+    select: &str,
+    take: &mut TakeRow<'_>,
+) -> Result<Done<()>, Failure> {
+    let binary = layout.format == Format::Binary;
+    let form = if binary { " WITH BINARY" } else { "" };
+    let sql = format!("COPY ({select}) TO STDOUT{form}");
+    backend.wait(async {
+        let mut pieces = std::pin::pin!(backend.client().copy_out(&sql).await?);
+        let mut buffer: Vec<u8> = Vec::new();
+        let mut head = if binary { HEADER_BYTES } else { 0 };
+        // A failure of the taker's ends the reading, not the stream: the session must hear the rest.
+        let mut taken = Ok(());
+        while let Some(piece) = pieces.try_next().await? {
+            if taken.is_err() {
+                continue;
+            }
+            buffer.extend_from_slice(&piece);
+            let skipped = head.min(buffer.len());
+            head -= skipped;
+            let mut rows = Rows::new(layout, buffer.get(skipped..).unwrap_or_default());
+            // Servers send a row at a time, but nothing says that they must: what is cut off waits for the rest of it.
+            for row in rows.by_ref() {
+                taken = take(row.bytes());
+                if taken.is_err() {
+                    break;
+                }
+            }
+            let rest = rows.rest().len();
+            buffer.drain(..buffer.len() - rest);
+        }
+        Ok(taken)
+    })
 }

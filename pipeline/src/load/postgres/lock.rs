@@ -23,6 +23,15 @@ pub(super) fn begin(backend: &Backend, seen: &Seen) -> Result<()> {
     lock_tables(backend, seen)
 }
 
+/// Opens a transaction that sees one state of everything and keeps nobody waiting.
+///
+/// # Errors
+/// The server's.
+pub(super) fn snapshot(backend: &Backend) -> Result<()> {
+    let started = backend.run("START TRANSACTION ISOLATION LEVEL REPEATABLE READ");
+    started.map_err(|failure| backend.explain("opening the transaction", &failure))
+}
+
 /// Takes the lock that says that a run is under way, for the transaction that is open.
 pub(super) fn try_lock(backend: &Backend) -> std::result::Result<bool, Failure> {
     let rows = backend.rows("SELECT pg_try_advisory_xact_lock($1)", &[(&LOCK_KEY, Type::INT8)])?;

@@ -20,7 +20,7 @@ mod survey;
 mod verdict;
 
 use crate::error::{Error, Result};
-use crate::load::{Ask, Context, Sink, Survey, Target};
+use crate::load::{Ask, Context, Intent, Opened, Sink, Survey, Target};
 use backend::Backend;
 use connect::{ConnInfo, Password, PasswordSource};
 use secrecy::{ExposeSecret, SecretString};
@@ -75,16 +75,26 @@ impl Postgres {
         Ok((seen, survey))
     }
 
-    /// Opens the transaction, in which everything must still be as it was seen.
-    fn open(&self, backend: &Backend, seen: &Seen) -> Result<()> {
-        lock::begin(backend, seen)?;
-        if survey::look_again(backend, &self.context.names)? == *seen {
-            return Ok(());
-        }
-        let name = self.name();
-        let what =
-            format!("{name}: its tables, or the imported rows in them, changed since they were looked at");
-        Err(Error::target(what, "let nothing else change Karbor's tables, and run again"))
+    /// Opens the transaction, in which the tables must still be as they were seen.
+    fn transaction(self, backend: Backend, seen: &Seen, intent: Intent) -> Result<Box<dyn Sink>> {
+        let begun = match intent {
+            Intent::Write => lock::begin(&backend, seen),
+            Intent::Look => lock::snapshot(&backend),
+        };
+        let same = begun.and_then(|()| survey::look_again(&backend, &self.context.names, intent));
+        let refused = match same {
+            Ok(same) if same == *seen => {
+                return Ok(Box::new(sink::Transaction::new(backend, self.settings, self.patience)));
+            }
+            Ok(_) => {
+                let what = format!("{}: its tables changed since they were looked at", self.name());
+                Error::target(what, "let nothing else change Karbor's tables, and run again")
+            }
+            Err(error) => error,
+        };
+        backend.roll_back();
+        backend.close();
+        Err(refused)
     }
 }
 
@@ -111,19 +121,25 @@ impl Target for Postgres {
         Ok(survey)
     }
 
-    fn begin(mut self: Box<Self>) -> Result<Box<dyn Sink>> {
+    fn begin(mut self: Box<Self>, intent: Intent) -> Result<Box<dyn Sink>> {
         let seen = match self.seen.take() {
             Some(seen) => seen,
             None => self.look()?.0,
         };
         let backend = self.connect()?;
-        if let Err(error) = self.open(&backend, &seen) {
-            backend.roll_back();
-            backend.close();
-            return Err(error);
-        }
-        let sink = sink::Transaction::new(backend, self.settings, seen, self.patience);
-        Ok(Box::new(sink))
+        self.transaction(backend, &seen, intent)
+    }
+
+    fn open(mut self: Box<Self>, intent: Intent) -> Result<Opened> {
+        let backend = self.connect()?;
+        let (seen, layouts) = match survey::tables(&backend, &self.context.names, intent) {
+            Ok(found) => found,
+            Err(error) => {
+                backend.close();
+                return Err(error);
+            }
+        };
+        Ok(Opened { sink: self.transaction(backend, &seen, intent)?, layouts })
     }
 }
 
@@ -174,7 +190,7 @@ mod tests {
             server.stop(Stop::Kill);
             server
         });
-        let mut sink = Box::new(target).begin().unwrap();
+        let mut sink = Box::new(target).begin(Intent::Write).unwrap();
         sink.table(&layout).unwrap();
         sink.rows(bytes, 1).unwrap();
         assert_eq!(sink.end().unwrap(), 1);

@@ -2,6 +2,7 @@
 
 use super::backend::Backend;
 use crate::error::{Error, Result};
+use crate::load::Intent;
 
 /// What matters of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +21,8 @@ impl Server {
     /// Asks the server.
     ///
     /// # Errors
-    /// It can only be read from, or does not answer.
-    pub(super) fn of(backend: &Backend) -> Result<Self> {
+    /// It can only be read from although it is to be written to, or does not answer.
+    pub(super) fn of(backend: &Backend, intent: Intent) -> Result<Self> {
         let sql = "SELECT version(), CAST(quote_ident(current_user::text) AS text), \
                    coalesce(array_to_string(current_schemas(false), ', '), ''), \
                    (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'sql_compatibility'), \
@@ -33,14 +34,14 @@ impl Server {
             .ok_or_else(|| Error::target(format!("{}: no answer", backend.target), "run again"))?;
         let (version, compatibility): (String, Option<String>) = (row.get(0), row.get(3));
         let target = &backend.target;
-        if row.get(4) {
+        if row.get(4) && intent == Intent::Write {
             let what = format!("{target}: this server is a standby, which cannot be written to");
             return Err(Error::target(
                 what,
                 "name the primary server, or add target_session_attrs=read-write",
             ));
         }
-        if row.get(5) {
+        if row.get(5) && intent == Intent::Write {
             let what = format!(
                 "{target}: this role, database or server is set to read only (default_transaction_read_only)"
             );

@@ -2,13 +2,13 @@
 
 use super::backend::Backend;
 use super::connect::{ConnInfo, with_causes};
-use super::copy::Copying;
+use super::copy::{self, Copying};
 use super::failure::{Failure, ended_the_session, explain};
-use super::survey::Seen;
 use super::verdict::{self, Verdict, Witness};
 use crate::error::{Error, Result};
-use crate::karbor::WRITTEN;
+use crate::karbor::ddl::Dialect;
 use crate::karbor::layout::Layout;
+use crate::load::session::{Presence, Session, TakeRow, TakeTexts};
 use crate::load::{Refusal, Sink};
 use std::time::Duration;
 
@@ -20,25 +20,18 @@ pub(super) struct Transaction {
     /// A row of this run, to look for when the answer to COMMIT is lost.
     witness: Option<Witness>,
     settings: ConnInfo,
-    seen: Seen,
     patience: Duration,
 }
 
 impl Transaction {
     /// Takes a session whose transaction is open and holds its locks. `settings` are to find it again by.
-    pub(super) fn new(backend: Backend, settings: ConnInfo, seen: Seen, patience: Duration) -> Self {
-        Self { backend: Some(backend), open: None, witness: None, settings, seen, patience }
+    pub(super) fn new(backend: Backend, settings: ConnInfo, patience: Duration) -> Self {
+        Self { backend: Some(backend), open: None, witness: None, settings, patience }
     }
 
     fn backend(&self) -> Result<&Backend> {
         let over = || Error::target(format!("{}: the transaction is over", self.settings), "run again");
         self.backend.as_ref().ok_or_else(over)
-    }
-
-    /// The table's name with its schema.
-    fn qualified(&self, layout: &Layout) -> Option<&str> {
-        let at = WRITTEN.iter().position(|table| table.name == layout.table.name)?;
-        self.seen.written.get(at).map(|relation| relation.qualified.as_str())
     }
 
     fn no_table(&self) -> Error {
@@ -80,9 +73,8 @@ impl Transaction {
 
 impl Sink for Transaction {
     fn table(&mut self, layout: &Layout) -> Result<()> {
-        let qualified = self.qualified(layout).ok_or_else(|| self.no_table())?;
         let backend = self.backend()?;
-        let begun = Copying::begin(backend, layout, qualified);
+        let begun = Copying::begin(backend, layout);
         self.open =
             Some(begun.map_err(|failure| backend.explain(&format!("COPY {}", layout.name), &failure))?);
         Ok(())
@@ -90,9 +82,8 @@ impl Sink for Transaction {
 
     fn rows(&mut self, bytes: Vec<u8>, _rows: u64) -> std::result::Result<(), Refusal> {
         let mut open = self.open.take().ok_or_else(|| self.no_table())?;
-        if self.witness.is_none() {
-            self.witness =
-                self.qualified(&open.layout).and_then(|table| Witness::first(&open.layout, table, &bytes));
+        if self.witness.is_none() && !open.layout.staging {
+            self.witness = Witness::first(&open.layout, &bytes);
         }
         let backend = self.backend()?;
         match open.send(backend, bytes) {
@@ -108,6 +99,10 @@ impl Sink for Transaction {
         let mut open = self.open.take().ok_or_else(|| self.no_table())?;
         let backend = self.backend()?;
         open.end(backend).map_err(|failure| open.refusal(backend, &failure, &open.layout.name))
+    }
+
+    fn session(&mut self) -> Option<&mut dyn Session> {
+        Some(self)
     }
 
     fn commit(mut self: Box<Self>) -> Result<()> {
@@ -150,6 +145,35 @@ impl Sink for Transaction {
             self.settings
         );
         Err(Error::target(what, "see in pg_stat_activity that the session (application_name etl) is gone"))
+    }
+}
+
+impl Session for Transaction {
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
+    fn execute(&mut self, doing: &str, sql: &str) -> Result<u64> {
+        let backend = self.backend()?;
+        backend.execute(sql).map_err(|failure| backend.explain(doing, &failure))
+    }
+
+    fn query(&mut self, doing: &str, sql: &str, take: &mut TakeTexts<'_>) -> Result<()> {
+        let backend = self.backend()?;
+        let taken = backend.query(sql, take);
+        taken.map_err(|failure| backend.explain(doing, &failure))?
+    }
+
+    fn read(&mut self, layout: &Layout, sql: &str, take: &mut TakeRow<'_>) -> Result<()> {
+        let backend = self.backend()?;
+        let taken = copy::read(backend, layout, sql, take);
+        taken.map_err(|failure| backend.explain(&format!("reading {}", layout.name), &failure))?
+    }
+
+    fn witness(&mut self, layout: &Layout, key: &str, after: Presence) {
+        if self.witness.is_none() {
+            self.witness = Witness::new(layout, key, after);
+        }
     }
 }
 

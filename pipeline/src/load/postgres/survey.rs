@@ -10,7 +10,7 @@ use crate::karbor::{Source, WRITTEN};
 use crate::load::fit::{Problem, fit};
 use crate::load::lookup::{Lookup, ServiceRow, choose_service, source_of};
 use crate::load::names::TargetNames;
-use crate::load::{Context, Survey};
+use crate::load::{Context, Intent, Survey};
 use std::collections::{BTreeMap, HashMap};
 
 /// What a survey saw, as far as it must still be so when the transaction is open.
@@ -20,8 +20,6 @@ pub(super) struct Seen {
     pub(super) written: Vec<Relation>,
     /// The table of services.
     services: Relation,
-    /// Rows of earlier imports, by source and table.
-    imported: Vec<(Source, &'static str, u64)>,
 }
 
 /// The columns of `services` that are read.
@@ -32,11 +30,10 @@ const SERVICES: [&str; 7] = ["id", "host", "binary", "disabled", "deleted", "cre
 /// # Errors
 /// It cannot take the rows; the message says all that is wrong, as far as one look can tell.
 pub(super) fn survey(backend: &Backend, context: &Context) -> Result<(Seen, Survey)> {
-    let server = Server::of(backend)?;
-    tracing::info!(target: "postgres", version = server.version, "looking at the server");
-    let (written, services) = relations(backend, &server, &context.names)?;
-    let (layouts, mut warnings) = layouts(backend, &written, &services, &context.names)?;
-    let lookup = lookup(&context.names, &written, &services);
+    let seen = look_again(backend, &context.names, Intent::Write)?;
+    let Seen { written, services } = &seen;
+    let (layouts, mut warnings) = layouts(backend, written, services, &context.names)?;
+    let lookup = lookup(&context.names, written, services);
     let rows = backend.rows(&lookup.services(), &[]);
     let rows = rows.map_err(|failure| backend.explain("reading the services", &failure))?;
     let rows: Vec<_> = rows
@@ -47,23 +44,38 @@ pub(super) fn survey(backend: &Backend, context: &Context) -> Result<(Seen, Surv
     warnings.extend(warning);
     let trusts = if context.trust_known { HashMap::new() } else { trusts(backend, &lookup)? };
     let imported = imported(backend, &lookup)?;
-    let survey = Survey { layouts, service: Some(service), trusts, imported: imported.clone(), warnings };
-    Ok((Seen { written, services, imported }, survey))
+    let survey = Survey { layouts, service: Some(service), trusts, imported, comparable: true, warnings };
+    Ok((seen, survey))
 }
 
-/// Looks once more, as far as [`Seen`] goes.
+/// The tables alone, whatever else a run would need.
 ///
 /// # Errors
-/// The server's.
-pub(super) fn look_again(backend: &Backend, names: &TargetNames) -> Result<Seen> {
-    let server = Server::of(backend)?;
-    let (written, services) = relations(backend, &server, names)?;
-    let imported = imported(backend, &lookup(names, &written, &services))?;
-    Ok(Seen { written, services, imported })
+/// They are not Karbor's, or may not be read or, where that is intended, written.
+pub(super) fn tables(backend: &Backend, names: &TargetNames, intent: Intent) -> Result<(Seen, [Layout; 6])> {
+    let seen = look_again(backend, names, intent)?;
+    let (layouts, _) = layouts(backend, &seen.written, &seen.services, names)?;
+    Ok((seen, layouts))
+}
+
+/// Looks as far as [`Seen`] goes.
+///
+/// # Errors
+/// The server's, or that it cannot be used as intended.
+pub(super) fn look_again(backend: &Backend, names: &TargetNames, intent: Intent) -> Result<Seen> {
+    let server = Server::of(backend, intent)?;
+    tracing::info!(target: "postgres", version = server.version, "looking at the server");
+    let (written, services) = relations(backend, &server, names, intent)?;
+    Ok(Seen { written, services })
 }
 
 /// The tables, those that are written and that of services, all of which this role can use.
-fn relations(backend: &Backend, server: &Server, names: &TargetNames) -> Result<(Vec<Relation>, Relation)> {
+fn relations(
+    backend: &Backend,
+    server: &Server,
+    names: &TargetNames,
+    intent: Intent,
+) -> Result<(Vec<Relation>, Relation)> {
     let fails = |failure: Failure| backend.explain("reading the catalog", &failure);
     let mut found = Vec::new();
     let mut absent = Vec::new();
@@ -97,8 +109,8 @@ fn relations(backend: &Backend, server: &Server, names: &TargetNames) -> Result<
     let services = found.pop();
     let services =
         services.ok_or_else(|| Error::target(format!("{}: no services", backend.target), "run again"))?;
-    if let Some(grants) = grants(&found, &services, &server.role) {
-        let what = format!("{}: the role {} may not do all that a load needs", backend.target, server.role);
+    if let Some(grants) = grants(&found, &services, &server.role, intent) {
+        let what = format!("{}: the role {} may not do all that this needs", backend.target, server.role);
         return Err(Error::target(what, format!("let the tables' owner run: {grants}")));
     }
     Ok((found, services))
@@ -117,11 +129,11 @@ fn absence_remedy(elsewhere: &[String]) -> String {
 }
 
 /// The GRANT statements that would give the role what it lacks.
-fn grants(written: &[Relation], services: &Relation, role: &str) -> Option<String> {
+fn grants(written: &[Relation], services: &Relation, role: &str, intent: Intent) -> Option<String> {
     let mut tables: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let mut sequences: Vec<&str> = Vec::new();
     for relation in written.iter().chain([services]) {
-        let is_written = relation.oid != services.oid;
+        let is_written = relation.oid != services.oid && intent == Intent::Write;
         let lacking = &relation.lacking;
         let wanted = [
             ("SELECT", lacking.select),
@@ -158,7 +170,7 @@ fn layouts(
     let (mut warnings, mut problems) = (Vec::new(), Vec::new());
     for (layout, relation) in layouts.iter_mut().zip(written) {
         let fitted = fit(layout.table, names, &relation.columns, Format::Binary);
-        *layout = fitted.layout;
+        *layout = Layout { into: relation.qualified.clone(), ..fitted.layout };
         warnings.extend(fitted.warnings);
         problems.extend(fitted.problems);
     }

@@ -6,8 +6,8 @@
 use super::backend::Backend;
 use super::connect::ConnInfo;
 use super::lock::try_lock;
-use crate::karbor::layout::{Format, Laid, Layout, Wire};
-use crate::load::lookup::quoted;
+use crate::karbor::layout::{Format, Laid, Layout, Wire, quoted};
+use crate::load::session::Presence;
 use crate::progress::Cancel;
 use parsers::encoding::Encoding;
 use parsers::escape::{Dialect, unescape};
@@ -33,6 +33,8 @@ pub(super) struct Witness {
     column: String,
     /// The key as text.
     key: String,
+    /// What a COMMIT makes of it.
+    after: Presence,
 }
 
 /// What became of a COMMIT.
@@ -47,10 +49,9 @@ pub(super) enum Verdict {
 }
 
 impl Witness {
-    /// The first row of `bytes`, which [`Layout::encode`] made for `table`; `None` where the target numbers the rows.
-    pub(super) fn first(layout: &Layout, table: &str, bytes: &[u8]) -> Option<Self> {
-        let value = layout.table.key.first().filter(|_| !layout.table.serial)?;
-        let at = layout.columns.iter().position(|laid| laid.value == *value)?;
+    /// The first row of `bytes`, which [`Layout::encode`] made; `None` where the target numbers the rows.
+    pub(super) fn first(layout: &Layout, bytes: &[u8]) -> Option<Self> {
+        let at = key_of(layout)?;
         let laid = layout.columns.get(at)?;
         let key = match layout.format {
             Format::Binary => binary_key(laid, at, bytes)?,
@@ -63,7 +64,13 @@ impl Witness {
             }
             Format::Tagged => return None,
         };
-        Some(Self { table: table.to_owned(), column: quoted(&laid.name), key })
+        Self::new(layout, &key, Presence::Written)
+    }
+
+    /// The row with this key, which the transaction wrote or deleted; `None` where the target numbers the rows.
+    pub(super) fn new(layout: &Layout, key: &str, after: Presence) -> Option<Self> {
+        let laid = layout.columns.get(key_of(layout)?)?;
+        Some(Self { table: layout.into.clone(), column: quoted(&laid.name), key: key.to_owned(), after })
     }
 
     /// Whose transaction wrote the row, for as long as nothing rewrites it. The key stands in the statement because its type
@@ -72,6 +79,12 @@ impl Witness {
         let key = self.key.replace('\\', "\\\\").replace('\'', "''");
         format!("SELECT CAST(xmin AS text) FROM {} WHERE {} = E'{key}'", self.table, self.column)
     }
+}
+
+/// Which of the columns is the key.
+fn key_of(layout: &Layout) -> Option<usize> {
+    let value = layout.table.key.first().filter(|_| !layout.table.serial)?;
+    layout.columns.iter().position(|laid| laid.value == *value)
 }
 
 /// The field at `at` of the first tuple.
@@ -136,7 +149,11 @@ fn ask(backend: &Backend, witness: &Witness, txid: i64) -> Result<Verdict, Strin
         return Err("the broken session still holds its lock".to_owned());
     }
     let rows = backend.rows(&witness.sql(), &[]).map_err(fails)?;
-    let Some(row) = rows.first() else { return Ok(Verdict::NotCommitted) };
+    let row = match (rows.first(), witness.after) {
+        (None, Presence::Deleted) => return Ok(Verdict::Committed),
+        (Some(_), Presence::Deleted) | (None, Presence::Written) => return Ok(Verdict::NotCommitted),
+        (Some(row), Presence::Written) => row,
+    };
     let xmin: String = row.get(0);
     let ours = u64::try_from(txid).ok().map(|txid| txid & XID);
     if xmin.parse::<u64>().ok().map(|xmin| xmin & XID) == ours {
@@ -178,14 +195,19 @@ mod tests {
             for (id, name) in [(key, Value::Null), (UUID, Value::Text("second"))] {
                 layout.encode(&[Value::Text(id), name], &mut bytes).unwrap();
             }
-            let witness = Witness::first(&layout, "public.plans", &bytes).unwrap();
+            let witness = Witness::first(&layout, &bytes).unwrap();
             assert_eq!(witness.key, key, "{format:?} {wire:?}");
             assert_eq!(witness.column, "\"i\"\"d\"");
         }
-        let witness = Witness { table: "t".to_owned(), column: "c".to_owned(), key: "it's \\".to_owned() };
+        let witness = Witness {
+            table: "t".to_owned(),
+            column: "c".to_owned(),
+            key: "it's \\".to_owned(),
+            after: Presence::Written,
+        };
         assert_eq!(witness.sql(), "SELECT CAST(xmin AS text) FROM t WHERE c = E'it''s \\\\'");
         let resources = Layout::built_in(&RESOURCES, Format::Text);
-        assert_eq!(Witness::first(&resources, "t", b"a\tb\n"), None, "the target numbers these rows");
+        assert_eq!(Witness::first(&resources, b"a\tb\n"), None, "the target numbers these rows");
     }
 
     #[test]
@@ -196,11 +218,18 @@ mod tests {
             shared().psql(&database, "BEGIN; INSERT INTO t VALUES ('it''s'); SELECT txid_current(); COMMIT");
         let txid: i64 = txid.parse().unwrap();
         let settings = ConnInfo::of_target(&format!("{}?sslmode=disable", shared().url(&database))).unwrap();
-        let witness =
-            |key: &str| Witness { table: "t".to_owned(), column: "c".to_owned(), key: key.to_owned() };
+        let witness = |key: &str| Witness {
+            table: "t".to_owned(),
+            column: "c".to_owned(),
+            key: key.to_owned(),
+            after: Presence::Written,
+        };
         let find = |key| find(&settings, &witness(key), txid, Duration::from_secs(1));
         assert_eq!(find("it's"), Verdict::Committed);
         assert_eq!(find("absent"), Verdict::NotCommitted);
+        let gone = |key| Witness { after: Presence::Deleted, ..witness(key) };
+        let found = |key| super::find(&settings, &gone(key), txid, Duration::from_secs(1));
+        assert_eq!((found("it's"), found("absent")), (Verdict::NotCommitted, Verdict::Committed));
         // The number in the row has no epoch.
         let later = txid + (7 << 32);
         assert_eq!(super::find(&settings, &witness("it's"), later, Duration::ZERO), Verdict::Committed);

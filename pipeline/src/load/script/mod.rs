@@ -11,7 +11,7 @@ use crate::karbor::layout::{Format, Layout};
 use crate::karbor::{STATES, WRITTEN};
 use crate::load::lookup::Lookup;
 use crate::load::part::{Part, Place};
-use crate::load::{Context, Refusal, Service, Sink, Survey, Target, fit};
+use crate::load::{Context, Intent, Opened, Refusal, Service, Sink, Survey, Target, fit};
 use crate::progress::Cancel;
 use std::collections::HashMap;
 use std::io::{BufWriter, Write};
@@ -68,10 +68,15 @@ impl Target for Script {
             }
         }
         let (trusts, imported, warnings) = (HashMap::new(), Vec::new(), Vec::new());
-        Ok(Survey { layouts, service, trusts, imported, warnings })
+        Ok(Survey { layouts, service, trusts, imported, comparable: false, warnings })
     }
 
-    fn begin(self: Box<Self>) -> Result<Box<dyn Sink>> {
+    fn open(self: Box<Self>, _: Intent) -> Result<Opened> {
+        let what = format!("{}: is a script, not a database that can be looked at", self.name());
+        Err(Error::target(what, "name the database itself: postgresql://… or PATH.db"))
+    }
+
+    fn begin(self: Box<Self>, _: Intent) -> Result<Box<dyn Sink>> {
         let part = Part::create(&self.path)?;
         let Context { names, service_id, trust_known, cancel, .. } = self.context;
         let lookup = Lookup { names, qualified: HashMap::new() };

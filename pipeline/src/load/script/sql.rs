@@ -2,7 +2,7 @@
 
 use crate::karbor::layout::Layout;
 use crate::karbor::{Kind, STATES, Source, WRITTEN};
-use crate::load::lookup::{ENGINE, Lookup, TAGGED, quoted, tag};
+use crate::load::lookup::{ENGINE, Lookup, TAGGED, tag};
 use crate::load::{LOCK_KEY, LOCK_PATIENCE};
 use std::fmt::Write as _;
 
@@ -67,8 +67,7 @@ CREATE TEMPORARY TABLE {BEFORE} ON COMMIT DROP AS
 /// Begins the rows of a table.
 pub(super) fn begin(layout: &Layout) -> String {
     if layout.table.name != STATES.name {
-        let columns: Vec<_> = layout.columns.iter().map(|laid| quoted(&laid.name)).collect();
-        return format!("\nCOPY {} ({}) FROM STDIN;\n", quoted(&layout.name), columns.join(", "));
+        return format!("\nCOPY {} ({}) FROM STDIN;\n", layout.into, layout.column_list(""));
     }
     let columns = STATES.columns.iter().map(|column| {
         let kind = match column.kind {

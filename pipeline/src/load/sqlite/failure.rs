@@ -23,6 +23,11 @@ impl Explain {
         self.with(&error, None)
     }
 
+    /// An error that came up while this was being done.
+    pub(super) fn doing(&self, doing: &str, error: &rusqlite::Error) -> Error {
+        self.with(error, Some(doing))
+    }
+
     /// An error that came up at a row; `key` names it.
     pub(super) fn with(&self, error: &rusqlite::Error, key: Option<&str>) -> Error {
         let path = self.path.display();

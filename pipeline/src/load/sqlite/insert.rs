@@ -1,15 +1,13 @@
 //! Reads the tagged rows that [`Layout::encode`] made, and inserts them with one prepared statement.
 
 use crate::karbor::layout::{Layout, tag};
-use crate::load::lookup::quoted;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Statement, ToSql};
 
 /// The statement for the rows of a table.
 pub(super) fn statement(layout: &Layout) -> String {
-    let columns: Vec<_> = layout.columns.iter().map(|laid| quoted(&laid.name)).collect();
-    let places: Vec<_> = (1..=columns.len()).map(|place| format!("?{place}")).collect();
-    format!("INSERT INTO {} ({}) VALUES ({})", quoted(&layout.name), columns.join(", "), places.join(", "))
+    let places: Vec<_> = (1..=layout.columns.len()).map(|place| format!("?{place}")).collect();
+    format!("INSERT INTO {} ({}) VALUES ({})", layout.into, layout.column_list(""), places.join(", "))
 }
 
 /// A value as it lies in the row's bytes.
@@ -39,6 +37,25 @@ pub(super) fn value<'v>(bytes: &mut &'v [u8]) -> Option<ValueRef<'v>> {
     };
     *bytes = rest;
     Some(value)
+}
+
+/// Appends a value of the database as [`Layout::encode`] has it. What that never makes, a real number or a blob, is kept as
+/// its text: it is like no value of ours.
+pub(super) fn encode(value: ValueRef<'_>, out: &mut Vec<u8>) {
+    let mut text = |text: &[u8]| {
+        out.push(tag::TEXT);
+        out.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
+        out.extend_from_slice(text);
+    };
+    match value {
+        ValueRef::Null => out.push(tag::NULL),
+        ValueRef::Integer(number) => {
+            out.push(tag::INT);
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        ValueRef::Real(number) => text(number.to_string().as_bytes()),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => text(bytes),
+    }
 }
 
 /// Inserts the next row of `bytes`, whose values are `columns`; answers how many rows SQLite says it took.

@@ -13,10 +13,10 @@ use crate::karbor::ddl::{self, Dialect};
 use crate::karbor::layout::{Format, Layout, Width, Wire};
 use crate::karbor::{Source, WRITTEN};
 use crate::load::fit::{Fit, Found, all_built_in, fit};
-use crate::load::lookup::{ENGINE, Lookup, ServiceRow, choose_service, quoted, source_of};
+use crate::load::lookup::{ENGINE, Lookup, ServiceRow, choose_service, source_of};
 use crate::load::names::TargetNames;
 use crate::load::part::Part;
-use crate::load::{Context, Service, Sink, Survey, Target};
+use crate::load::{Context, Intent, Opened, Service, Sink, Survey, Target};
 use failure::Explain;
 use rusqlite::{Connection, OpenFlags};
 use std::collections::HashMap;
@@ -33,8 +33,8 @@ const SERVICE: i64 = 1;
 pub struct Sqlite {
     path: PathBuf,
     context: Context,
-    /// What the survey counted; the transaction must find the same.
-    imported: Option<Vec<Imported>>,
+    /// Whether the survey found a database; the transaction must find the same.
+    existed: Option<bool>,
 }
 
 /// Rows of an earlier import: what they came from, their table, how many.
@@ -44,7 +44,7 @@ impl Sqlite {
     /// The database at `path`. Nothing is opened yet.
     #[must_use]
     pub fn new(path: &Path, context: Context) -> Self {
-        Self { path: path.to_owned(), context, imported: None }
+        Self { path: path.to_owned(), context, existed: None }
     }
 
     /// An empty file holds no database either.
@@ -78,7 +78,14 @@ impl Sqlite {
         Ok(Box::new(sink::Transaction::new(connection, self.path, self.context.cancel, Some(part))))
     }
 
-    fn open(&self) -> Result<Connection> {
+    /// Opens a transaction on a file that exists.
+    fn transaction(self, connection: Connection, intent: Intent) -> Result<Box<dyn Sink>> {
+        let begin = if intent == Intent::Write { "BEGIN IMMEDIATE" } else { "BEGIN" };
+        connection.execute_batch(begin).map_err(|e| Explain::of(&self.path).error(e))?;
+        Ok(Box::new(sink::Transaction::new(connection, self.path, self.context.cancel, None)))
+    }
+
+    fn connect(&self, intent: Intent) -> Result<Connection> {
         let explain = Explain::of(&self.path);
         if fs::metadata(&self.path).is_ok_and(|metadata| !metadata.is_file()) {
             return Err(Error::target(format!("{}: is not a file", self.path.display()), "name a file"));
@@ -92,7 +99,7 @@ impl Sqlite {
             connection.pragma_update(None, "foreign_keys", true)?;
             connection.is_readonly("main")
         })();
-        if prepared.map_err(|e| explain.error(e))? {
+        if prepared.map_err(|e| explain.error(e))? && intent == Intent::Write {
             let what = format!("{}: may only be read", self.path.display());
             return Err(Error::target(what, "let this user write the file, or name another one"));
         }
@@ -108,6 +115,23 @@ impl Sqlite {
             let what = format!("{}: the database is damaged: {sound}", self.path.display());
             return Err(Error::target(what, "restore it from a backup, or name a new file"));
         }
+        let (layouts, mut warnings) = self.tables(connection)?;
+        let lookup = Lookup { names: TargetNames::default(), qualified: HashMap::new() };
+        let (service, warning) = choose_service(
+            &self.name(),
+            &services(connection, &lookup).map_err(fails)?,
+            self.context.service_id,
+        )?;
+        warnings.extend(warning);
+        let trusts = if self.context.trust_known { Ok(HashMap::new()) } else { trusts(connection, &lookup) };
+        let (trusts, imported) = (trusts.map_err(fails)?, imported(connection).map_err(fails)?);
+        Ok(Survey { layouts, service: Some(service), trusts, imported, comparable: true, warnings })
+    }
+
+    /// The tables as they really are, and what the operator should know about them.
+    fn tables(&self, connection: &Connection) -> Result<([Layout; 6], Vec<String>)> {
+        let explain = Explain::of(&self.path);
+        let fails = |e| explain.error(e);
         let names = TargetNames::default();
         let absent = ["services"].into_iter().chain(WRITTEN.map(|table| table.name)).filter(|table| {
             let sql = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?1";
@@ -137,16 +161,7 @@ impl Sqlite {
             let what = format!("{}: {}", self.path.display(), all.join("; "));
             return Err(Error::target(what, first.remedy()));
         }
-        let lookup = Lookup { names, qualified: HashMap::new() };
-        let (service, warning) = choose_service(
-            &self.name(),
-            &services(connection, &lookup).map_err(fails)?,
-            self.context.service_id,
-        )?;
-        warnings.extend(warning);
-        let trusts = if self.context.trust_known { Ok(HashMap::new()) } else { trusts(connection, &lookup) };
-        let (trusts, imported) = (trusts.map_err(fails)?, imported(connection).map_err(fails)?);
-        Ok(Survey { layouts, service: Some(service), trusts, imported, warnings })
+        Ok((layouts, warnings))
     }
 }
 
@@ -157,39 +172,48 @@ impl Target for Sqlite {
 
     fn survey(&mut self) -> Result<Survey> {
         self.context.cancel.check()?;
-        let survey = if self.exists() {
-            self.look(&self.open()?)?
-        } else {
-            let id = self.context.service_id.unwrap_or(SERVICE);
-            let service = Some(Service { id, host: Some("localhost".to_owned()), others: Vec::new() });
-            let layouts = all_built_in(&TargetNames::default(), Format::Tagged);
-            Survey { layouts, service, trusts: HashMap::new(), imported: Vec::new(), warnings: Vec::new() }
-        };
-        self.imported = Some(survey.imported.clone());
-        Ok(survey)
+        let exists = self.exists();
+        self.existed = Some(exists);
+        if exists {
+            return self.look(&self.connect(Intent::Write)?);
+        }
+        let id = self.context.service_id.unwrap_or(SERVICE);
+        let service = Some(Service { id, host: Some("localhost".to_owned()), others: Vec::new() });
+        let layouts = all_built_in(&TargetNames::default(), Format::Tagged);
+        let (trusts, imported, warnings) = (HashMap::new(), Vec::new(), Vec::new());
+        Ok(Survey { layouts, service, trusts, imported, comparable: false, warnings })
     }
 
-    fn begin(self: Box<Self>) -> Result<Box<dyn Sink>> {
+    fn open(self: Box<Self>, intent: Intent) -> Result<Opened> {
         self.context.cancel.check()?;
         if !self.exists() {
+            let what = format!("{}: there is no such database", self.path.display());
+            return Err(Error::target(what, "name the file that etl run made"));
+        }
+        let connection = self.connect(intent)?;
+        let layouts = self.tables(&connection)?.0;
+        Ok(Opened { sink: self.transaction(connection, intent)?, layouts })
+    }
+
+    fn begin(self: Box<Self>, intent: Intent) -> Result<Box<dyn Sink>> {
+        self.context.cancel.check()?;
+        let exists = self.exists();
+        if self.existed.is_some_and(|existed| existed != exists) {
+            let what = format!("{}: it came or went since it was looked at", self.path.display());
+            return Err(Error::target(what, "let nothing else write there, and run again"));
+        }
+        if !exists {
             return self.create();
         }
-        let explain = Explain::of(&self.path);
-        let connection = self.open()?;
-        connection.execute_batch("BEGIN IMMEDIATE").map_err(|e| explain.error(e))?;
-        let now = imported(&connection).map_err(|e| explain.error(e))?;
-        if self.imported.as_ref().is_some_and(|before| *before != now) {
-            let what = format!("{}: it was changed since it was looked at", self.path.display());
-            return Err(Error::target(what, "let nothing else write to it, and run again"));
-        }
-        Ok(Box::new(sink::Transaction::new(connection, self.path, self.context.cancel, None)))
+        let connection = self.connect(intent)?;
+        self.transaction(connection, intent)
     }
 }
 
 /// The columns of a table. Widths are Karbor's: SQLite minds none.
 fn columns(connection: &Connection, layout: &Layout) -> rusqlite::Result<Vec<Found>> {
     let karbors = |name: &str| layout.columns.iter().find(|laid| laid.name == name);
-    let sql = format!("PRAGMA table_info({})", quoted(&layout.name));
+    let sql = format!("PRAGMA table_info({})", layout.into);
     let mut statement = connection.prepare(&sql)?;
     let rows = statement.query_map([], |row| {
         let name: String = row.get("name")?;

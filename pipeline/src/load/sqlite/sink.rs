@@ -3,12 +3,15 @@
 use super::failure::Explain;
 use super::insert;
 use crate::error::Result;
-use crate::karbor::ddl;
+use crate::karbor::ddl::{self, Dialect};
 use crate::karbor::layout::Layout;
 use crate::load::part::{Part, Place};
+use crate::load::session::{Presence, Session, TakeRow, TakeTexts};
 use crate::load::{Refusal, Sink};
 use crate::progress::Cancel;
 use rusqlite::Connection;
+use rusqlite::types::ValueRef;
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -46,6 +49,13 @@ impl Transaction {
     }
 }
 
+impl Transaction {
+    fn check_now_and_then(&self, rows: &mut u64) -> Result<()> {
+        *rows += 1;
+        if rows.is_multiple_of(ROWS_UNCANCELLED) { self.cancel.check() } else { Ok(()) }
+    }
+}
+
 impl Sink for Transaction {
     fn table(&mut self, layout: &Layout) -> Result<()> {
         self.cancel.check()?;
@@ -80,6 +90,10 @@ impl Sink for Transaction {
         Ok(self.open.take().map_or(0, |open| open.taken))
     }
 
+    fn session(&mut self) -> Option<&mut dyn Session> {
+        Some(self)
+    }
+
     fn commit(self: Box<Self>) -> Result<()> {
         let Self { connection, part, explain, cancel, .. } = *self;
         if part.is_some() {
@@ -101,5 +115,65 @@ impl Sink for Transaction {
             return Ok(());
         }
         self.connection.execute_batch("ROLLBACK").map_err(|e| self.explain.error(e))
+    }
+}
+
+impl Session for Transaction {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    fn execute(&mut self, doing: &str, sql: &str) -> Result<u64> {
+        self.cancel.check()?;
+        let written = self.connection.execute(sql, []).map_err(|e| self.explain.doing(doing, &e))?;
+        Ok(u64::try_from(written).unwrap_or(u64::MAX))
+    }
+
+    fn query(&mut self, doing: &str, sql: &str, take: &mut TakeTexts<'_>) -> Result<()> {
+        let fails = |e| self.explain.doing(doing, &e);
+        let mut statement = self.connection.prepare(sql).map_err(fails)?;
+        let columns = statement.column_count();
+        let mut rows = statement.query([]).map_err(fails)?;
+        let mut taken = 0;
+        while let Some(row) = rows.next().map_err(fails)? {
+            self.check_now_and_then(&mut taken)?;
+            let values: rusqlite::Result<Vec<_>> =
+                (0..columns).map(|n| row.get_ref(n).map(as_text)).collect();
+            let values = values.map_err(fails)?;
+            let texts: Vec<_> = values.iter().map(Option::as_deref).collect();
+            take(&texts)?;
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, layout: &Layout, select: &str, take: &mut TakeRow<'_>) -> Result<()> {
+        let fails = |e| self.explain.doing(&format!("reading {}", layout.name), &e);
+        let mut statement = self.connection.prepare(select).map_err(fails)?;
+        let mut rows = statement.query([]).map_err(fails)?;
+        let mut bytes = Vec::new();
+        let mut taken = 0;
+        while let Some(row) = rows.next().map_err(fails)? {
+            self.check_now_and_then(&mut taken)?;
+            bytes.clear();
+            for n in 0..layout.columns.len() {
+                insert::encode(row.get_ref(n).map_err(fails)?, &mut bytes);
+            }
+            take(&bytes)?;
+        }
+        Ok(())
+    }
+
+    fn witness(&mut self, _: &Layout, _: &str, _: Presence) {
+        // COMMIT is this process's own act here: its answer cannot be lost.
+    }
+}
+
+/// A value as text; a blob, of which Karbor has none, is shown as the text it may be.
+fn as_text(value: ValueRef<'_>) -> Option<Cow<'_, str>> {
+    match value {
+        ValueRef::Null => None,
+        ValueRef::Integer(number) => Some(number.to_string().into()),
+        ValueRef::Real(number) => Some(number.to_string().into()),
+        ValueRef::Text(text) | ValueRef::Blob(text) => Some(String::from_utf8_lossy(text)),
     }
 }
