@@ -73,8 +73,10 @@ fn full() -> Report {
             ),
         ],
         tables: [("plans", 120), ("resources", 240), ("triggers", 120), ("checkpoint_items", 50_000)]
-            .map(|(table, written)| TargetTally { table: table.into(), written })
+            .map(|(table, written)| TargetTally { table: table.into(), inserted: written, ..TargetTally::default() })
             .into(),
+        compared: false,
+        target_rows: Vec::new(),
         zones: vec![
             ZoneUse { zone: "Asia/Shanghai".into(), origin: ZoneOrigin::Policy, policies: 2 },
             ZoneUse { zone: "UTC+08:00".into(), origin: ZoneOrigin::Default, policies: 1_118 },

@@ -51,8 +51,9 @@ impl Transform for Backups {
             };
             match outcome {
                 Ok(Outcome::Migrated) => out.migrated(chunk.position, row.position()),
-                Ok(outcome) => out.tally.count(outcome),
+                Ok(outcome) => out.waits_or_not(outcome, backup.id),
                 Err(fault) => {
+                    out.hold(backup.id);
                     let origin = block.origin(row.position(), row.raw());
                     out.reject(context, Table::Backups, origin, row.raw(), backup.id.is_empty(), &fault);
                 }

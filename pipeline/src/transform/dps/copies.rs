@@ -59,8 +59,9 @@ impl Transform for Items {
             }
             match outcome {
                 Ok(Outcome::Migrated) => out.migrated(chunk.position, row.position()),
-                Ok(outcome) => out.tally.count(outcome),
+                Ok(outcome) => out.waits_or_not(outcome, copy_id(&item)),
                 Err(fault) => {
+                    out.hold(copy_id(&item));
                     let origin = block.origin(row.position(), row.raw());
                     out.reject(context, TABLE, origin, row.raw(), item.id.is_empty(), &fault);
                 }
