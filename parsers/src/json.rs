@@ -1,19 +1,23 @@
 //! JSON objects in fields: the few members that matter, borrowed from the text.
 //!
-//! serde_json's derived structs refuse a repeated key, where the contract takes the last one, and its numbers lose their
-//! digits. Here a member is its raw text; numbers stay as they are written (`1.20` stays `1.20`).
+//! Every copy has such a field, which makes this the busiest place of a conversion. serde_json's derived structs refuse a
+//! repeated key, where the contract takes the last one, and its numbers lose their digits; its visitors do neither, but
+//! look at each byte twice. Here the text is read once, and a member is its raw text: `1.20` stays `1.20`. What is JSON is
+//! what serde_json takes for it, which a test holds against it.
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::fmt;
 
 /// Why a text is no JSON object.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAnObject {
     /// Not JSON, or JSON of another kind.
-    #[error("{0}")]
-    Syntax(String),
+    #[error("expected {expected} at column {column}")]
+    Syntax {
+        /// What should stand there.
+        expected: &'static str,
+        /// The byte, counted from 1.
+        column: usize,
+    },
     /// `\ud800` to `\udfff` that is no half of a pair.
     #[error("a lone surrogate at column {0}")]
     LoneSurrogate(usize),
@@ -31,64 +35,206 @@ pub fn members<'t, const N: usize>(
     text: &'t str,
     keys: [&str; N],
 ) -> Result<[Option<Raw<'t>>; N], NotAnObject> {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let syntax = |e: serde_json::Error| NotAnObject::Syntax(e.to_string());
-    let found = deserializer.deserialize_map(Members(keys)).map_err(syntax)?;
-    deserializer.end().map_err(syntax)?;
-    // Values that nobody asked for are passed over without a look at their escapes.
-    match lone_surrogate(text.as_bytes()) {
+    let mut cursor = Cursor { text, at: 0, escapes: false };
+    let mut found = [None; N];
+    cursor.blank();
+    if !cursor.takes(b'{') {
+        return Err(cursor.expected("an object"));
+    }
+    cursor.blank();
+    let mut open = !cursor.takes(b'}');
+    while open {
+        let key = cursor.key()?;
+        let value = cursor.value()?;
+        if let Some(slot) = key.among(&keys).and_then(|n| found.get_mut(n)) {
+            *slot = Some(value);
+        }
+        open = cursor.goes_on(b'}')?;
+    }
+    cursor.blank();
+    if cursor.at < text.len() {
+        return Err(cursor.expected("the end"));
+    }
+    // Rare enough to be looked for on its own.
+    match lone_surrogate(text.as_bytes()).filter(|_| cursor.escapes) {
         Some(at) => Err(NotAnObject::LoneSurrogate(at + 1)),
         None => Ok(found),
     }
 }
 
-struct Members<'k, const N: usize>([&'k str; N]);
+/// Reads JSON (RFC 8259) from left to right, and checks it as it goes.
+struct Cursor<'t> {
+    text: &'t str,
+    at: usize,
+    /// Whether a backslash was seen.
+    escapes: bool,
+}
 
-impl<'de, const N: usize> Visitor<'de> for Members<'_, N> {
-    type Value = [Option<Raw<'de>>; N];
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
+impl<'t> Cursor<'t> {
+    fn rest(&self) -> &'t [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
 
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-        let mut found = [None; N];
-        while let Some(key) = map.next_key_seed(Key(&self.0))? {
-            match key.and_then(|n| found.get_mut(n)) {
-                Some(slot) => *slot = Some(Raw(map.next_value::<&RawValue>()?.get())),
-                None => {
-                    map.next_value::<IgnoredAny>()?;
+    fn byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn expected(&self, expected: &'static str) -> NotAnObject {
+        NotAnObject::Syntax { expected, column: self.at + 1 }
+    }
+
+    fn blank(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.byte() {
+            self.at += 1;
+        }
+    }
+
+    /// Takes this byte if it comes next.
+    fn takes(&mut self, byte: u8) -> bool {
+        let there = self.byte() == Some(byte);
+        self.at += usize::from(there);
+        there
+    }
+
+    /// Whether another member or element follows a value, which is passed to, or the bracket `close`, which is passed.
+    fn goes_on(&mut self, close: u8) -> Result<bool, NotAnObject> {
+        self.blank();
+        if self.takes(close) {
+            return Ok(false);
+        }
+        if !self.takes(b',') {
+            return Err(self.expected("a comma or a closing bracket"));
+        }
+        self.blank();
+        Ok(true)
+    }
+
+    /// The key that begins here; passes its colon.
+    fn key(&mut self) -> Result<Raw<'t>, NotAnObject> {
+        let key = self.string()?;
+        self.blank();
+        if !self.takes(b':') {
+            return Err(self.expected("a colon"));
+        }
+        self.blank();
+        Ok(key)
+    }
+
+    /// The value that begins here. However deep values stand in one another, each takes a byte of memory.
+    fn value(&mut self) -> Result<Raw<'t>, NotAnObject> {
+        let start = self.at;
+        let mut open = Vec::new();
+        loop {
+            if self.begins(&mut open)? {
+                continue;
+            }
+            loop {
+                let Some(close) = open.last().copied() else { return Ok(self.since(start)) };
+                if self.goes_on(close)? {
+                    if close == b'}' {
+                        self.key()?;
+                    }
+                    break;
                 }
+                open.pop();
             }
         }
-        Ok(found)
+    }
+
+    /// Passes a value, or opens one that has others in it: then what closes it is noted, and the first of them comes next.
+    fn begins(&mut self, open: &mut Vec<u8>) -> Result<bool, NotAnObject> {
+        let close = match self.byte() {
+            Some(b'"') => return self.string().map(|_| false),
+            Some(b'{') => b'}',
+            Some(b'[') => b']',
+            _ => {
+                let rest = self.rest();
+                let word =
+                    ["true", "false", "null"].into_iter().find(|word| rest.starts_with(word.as_bytes()));
+                let length = word.map_or_else(|| number_length(rest), str::len);
+                self.at += length;
+                return if length > 0 { Ok(false) } else { Err(self.expected("a value")) };
+            }
+        };
+        self.at += 1;
+        self.blank();
+        if self.takes(close) {
+            return Ok(false);
+        }
+        open.push(close);
+        if close == b'}' {
+            self.key()?;
+        }
+        Ok(true)
+    }
+
+    /// The string that begins here, with its quotes.
+    fn string(&mut self) -> Result<Raw<'t>, NotAnObject> {
+        let start = self.at;
+        if !self.takes(b'"') {
+            return Err(self.expected("a string"));
+        }
+        loop {
+            self.at += plain_length(self.rest());
+            match self.rest() {
+                [b'"', ..] => {
+                    self.at += 1;
+                    return Ok(self.since(start));
+                }
+                [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => self.at += 2,
+                [b'\\', b'u', hex @ ..]
+                    if hex.len() >= 4 && hex.iter().take(4).all(u8::is_ascii_hexdigit) =>
+                {
+                    self.at += 6;
+                }
+                [b'\\', ..] => return Err(self.expected("an escape of JSON")),
+                _ => return Err(self.expected("the end of a string")),
+            }
+            self.escapes = true;
+        }
+    }
+
+    fn since(&self, start: usize) -> Raw<'t> {
+        Raw(self.text.get(start..self.at).unwrap_or_default())
     }
 }
 
-/// Reads a key and answers which of the wanted ones it is.
-struct Key<'k>(&'k [&'k str]);
-
-impl<'de> DeserializeSeed<'de> for Key<'_> {
-    type Value = Option<usize>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
+/// How many bytes at the start of `text` can stand in a JSON string as they are: up to a quote, a backslash or a control
+/// character.
+#[must_use]
+pub fn plain_length(text: &[u8]) -> usize {
+    /// Eight times the byte 1.
+    const ONES: u64 = u64::MAX / 255;
+    let mut at = 0;
+    // Eight bytes at a time: of the bytes that say so, the first surely is one.
+    while let Some(word) = text.get(at..at + 8).and_then(|bytes| <[u8; 8]>::try_from(bytes).ok()) {
+        let word = u64::from_le_bytes(word);
+        let below = |value: u64, limit: u64| value.wrapping_sub(ONES * limit) & !value;
+        let quote = below(word ^ (ONES * u64::from(b'"')), 1);
+        let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
+        let marks = (quote | backslash | below(word, 0x20)) & (ONES << 7);
+        if marks != 0 {
+            let zeros = usize::try_from(marks.trailing_zeros() / 8).unwrap_or(0);
+            return at + zeros;
+        }
+        at += 8;
     }
-}
-
-impl Visitor<'_> for Key<'_> {
-    type Value = Option<usize>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(self.0.iter().position(|wanted| *wanted == key))
-    }
+    let rest = text.get(at..).unwrap_or_default();
+    at + rest.iter().take_while(|b| !matches!(b, b'"' | b'\\' | 0..0x20)).count()
 }
 
 impl<'t> Raw<'t> {
+    /// Which of these keys the string is.
+    fn among(self, keys: &[&str]) -> Option<usize> {
+        let inner = self.0.get(1..self.0.len() - 1).unwrap_or_default();
+        let known = keys.iter().position(|key| *key == inner);
+        if known.is_some() || memchr::memchr(b'\\', inner.as_bytes()).is_none() {
+            return known;
+        }
+        let inner = self.string()?;
+        keys.iter().position(|key| *key == inner)
+    }
+
     /// The value's JSON text.
     #[must_use]
     pub fn json(self) -> &'t str {
@@ -140,28 +286,31 @@ impl<'t> Raw<'t> {
 /// Whether a text is a number as RFC 8259, section 6, writes it.
 #[must_use]
 pub fn is_number(text: &str) -> bool {
-    let digits = |text: &[u8]| text.iter().take_while(|b| b.is_ascii_digit()).count();
-    let mut rest = text.as_bytes();
-    rest = rest.strip_prefix(b"-").unwrap_or(rest);
-    let whole = digits(rest);
-    if whole == 0 || (whole > 1 && rest.first() == Some(&b'0')) {
-        return false;
+    !text.is_empty() && number_length(text.as_bytes()) == text.len()
+}
+
+/// The length of the number at the start of `text`; 0 where there is none.
+fn number_length(text: &[u8]) -> usize {
+    let digits =
+        |from: usize| text.get(from..).unwrap_or_default().iter().take_while(|b| b.is_ascii_digit()).count();
+    let mut at = usize::from(text.first() == Some(&b'-'));
+    at += match (text.get(at), digits(at)) {
+        (_, 0) => return 0,
+        // Nothing follows a leading zero.
+        (Some(b'0'), _) => 1,
+        (_, whole) => whole,
+    };
+    if text.get(at) == Some(&b'.') && digits(at + 1) > 0 {
+        at += 1 + digits(at + 1);
     }
-    rest = rest.get(whole..).unwrap_or_default();
-    if let Some(fraction) = rest.strip_prefix(b".") {
-        let places = digits(fraction);
-        if places == 0 {
-            return false;
+    if let Some(b'e' | b'E') = text.get(at) {
+        let sign = usize::from(matches!(text.get(at + 1), Some(b'+' | b'-')));
+        let places = digits(at + 1 + sign);
+        if places > 0 {
+            at += 1 + sign + places;
         }
-        rest = fraction.get(places..).unwrap_or_default();
     }
-    if let Some(exponent) = rest.strip_prefix(b"e").or_else(|| rest.strip_prefix(b"E")) {
-        let exponent =
-            exponent.strip_prefix(b"+").or_else(|| exponent.strip_prefix(b"-")).unwrap_or(exponent);
-        let places = digits(exponent);
-        return places > 0 && places == exponent.len();
-    }
-    rest.is_empty()
+    at
 }
 
 /// Where a surrogate stands alone in text that is JSON otherwise.
@@ -186,6 +335,7 @@ fn lone_surrogate(text: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use serde_json::value::RawValue;
 
     fn get<'t>(text: &'t str, key: &str) -> Option<Raw<'t>> {
         members(text, [key]).unwrap()[0]
@@ -266,7 +416,70 @@ mod tests {
         assert!(raw("4").is(4.0) && raw("\"4\"").is(4.0) && !raw("5").is(4.0));
     }
 
+    #[test]
+    fn plain_text_ends_where_json_would_escape() {
+        for length in 0..40 {
+            for mark in ['"', '\\', '\n', '\0', '\u{1f}'] {
+                let text = format!("{}{mark}云\u{7f}x\"", "é".repeat(length));
+                assert_eq!(plain_length(text.as_bytes()), 2 * length, "{text:?}");
+            }
+            let text = "y".repeat(length);
+            assert_eq!(plain_length(text.as_bytes()), length);
+        }
+    }
+
+    #[test]
+    fn values_stand_in_one_another_to_any_depth() {
+        let deep = format!("{}1{}", "[{\"b\":".repeat(100_000), "}]".repeat(100_000));
+        assert_eq!(get(&format!("{{\"x\":{deep},\"a\":2}}"), "a").unwrap().json(), "2");
+        assert!(members(&format!("{{\"a\":{}", &deep[..deep.len() - 1]), ["a"]).is_err());
+    }
+
+    /// What JSON is made of, and what it is not made of.
+    const PIECES: [&str; 24] = [
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ",",
+        "{\"a\":",
+        "\"a\"",
+        "\"b\":",
+        "\"\"",
+        "1",
+        "-0.5e+3",
+        "01",
+        "true",
+        "nul",
+        "null",
+        " ",
+        "\n",
+        "\"\\u0061\"",
+        "\"\\ud83d\\ude00\"",
+        "\"\\ud83d\"",
+        "\"\u{1}\"",
+        "\"\\x\"",
+        "\"云\\\"\"",
+    ];
+
     proptest! {
+        #[test]
+        fn any_pieces_are_answered_as_serde_json_answers_them(
+            pieces in proptest::collection::vec(proptest::sample::select(&PIECES[..]), 0..12),
+        ) {
+            let text = format!("{{\"b\":{}}}", pieces.concat());
+            let known = serde_json::from_str::<serde_json::Value>(&text).ok();
+            let found = members(&text, ["a", "b"]);
+            prop_assert_eq!(found.is_ok(), known.is_some(), "{}", text);
+            if let (Ok(found), Some(known)) = (found, known) {
+                for (raw, key) in found.into_iter().zip(["a", "b"]) {
+                    let value = raw.map(|raw| serde_json::from_str::<serde_json::Value>(raw.json()).unwrap());
+                    prop_assert_eq!(value.as_ref(), known.get(key), "{}", text);
+                }
+            }
+        }
+
         #[test]
         fn any_text_is_answered_as_serde_json_answers_it(text in "[\\{\\}\\[\\]\":,a1\\\\ud8c0 .-]{0,24}") {
             let object = serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|v| v.is_object());
