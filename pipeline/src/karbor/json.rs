@@ -1,11 +1,12 @@
 //! The JSON texts in Karbor's rows: written compactly, with the keys in the contract's order.
 
+use parsers::json::plain_length;
+
 /// Appends a JSON string.
 pub fn string(text: &str, out: &mut String) {
     out.push('"');
-    // Looked at as a whole, which takes many bytes at a time.
-    let special = text.bytes().fold(false, |any, b| any | (b < 0x20) | (b == b'"') | (b == b'\\'));
-    if !special {
+    let plain = plain_length(text.as_bytes());
+    if plain == text.len() {
         out.push_str(text);
     } else {
         for c in text.chars() {
