@@ -11,6 +11,7 @@
 mod compare;
 pub mod error;
 pub mod extract;
+pub mod firings;
 pub mod icalendar;
 pub mod karbor;
 pub mod load;
