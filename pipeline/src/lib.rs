@@ -22,3 +22,4 @@ pub mod rejects;
 pub mod run;
 pub mod settings;
 pub mod transform;
+pub mod vbs_api;

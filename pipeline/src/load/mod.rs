@@ -7,6 +7,7 @@ mod fit;
 pub(crate) mod lookup;
 pub mod names;
 pub(crate) mod part;
+pub mod policies;
 pub mod postgres;
 pub mod script;
 pub mod session;

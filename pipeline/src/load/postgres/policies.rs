@@ -1,0 +1,67 @@
+//! The policies that a server holds, through a cursor in one read-only snapshot: a standby answers too, and takes no lock
+//! that anybody would wait for.
+
+use super::backend::Backend;
+use super::failure::Failure;
+use crate::error::{Error, Result};
+use crate::load::lookup::Lookup;
+use crate::load::policies::{self, Plans, Row, Take};
+use std::collections::HashMap;
+
+/// Rows that are fetched at a time.
+const FETCHED: usize = 500;
+
+/// Reads the policies.
+///
+/// # Errors
+/// The server's.
+pub(super) fn read(backend: &Backend, lookup: &Lookup, take: Take<'_>) -> Result<()> {
+    let outcome = fetch(backend, lookup, Plans::new(take));
+    // Nothing was changed, and nothing is to be kept.
+    backend.roll_back();
+    outcome
+}
+
+fn fetch(backend: &Backend, lookup: &Lookup, mut plans: Plans<'_>) -> Result<()> {
+    let fails = |failure: Failure| explain(backend, &failure);
+    // The first string in quotes after "plan_id": in a JSON text that is the member's value and nothing else, because
+    // inside a string quotes are escaped.
+    let plan_of = |definition: &str| {
+        format!("substring({definition} from '\"plan_id\"[[:space:]]*:[[:space:]]*\"([^\"]*)\"')")
+    };
+    backend.run("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").map_err(fails)?;
+    let sql = policies::statement(lookup, plan_of);
+    backend.run(&format!("DECLARE policies NO SCROLL CURSOR FOR {sql}")).map_err(fails)?;
+    loop {
+        let rows = backend.rows(&format!("FETCH {FETCHED} FROM policies"), &[]).map_err(fails)?;
+        for row in &rows {
+            let mut values = Row::default();
+            for (n, value) in values.iter_mut().enumerate() {
+                *value = row.get(n);
+            }
+            if plans.row(values).is_break() {
+                return Ok(());
+            }
+        }
+        if rows.len() < FETCHED {
+            plans.finish();
+            return Ok(());
+        }
+    }
+}
+
+fn explain(backend: &Backend, failure: &Failure) -> Error {
+    match (backend.explain("reading the policies", failure), failure) {
+        (Error::Target { what, remedy: None }, Failure::Server(_)) => Error::target(
+            what,
+            "see that this is Karbor's database and that the role may read its tables; if they have other names, give them with \
+             --columns (`etl columns` prints the map)",
+        ),
+        (error, _) => error,
+    }
+}
+
+/// The names that statements use; nothing is asked of the catalog.
+pub(super) fn lookup(names: crate::load::names::TargetNames) -> Lookup {
+    Lookup { names, qualified: HashMap::new() }
+}
