@@ -20,6 +20,7 @@ pub mod cli;
 pub mod commands;
 pub mod error;
 pub mod exit;
+pub mod listing;
 pub mod log;
 pub mod memory;
 pub mod options;

@@ -29,6 +29,9 @@ pub enum OptionError {
     /// Loading and rolling back, but nowhere to load to.
     #[error("--full loads into a target, and none is named")]
     FullWithoutTarget,
+    /// Policies to be read, and nowhere to read them from.
+    #[error("policies are read from a target, and none is named")]
+    PoliciesWithoutTarget,
     /// One dump twice.
     #[error("{first} and {second} are the same file")]
     SameDump {
@@ -107,7 +110,7 @@ impl OptionError {
                 "change it, then leave it out: etl asks for it, or takes it from PGPASSWORD, ~/.pgpass or ETL_TARGET"
             }
             Self::TargetAsDump { .. } => "name it with --target",
-            Self::FullWithoutTarget => "name one with --target or ETL_TARGET",
+            Self::FullWithoutTarget | Self::PoliciesWithoutTarget => "name one with --target or ETL_TARGET",
             Self::SameDump { .. } => "name each dump once",
             Self::StdinTerminal => "pipe a dump into etl, or name a file",
             Self::SamePlace { first: Role::Log, .. } | Self::SamePlace { second: Role::Log, .. } => {

@@ -71,26 +71,28 @@ pub(super) type Row = [Option<String>; COLUMNS];
 /// The columns of the statement, all of them text.
 pub(super) const COLUMNS: usize = 13;
 
-/// The statement; `plan_of` takes the plan's id out of a definition, in the target's own SQL.
-pub(super) fn statement(lookup: &Lookup, plan_of: impl Fn(&str) -> String) -> String {
+/// What a target's SQL says in its own way.
+pub(super) struct Dialect {
+    /// The plan's id, taken out of a definition.
+    pub(super) plan_of: fn(&str) -> String,
+    /// What keeps a subquery together, so that it is worked out once and not for every plan.
+    pub(super) fence: &'static str,
+}
+
+/// The statement. It asks for no index: Karbor has none on what plans, resources and operations are joined by.
+pub(super) fn statement(lookup: &Lookup, dialect: &Dialect) -> String {
     let of = |alias: &str, table: &str, name: &str| format!("{alias}.{}", lookup.column(table, name));
     let plan = |name: &str| of("p", "plans", name);
     let operation = |name: &str| of("o", "scheduled_operations", name);
     let trigger = |name: &str| of("t", "triggers", name);
-    let (resource_plan, resource_deleted) =
-        (of("r", "resources", "plan_id"), of("r", "resources", "deleted"));
+    let resource = |name: &str| of("r", "resources", name);
     let columns = [
         plan("id"),
         plan("name"),
         plan("project_id"),
         plan("description"),
         plan("parameters"),
-        format!(
-            "(SELECT count(*) FROM {} r WHERE {resource_plan} = {} AND {})",
-            lookup.table("resources"),
-            plan("id"),
-            no(&resource_deleted, "true"),
-        ),
+        "held.resources".to_owned(),
         operation("id"),
         operation("name"),
         operation("operation_type"),
@@ -100,16 +102,24 @@ pub(super) fn statement(lookup: &Lookup, plan_of: impl Fn(&str) -> String) -> St
         trigger("properties"),
     ];
     let columns: [String; COLUMNS] = columns.map(|column| format!("CAST({column} AS text)"));
+    let definition = format!("CAST({} AS text)", operation("operation_definition"));
     format!(
         "SELECT {columns} FROM {plans} p \
-         LEFT JOIN {operations} o ON {plan_of} = CAST({id} AS text) AND {operation_there} \
+         LEFT JOIN (SELECT CAST({resource_plan} AS text) AS of_plan, count(*) AS resources FROM {resources} r \
+             WHERE {resource_there} GROUP BY {resource_plan}) held ON held.of_plan = CAST({id} AS text) \
+         LEFT JOIN (SELECT {plan_of} AS of_plan, o.* FROM {operations} o WHERE {operation_there}{fence}) o \
+             ON o.of_plan = CAST({id} AS text) \
          LEFT JOIN {triggers} t ON {trigger_id} = {of_trigger} AND {trigger_there} \
          WHERE {plan_there} ORDER BY 1, 7",
         columns = columns.join(", "),
         plans = lookup.table("plans"),
+        resources = lookup.table("resources"),
         operations = lookup.table("scheduled_operations"),
         triggers = lookup.table("triggers"),
-        plan_of = plan_of(&format!("CAST({} AS text)", operation("operation_definition"))),
+        resource_plan = resource("plan_id"),
+        resource_there = no(&resource("deleted"), "true"),
+        plan_of = (dialect.plan_of)(&definition),
+        fence = dialect.fence,
         id = plan("id"),
         operation_there = no(&operation("deleted"), "true"),
         trigger_id = trigger("id"),

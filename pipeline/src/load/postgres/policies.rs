@@ -5,11 +5,21 @@ use super::backend::Backend;
 use super::failure::Failure;
 use crate::error::{Error, Result};
 use crate::load::lookup::Lookup;
-use crate::load::policies::{self, Plans, Row, Take};
+use crate::load::policies::{self, Dialect, Plans, Row, Take};
 use std::collections::HashMap;
+use tokio_postgres::error::SqlState;
 
 /// Rows that are fetched at a time.
 const FETCHED: usize = 500;
+
+const DIALECT: Dialect = Dialect {
+    // The string in quotes after "plan_id": in a JSON text that is the member's value and nothing else, because inside a
+    // string quotes are escaped. Servers of 9.2's age have no function that takes JSON apart.
+    plan_of: |definition| {
+        format!("substring({definition} from '\"plan_id\"[[:space:]]*:[[:space:]]*\"([^\"]*)\"')")
+    },
+    fence: "",
+};
 
 /// Reads the policies.
 ///
@@ -24,13 +34,8 @@ pub(super) fn read(backend: &Backend, lookup: &Lookup, take: Take<'_>) -> Result
 
 fn fetch(backend: &Backend, lookup: &Lookup, mut plans: Plans<'_>) -> Result<()> {
     let fails = |failure: Failure| explain(backend, &failure);
-    // The first string in quotes after "plan_id": in a JSON text that is the member's value and nothing else, because
-    // inside a string quotes are escaped.
-    let plan_of = |definition: &str| {
-        format!("substring({definition} from '\"plan_id\"[[:space:]]*:[[:space:]]*\"([^\"]*)\"')")
-    };
     backend.run("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").map_err(fails)?;
-    let sql = policies::statement(lookup, plan_of);
+    let sql = policies::statement(lookup, &DIALECT);
     backend.run(&format!("DECLARE policies NO SCROLL CURSOR FOR {sql}")).map_err(fails)?;
     loop {
         let rows = backend.rows(&format!("FETCH {FETCHED} FROM policies"), &[]).map_err(fails)?;
@@ -51,11 +56,14 @@ fn fetch(backend: &Backend, lookup: &Lookup, mut plans: Plans<'_>) -> Result<()>
 }
 
 fn explain(backend: &Backend, failure: &Failure) -> Error {
+    let unknown_name = |error: &tokio_postgres::Error| {
+        matches!(error.code(), Some(&SqlState::UNDEFINED_TABLE | &SqlState::UNDEFINED_COLUMN))
+    };
     match (backend.explain("reading the policies", failure), failure) {
-        (Error::Target { what, remedy: None }, Failure::Server(_)) => Error::target(
+        (Error::Target { what, .. }, Failure::Server(error)) if unknown_name(error) => Error::target(
             what,
-            "see that this is Karbor's database and that the role may read its tables; if they have other names, give them with \
-             --columns (`etl columns` prints the map)",
+            "see that this is Karbor's database; if its tables or columns have other names, give them with --columns (`etl \
+             columns` prints the map)",
         ),
         (error, _) => error,
     }

@@ -4,11 +4,19 @@ use super::failure::Explain;
 use crate::error::{Error, Result};
 use crate::load::lookup::Lookup;
 use crate::load::names::TargetNames;
-use crate::load::policies::{self, Plans, Row, Take};
+use crate::load::policies::{self, Dialect, Plans, Row, Take};
 use crate::progress::Cancel;
 use rusqlite::{Connection, OpenFlags};
 use std::collections::HashMap;
 use std::path::Path;
+
+const DIALECT: Dialect = Dialect {
+    plan_of: |definition| {
+        format!("CASE WHEN json_valid({definition}) THEN json_extract({definition}, '$.plan_id') END")
+    },
+    // A subquery with a limit is worked out on its own, and given an index of its own.
+    fence: " LIMIT -1",
+};
 
 /// Reads the policies.
 ///
@@ -24,10 +32,7 @@ pub(super) fn read(path: &Path, cancel: &Cancel, take: Take<'_>) -> Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(fails)?;
     let lookup = Lookup { names: TargetNames::default(), qualified: HashMap::new() };
-    let plan_of = |definition: &str| {
-        format!("CASE WHEN json_valid({definition}) THEN json_extract({definition}, '$.plan_id') END")
-    };
-    let mut statement = connection.prepare(&policies::statement(&lookup, plan_of)).map_err(fails)?;
+    let mut statement = connection.prepare(&policies::statement(&lookup, &DIALECT)).map_err(fails)?;
     let mut rows = statement.query([]).map_err(fails)?;
     let mut plans = Plans::new(take);
     while let Some(row) = rows.next().map_err(fails)? {
