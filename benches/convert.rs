@@ -84,6 +84,7 @@ fn convert(criterion: &mut Criterion) {
             limits: Limits::default(),
             threads,
             rejects: None,
+            proof: None,
             mode: Mode::Check,
         };
         group.bench_with_input(BenchmarkId::new("threads", threads), &options, |bencher, options| {

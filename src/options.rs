@@ -21,9 +21,11 @@ use crate::cli::{CheckArgs, ConversionArgs, RunArgs};
 use crate::error::Result;
 use crate::settings::{Said, Settings, SettingsFile};
 use crate::surroundings::Surroundings;
+use pipeline::firings::{DEFAULT_HORIZON_DAYS, Horizon};
 use pipeline::load::names::TargetNames;
 use pipeline::options::Mode;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// What `etl run` or `etl check` is to do, checked.
 #[derive(Debug)]
@@ -96,6 +98,7 @@ impl Options {
                 limits: settings.limits,
                 threads: settings.threads,
                 rejects: rejects.map(Path::to_owned),
+                proof: Some(Horizon::new(now(), DEFAULT_HORIZON_DAYS)),
                 mode,
             },
             spool_dir,
@@ -103,4 +106,10 @@ impl Options {
             said: settings.said,
         })
     }
+}
+
+/// Seconds since 1970-01-01 00:00:00 UTC.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(0)
 }

@@ -1,5 +1,11 @@
 //! What became of every row: the four outcomes of the contract, counted by table and reason, and the report made of them.
 
+mod copies;
+mod schedules;
+
+pub use copies::{CopyFigures, CopyReport, Counted, MonthCount, StatusCount, TENANTS_NAMED, TenantCount};
+pub use schedules::{DRIFTING_LISTED, Drifting, ScheduleReport};
+
 use crate::load::Service;
 use parsers::columns::Table;
 use parsers::position::Place;
@@ -374,6 +380,10 @@ pub struct Report {
     pub policies_on_off: (u64, u64),
     /// Policies that run every N days, N above 1, written as an interval that does not restart each month.
     pub drifting_policies: u64,
+    /// What became of the schedules, where a time was given to look at.
+    pub schedules: Option<ScheduleReport>,
+    /// What the copies are like.
+    pub copies: CopyReport,
     /// The first rejections.
     pub rejections: Vec<Rejection>,
     /// All rejected rows.

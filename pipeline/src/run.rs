@@ -91,6 +91,8 @@ pub fn run(
         loading.compare(&sources, options)?;
     }
     let context = Context { settings: &options.settings, facts: &facts, patterns: &policies.patterns };
+    let views = || policies.views(&sources, &options.settings);
+    let schedules = options.proof.map(|horizon| policies.figures.schedules(views(), context, horizon));
     loading.policies(&policies, &sources, context)?;
     loading.copies(inputs, &mut sources, &policies, options)?;
 
@@ -100,6 +102,7 @@ pub fn run(
     let mut report = loading.accounts.into_report(sources, policies.figures, survey.as_ref(), options);
     report.ending = ending;
     report.compared = compared;
+    report.schedules = schedules;
     report.target = name;
     report.stages = clock.stop();
     Ok(report)

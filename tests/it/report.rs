@@ -7,7 +7,7 @@ use etl::terminal::Palette;
 use pipeline::load::Service;
 use pipeline::load::spec::Spec;
 use pipeline::outcome::{
-    Defer, DumpReport, Ending, Outcome, Rejection, Report, Skip, Tally, TargetTally, ZoneUse,
+    CopyReport, Defer, DumpReport, Ending, Outcome, Rejection, Report, Skip, Tally, TargetTally, ZoneUse,
 };
 use pipeline::settings::ZoneOrigin;
 use std::time::Duration;
@@ -84,6 +84,8 @@ fn full() -> Report {
         policies_on_off: (100, 20),
         service: Some(Service { id: 3, host: Some("node1".into()), others: vec!["4 (node2)".into()] }),
         drifting_policies: 7,
+        schedules: None,
+        copies: CopyReport::default(),
         rejections: vec![rejection(1042), rejection(1043)],
         rejected: 3,
         warnings: vec![

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::num::NonZeroU16;
 
 /// How many proofs are remembered. Schedules repeat; where they do not, the oldest are worked out anew.
-const REMEMBERED: usize = 4096;
+const REMEMBERED: usize = 512;
 
 /// How far beyond the horizon neighbours are looked for: farther than any schedule waits for its next firing.
 const MARGIN: i64 = 367 * DAY;

@@ -6,7 +6,9 @@ use crate::extract::Sources;
 use crate::karbor::layout::Layout;
 use crate::load::{Refusal, Survey};
 use crate::options::Options;
-use crate::outcome::{Ending, REJECTIONS_LISTED, Rejection, Report, Tally, TargetRow, TargetTally};
+use crate::outcome::{
+    CopyFigures, Ending, REJECTIONS_LISTED, Rejection, Report, Tally, TargetRow, TargetTally,
+};
 use crate::run::stream::Ready;
 use crate::transform::ledger::Tallies;
 use crate::transform::policies::PolicyFigures;
@@ -31,6 +33,7 @@ struct Trace {
 /// The books.
 pub(super) struct Accounts {
     copies: Tallies,
+    figures: CopyFigures,
     pub(super) rejected: u64,
     listed: Vec<Rejection>,
     /// Bulk rows to be set aside by their places.
@@ -53,6 +56,7 @@ impl Accounts {
     pub(super) fn new(dumps: Vec<String>) -> Self {
         Self {
             copies: Tallies::new(),
+            figures: CopyFigures::default(),
             rejected: 0,
             listed: Vec::new(),
             aside: Vec::new(),
@@ -67,9 +71,10 @@ impl Accounts {
         }
     }
 
-    /// Adds a chunk's outcomes.
-    pub(super) fn copies(&mut self, table: Table, tally: &Tally) {
+    /// Adds a chunk's outcomes, and what its copies are like.
+    pub(super) fn copies(&mut self, table: Table, tally: &Tally, figures: CopyFigures) {
         self.copies.entry(table).or_default().add(tally);
+        self.figures.add(figures);
     }
 
     pub(super) fn reject(&mut self, rejection: Rejection) {
@@ -239,6 +244,8 @@ impl Accounts {
             zones: figures.zones(),
             policies_on_off: (figures.on, figures.off),
             drifting_policies: figures.drifting,
+            schedules: None,
+            copies: self.figures.told(),
             rejections,
             rejected,
             warnings,

@@ -135,7 +135,8 @@ impl Loading<'_> {
 
     /// Counts the outcomes of a chunk's rows, and sets the rejected ones aside.
     fn count(&mut self, ready: &mut Ready) -> Result<()> {
-        self.accounts.copies(ready.block.table, &ready.converted.tally);
+        let figures = std::mem::take(&mut ready.converted.copies);
+        self.accounts.copies(ready.block.table, &ready.converted.tally, figures);
         for row in std::mem::take(&mut ready.converted.rejections) {
             match (&mut self.rejects, row.raw) {
                 (Some(file), Some(raw)) => {

@@ -2,7 +2,7 @@
 
 use crate::karbor::ids;
 use crate::karbor::layout::Layout;
-use crate::outcome::{Outcome, Rejection, Skip, Tally};
+use crate::outcome::{CopyFigures, Outcome, Rejection, Skip, Tally};
 use crate::settings::{Settings, Unsteady};
 use crate::transform::rejections::{DumpNames, SetAside};
 use parsers::columns::Table;
@@ -196,6 +196,8 @@ pub struct Converted {
     pub dps_ids: Vec<u128>,
     /// Ids in the target of copies that gave no row although the source has them: deferred and rejected ones.
     pub held: Vec<Box<str>>,
+    /// What the copies are like.
+    pub copies: CopyFigures,
 }
 
 /// A rejected bulk row with its own bytes.

@@ -403,7 +403,7 @@ impl Judge<'_> {
                 return None;
             }
         };
-        match self.patterns.pattern(&schedule, placed.offset, true) {
+        match self.patterns.pattern(&schedule, placed.clock, true) {
             Ok(pattern) => {
                 self.found.zones.insert((placed.said, placed.origin));
                 Some(pattern)

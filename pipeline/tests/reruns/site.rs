@@ -97,6 +97,7 @@ impl Site {
             threads: 2,
             rejects: self.rejects.clone(),
             mode: self.mode,
+            proof: None,
         };
         let progress = Progress::new(opened.len());
         let cancel = Arc::new(Cancel::default());

@@ -3,6 +3,7 @@
 //! A plan stands or falls with its objects, its mapping rows and the policies mapped to it; a policy brings its timers,
 //! specs and targets. A policy that several plans share still migrates with those that stand.
 
+use crate::firings::WallClock;
 use crate::karbor::layout::{Layout, Misfit};
 use crate::karbor::{Source, ids, json};
 use crate::outcome::{Outcome, Skip};
@@ -499,18 +500,18 @@ impl<'t> Schedules<'t> {
     ) -> Result<PatternId, FieldError> {
         let schedule = Schedule::from_timer(self.kind, self.days, self.week_days, self.times)
             .map_err(|e| TIMER_COLUMNS.fault(&e))?;
-        let (schedule, offset) = match self.zone {
+        let (schedule, clock) = match self.zone {
             None => {
                 zones.insert((Offset::UTC.to_string(), ZoneOrigin::None));
-                (schedule, Offset::UTC)
+                (schedule, WallClock::fixed(Offset::UTC))
             }
             Some(zone) => {
                 let placed = place(Some(zone), "time_zone", server, times)?;
                 zones.insert((placed.said, placed.origin));
-                (schedule.local_to_utc(placed.offset), placed.offset)
+                (schedule.local_to_utc(placed.clock.saved), placed.clock)
             }
         };
-        patterns.pattern(&schedule, offset, self.zone.is_some()).map_err(|reason| {
+        patterns.pattern(&schedule, clock, self.zone.is_some()).map_err(|reason| {
             FieldError::new("start_time", self.times.unwrap_or_default(), FieldReason::Rule(reason))
         })
     }
