@@ -39,3 +39,6 @@ mod policies;
 
 /// The main job: the same rows in every target, all of them or none.
 mod cutover;
+
+/// The process killed at moments all over its time.
+mod killed;
