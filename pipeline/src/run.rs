@@ -61,9 +61,11 @@ pub fn run(
     let facts = facts_of(survey.as_ref(), options);
     let policies = Policies::resolve(&mut sources, options, &facts, &layouts);
 
-    clock.enter(Stage::Loading);
-    let refused = sources.rejections.rows > 0 && options.rejects.is_none();
     let comparable = survey.as_ref().is_some_and(|survey| survey.comparable);
+    if comparable {
+        clock.enter(Stage::Comparing);
+    }
+    let refused = sources.rejections.rows > 0 && options.rejects.is_none();
     let sink = match (target, options.mode) {
         (Some(target), Mode::Run | Mode::FullCheck) if !refused => Some(target.begin(Intent::Write)?),
         // What a run would do to rows that are there is looked up, not guessed.
@@ -90,6 +92,7 @@ pub fn run(
     if comparable {
         loading.compare(&sources, options)?;
     }
+    clock.enter(Stage::Loading);
     let context = Context { settings: &options.settings, facts: &facts, patterns: &policies.patterns };
     let views = || policies.views(&sources, &options.settings);
     let schedules = options.proof.map(|horizon| policies.figures.schedules(views(), context, horizon));

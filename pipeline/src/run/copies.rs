@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::extract::Sources;
 use crate::karbor::layout::Layout;
 use crate::options::Options;
+use crate::progress::Progress;
 use crate::transform::items::{CopyContext, IdSet, row_digest};
 use parsers::columns::Table;
 use parsers::input::Input;
@@ -76,6 +77,7 @@ impl Loading<'_> {
             if new == 0 && equal {
                 self.accounts.all_unchanged(ITEMS);
             } else {
+                turns.announce(self.progress);
                 turns.convert(self, Turn::Second, &mut staged)?;
             }
             self.flush(&mut staged, layout)?;
@@ -212,6 +214,15 @@ struct Turns<'t> {
 }
 
 impl Turns<'_> {
+    /// The dumps with copies are read once more.
+    fn announce(&self, progress: &Progress) {
+        for (n, input) in self.inputs.iter().enumerate() {
+            if self.sources.bulk.iter().any(|bulk| usize::from(bulk.block.dump.0) == n) {
+                progress.add_total(n, input.size().unwrap_or(0));
+            }
+        }
+    }
+
     /// Converts all copies; answers how many rows the target certainly has not.
     fn convert(&mut self, loading: &mut Loading<'_>, turn: Turn, staged: &mut Staged) -> Result<u64> {
         let [.., layout] = loading.layouts;
