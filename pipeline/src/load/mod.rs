@@ -128,6 +128,15 @@ pub trait Sink {
         None
     }
 
+    /// Who has the target to himself at the moment, in words, where anybody has: another run, or whoever writes the file. For a
+    /// transaction that only looks.
+    ///
+    /// # Errors
+    /// The target's.
+    fn holder(&mut self) -> Result<Option<String>> {
+        Ok(None)
+    }
+
     /// Commits.
     ///
     /// # Errors
