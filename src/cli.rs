@@ -187,6 +187,14 @@ pub struct ConversionArgs {
     #[arg(value_name = "DUMP", required = true)]
     pub dumps: Vec<String>,
 
+    /// Also remove imported rows that the dumps no longer hold.
+    ///
+    /// Only where the dumps hold every source table that such rows come from, and nothing that Karbor made hangs on
+    /// them. More than a tenth of the imported rows go only where their number is typed: --prune=COUNT.
+    #[arg(long, value_name = "COUNT", num_args = 0..=1, require_equals = true)]
+    #[arg(help_heading = "Target", display_order = 100)]
+    pub prune: Option<Option<u64>>,
+
     /// Names of tables and columns where they differ (see `etl columns`).
     #[arg(long, value_name = "FILE", help_heading = "Reading")]
     pub columns: Option<PathBuf>,

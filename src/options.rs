@@ -21,6 +21,7 @@ use crate::cli::{CheckArgs, ConversionArgs, RunArgs};
 use crate::error::Result;
 use crate::settings::{Said, Settings, SettingsFile};
 use crate::surroundings::Surroundings;
+use pipeline::compare::Prune;
 use pipeline::firings::{DEFAULT_HORIZON_DAYS, Horizon};
 use pipeline::load::names::TargetNames;
 use pipeline::options::Mode;
@@ -98,6 +99,7 @@ impl Options {
                 limits: settings.limits,
                 threads: settings.threads,
                 rejects: rejects.map(Path::to_owned),
+                prune: args.prune.map_or(Prune::No, |typed| Prune::Yes { typed }),
                 proof: Some(Horizon::new(now(), DEFAULT_HORIZON_DAYS)),
                 mode,
             },

@@ -8,7 +8,7 @@
 //! `═►` is a bounded channel of numbered chunks; only [`run`] makes threads and channels, only [`load::postgres`] is async.
 //! Nothing here knows a command line.
 
-mod compare;
+pub mod compare;
 pub mod error;
 pub mod extract;
 pub mod firings;

@@ -1,5 +1,6 @@
 //! What a run is told to do, checked; made by the command.
 
+use crate::compare::Prune;
 use crate::firings::Horizon;
 use crate::settings::Settings;
 use parsers::columns::ColumnMap;
@@ -24,6 +25,8 @@ pub struct Options {
     pub rejects: Option<PathBuf>,
     /// Over which time schedules are proved for the report, if they are.
     pub proof: Option<Horizon>,
+    /// Whether imported rows go that the dumps no longer hold.
+    pub prune: Prune,
     /// Run or check.
     pub mode: Mode,
 }

@@ -14,7 +14,7 @@ mod copies;
 mod policies;
 mod stream;
 
-use crate::compare::{Comparison, Merge, Scope};
+use crate::compare::{Comparison, Merge, Prune, Scope, refuse_blind};
 use crate::error::{Error, Result};
 use crate::extract::{self, Sources};
 use crate::karbor::WRITTEN;
@@ -82,6 +82,7 @@ pub fn run(
         sink,
         writes: options.mode != Mode::Check,
         comparison: None,
+        there: Vec::new(),
         layouts: &layouts,
         rejects,
         accounts: Accounts::new(sources.names.0.clone()),
@@ -98,6 +99,11 @@ pub fn run(
     let schedules = options.proof.map(|horizon| policies.figures.schedules(views(), context, horizon));
     loading.policies(&policies, &sources, context)?;
     loading.copies(inputs, &mut sources, &policies, options)?;
+    if options.prune != Prune::No && !comparable {
+        loading.accounts.warn("nothing was removed (--prune): there is no target that holds rows".to_owned());
+    } else if let Prune::Yes { typed } = options.prune {
+        loading.prune(name.as_deref().unwrap_or_default(), &sources, typed)?;
+    }
 
     clock.enter(Stage::Finishing);
     let compared = loading.comparison.as_ref().is_some_and(|comparison| comparison.any());
@@ -168,6 +174,8 @@ struct Loading<'l> {
     writes: bool,
     /// What the target holds, where it is a database.
     comparison: Option<Arc<Comparison>>,
+    /// The tables with keys that the dumps may no longer hold.
+    there: Vec<usize>,
     layouts: &'l [Layout; 6],
     rejects: Option<RejectsFile>,
     accounts: Accounts,
@@ -196,6 +204,24 @@ impl Loading<'_> {
     fn merge(&mut self) -> Option<Merge<'_>> {
         let session = self.sink.as_mut().and_then(|sink| sink.session())?;
         Some(Merge { session, comparison: self.comparison.as_deref()?, layouts: self.layouts })
+    }
+
+    /// Removes what the dumps no longer hold, or counts it.
+    fn prune(&mut self, name: &str, sources: &Sources, typed: Option<u64>) -> Result<()> {
+        let rejected = self.accounts.rejected + sources.rejections.rows > 0;
+        if rejected && !self.aside {
+            // The run is refused anyway, with the rows that are to blame.
+            return Ok(());
+        }
+        refuse_blind(sources.replaced.files.contains(&true), rejected)?;
+        let (there, writes) = (std::mem::take(&mut self.there), self.writes);
+        let Some(mut merge) = self.merge().filter(|_| !there.is_empty()) else { return Ok(()) };
+        let pruned = merge.find_pruned(&there)?;
+        if writes {
+            merge.prune(name, &pruned, typed)?;
+        }
+        self.accounts.pruned(pruned);
+        Ok(())
     }
 
     /// Nothing will be written: the server need not wait for the rest of the conversion.

@@ -79,7 +79,8 @@ pub fn status(target: Box<dyn Target>) -> Result<Status> {
     let name = target.name();
     let Opened { mut sink, layouts } = target.open(Intent::Look)?;
     let holder = sink.holder()?;
-    let none = || Error::target(format!("{name}: is no database"), "name a database: postgresql://… or PATH.db");
+    let none =
+        || Error::target(format!("{name}: is no database"), "name a database: postgresql://… or PATH.db");
     let mut status = look(sink.session().ok_or_else(none)?, &layouts)?;
     sink.rollback()?;
     status.target = name;
@@ -121,7 +122,15 @@ fn look(session: &mut dyn Session, layouts: &[Layout; 6]) -> Result<Status> {
         unfinished.extend(row.first().copied().flatten().map(str::to_owned));
         Ok(())
     })?;
-    Ok(Status { target: String::new(), rows, copies: out, unfinished, operations, without_trust, holder: None })
+    Ok(Status {
+        target: String::new(),
+        rows,
+        copies: out,
+        unfinished,
+        operations,
+        without_trust,
+        holder: None,
+    })
 }
 
 fn number(text: Option<&str>) -> u64 {

@@ -12,12 +12,15 @@
 mod digest;
 mod held;
 mod merge;
+mod prune;
 mod scope;
 mod sieve;
 pub(crate) mod sql;
 
 pub(crate) use held::Sums;
 pub(crate) use merge::{Judged, Lost, Merge};
+pub use prune::Prune;
+pub(crate) use prune::{Pruned, refuse_blind};
 pub(crate) use scope::Scope;
 pub(crate) use sieve::{Sieve, Sifted};
 
@@ -193,6 +196,11 @@ impl Comparison {
     /// There is none.
     pub(crate) fn table_mut(&mut self, table: usize) -> Result<&mut Compared> {
         self.tables.get_mut(table).ok_or_else(no_table)
+    }
+
+    /// How many rows of an import the target holds, as far as they are compared.
+    pub(crate) fn imported(&self) -> u64 {
+        self.tables.iter().map(|table| table.rows).sum()
     }
 
     /// Whether the target holds rows of an import that the dumps' rows are compared with.

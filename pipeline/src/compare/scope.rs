@@ -76,6 +76,15 @@ impl Scope {
         let operations = matches!(WRITTEN.get(table), Some(table) if table.name == "scheduled_operations");
         self.has(deciding(table, source)) && (!operations || self.knows(Fact::Operations, source))
     }
+
+    /// Source tables without which no row of a target table may be removed: those that are missing, and those that decide
+    /// which rows there are and have none at all.
+    pub(crate) fn lacking(&self, table: usize, source: Source) -> (Vec<Table>, Vec<Table>) {
+        let missing = feeding(table, source).iter().filter(|table| !self.present.contains(table));
+        let empty = deciding(table, source).iter();
+        let empty = empty.filter(|table| self.present.contains(table) && !self.filled.contains(table));
+        (missing.copied().collect(), empty.copied().collect())
+    }
 }
 
 /// The sources that rows can come from.
@@ -102,5 +111,31 @@ fn deciding(table: usize, source: Source) -> &'static [Table] {
         ],
         (_, Source::Vbs) => &[Table::BackupPolicy],
         (_, Source::Dps) => DPS_PLANS,
+    }
+}
+
+/// All source tables that feed a target table, its parents or its children.
+fn feeding(table: usize, source: Source) -> &'static [Table] {
+    match (WRITTEN.get(table).map_or("", |table| table.name), source) {
+        ("checkpoint_items", Source::Vbs) => &[Table::Backups],
+        ("checkpoint_items", Source::Dps) => &[Table::BackupTransactionItem, Table::ProtectionPlan],
+        (_, Source::Vbs) => &[
+            Table::BackupPolicy,
+            Table::PolicyResource,
+            Table::BackupPolicyExtend,
+            Table::BackupTrigger,
+            Table::BackupRelationPolicy,
+            Table::Tag,
+        ],
+        (_, Source::Dps) => &[
+            Table::ProtectionPlan,
+            Table::ProtectionObject,
+            Table::ProtectionPolicy,
+            Table::PlanPolicyMapping,
+            Table::ScheduleTimer,
+            Table::AsyncCopyPolicy,
+            Table::PolicyExtraSpecs,
+            Table::BackupTargetObject,
+        ],
     }
 }

@@ -1,9 +1,9 @@
 //! Deletes sets of rows in the order that foreign keys ask for, and proves that they are gone.
 
+use super::Request;
 use super::beside::{EXECUTIONS, Kind, LOGS, check_rights};
 use super::marks::Marks;
 use super::preview::Preview;
-use super::Request;
 use super::sets::{GONE, Sets, sources};
 use crate::error::{Error, Result};
 use crate::karbor::layout::{Layout, quoted};
@@ -64,7 +64,9 @@ pub(crate) fn roll_back(
         let deleted = session.execute(&doing, &sql)?;
         let counted = table.map_or(deleted, |table| preview.rows_of(&marks.layout(table).name));
         if deleted != counted {
-            let what = format!("{name}: {doing}: {deleted} rows went, and {counted} were counted; nothing was deleted");
+            let what = format!(
+                "{name}: {doing}: {deleted} rows went, and {counted} were counted; nothing was deleted"
+            );
             return Err(Error::target(
                 what,
                 "see which triggers or rules the table has of its own, and write down what it holds before you try again",
@@ -74,7 +76,11 @@ pub(crate) fn roll_back(
     prove(session, name, marks, preview)
 }
 
-fn delete_beside(session: &mut dyn Session, kind: Kind) -> Result<()> {
+/// Deletes the rows of a table beside those that runs write, where the target has it.
+///
+/// # Errors
+/// The target's.
+pub(crate) fn delete_beside(session: &mut dyn Session, kind: Kind) -> Result<()> {
     if let Some(table) = kind.find(session)? {
         let doing = format!("deleting from {}", kind.name);
         session.execute(&doing, &format!("DELETE FROM {table} WHERE {}", kind.condition()))?;
@@ -117,14 +123,17 @@ fn prove(session: &mut dyn Session, name: &str, marks: Marks<'_>, preview: &Prev
 /// How many rows a rollback would still find: a statement that answers one number.
 pub(crate) fn left(marks: Marks<'_>, request: Request) -> String {
     let of_sets = GONE.iter().map(|(_, set)| format!("(SELECT count(*) FROM {set})"));
-    let of_items =
-        format!("(SELECT count(*) FROM {} WHERE {})", marks.table(&ITEMS), of_rollback(marks, request, &ITEMS));
+    let of_items = format!(
+        "(SELECT count(*) FROM {} WHERE {})",
+        marks.table(&ITEMS),
+        of_rollback(marks, request, &ITEMS)
+    );
     let counts: Vec<_> = of_sets.chain([of_items]).collect();
     format!("{} SELECT {}", Sets::of_rollback(marks, request).with(), counts.join(" + "))
 }
 
 /// The column by which rows of a table are deleted.
-fn id(layout: &Layout) -> String {
+pub(crate) fn id(layout: &Layout) -> String {
     quoted(layout.column("id").unwrap_or("id"))
 }
 

@@ -117,6 +117,7 @@ pub(crate) fn yes(value: &str) -> String {
 }
 
 fn source_of(column: &str, mark: impl Fn(Source) -> &'static str) -> String {
-    let cases = SOURCES.map(|source| format!("WHEN {} THEN {}", literal(mark(source)), literal(source.prefix())));
+    let cases =
+        SOURCES.map(|source| format!("WHEN {} THEN {}", literal(mark(source)), literal(source.prefix())));
     format!("CASE {} {} END", text(column), cases.join(" "))
 }

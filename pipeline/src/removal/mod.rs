@@ -23,7 +23,9 @@ use crate::load::{Intent, Opened, Sink, Target};
 use crate::progress::{Cancel, Progress, Stage};
 use serde::{Serialize, Serializer};
 
-pub use preview::{Beside, Change, ChangeCount, ChangedRow, Changes, Dependent, Dependents, LISTED, Origin, Preview, Rows};
+pub use preview::{
+    Beside, Change, ChangeCount, ChangedRow, Changes, Dependent, Dependents, LISTED, Origin, Preview, Rows,
+};
 pub use script::write as write_script;
 
 /// Whose rows.
@@ -139,6 +141,7 @@ pub fn roll_back(
 }
 
 fn session_of<'s>(sink: &'s mut Box<dyn Sink>, name: &str) -> Result<&'s mut dyn Session> {
-    let none = || Error::target(format!("{name}: is no database"), "name a database: postgresql://… or PATH.db");
+    let none =
+        || Error::target(format!("{name}: is no database"), "name a database: postgresql://… or PATH.db");
     sink.session().ok_or_else(none)
 }

@@ -218,7 +218,8 @@ impl Preview {
     /// What is another than in a later look, in words, if anything.
     pub(crate) fn difference(&self, later: &Self) -> Option<String> {
         if self.rows != later.rows {
-            let mut tables: Vec<&str> = self.rows.iter().chain(&later.rows).map(|rows| rows.table.as_str()).collect();
+            let mut tables: Vec<&str> =
+                self.rows.iter().chain(&later.rows).map(|rows| rows.table.as_str()).collect();
             tables.dedup();
             let differs = |table: &&str| self.rows_of(table) != later.rows_of(table);
             let said = tables.into_iter().find(differs).map_or_else(
@@ -228,7 +229,8 @@ impl Preview {
             return Some(said);
         }
         let hanging = |preview: &Self| format!("{} rows hang on imported ones", preview.dependents.total());
-        (self.dependents != later.dependents).then(|| format!("{} before, {} now", hanging(self), hanging(later)))
+        (self.dependents != later.dependents)
+            .then(|| format!("{} before, {} now", hanging(self), hanging(later)))
     }
 }
 
@@ -302,7 +304,9 @@ impl Looking<'_, '_> {
         for table in WRITTEN {
             let name = &self.marks.layout(table).name;
             let sql = match GONE.iter().find(|(of, _)| of.name == table.name) {
-                Some((_, set)) => format!("SELECT source, tenant, count(*) FROM {set} GROUP BY source, tenant"),
+                Some((_, set)) => {
+                    format!("SELECT source, tenant, count(*) FROM {set} GROUP BY source, tenant")
+                }
                 None => copies(self.marks, sources(self.request.scope)),
             };
             out.extend(counted(self.session, name, &sql)?);
@@ -396,7 +400,8 @@ impl Looking<'_, '_> {
 
     fn untold(&mut self) -> Result<Vec<(String, u64)>> {
         let mut out = Vec::new();
-        for (table, set) in [(&PLANS, "etl_plan"), (&TRIGGERS, "etl_trigger"), (&OPERATIONS, "etl_operation")] {
+        for (table, set) in [(&PLANS, "etl_plan"), (&TRIGGERS, "etl_trigger"), (&OPERATIONS, "etl_operation")]
+        {
             let chosen = is_chosen(self.request.scope, "x");
             let sql = format!("SELECT count(*) FROM {set} x WHERE x.source = '{UNKNOWN}' AND NOT ({chosen})");
             let rows = self.count(&sql)?;

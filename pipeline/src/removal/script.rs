@@ -46,7 +46,10 @@ fn text(names: &TargetNames, request: Request) -> String {
     if request.dependents == OnDependents::Refuse {
         out.push_str(&refusal(marks));
     }
-    out.push_str(&format!("CREATE TEMPORARY TABLE {EXPECTED} ON COMMIT DROP AS\n{};\n", expected(marks, request)));
+    out.push_str(&format!(
+        "CREATE TEMPORARY TABLE {EXPECTED} ON COMMIT DROP AS\n{};\n",
+        expected(marks, request)
+    ));
     out.push_str(&what_goes(marks, request));
     out.push_str(&beside());
     for deletion in deletions(marks, |table| Some(of_rollback(marks, request, table))) {
@@ -133,7 +136,10 @@ fn expected(marks: Marks<'_>, request: Request) -> String {
 /// Shows the counts by table, source and tenant.
 fn what_goes(marks: Marks<'_>, request: Request) -> String {
     let of_sets = GONE.map(|(table, set)| {
-        format!("SELECT CAST('{}' AS text), source, tenant, count(*) FROM {set} GROUP BY source, tenant", table.name)
+        format!(
+            "SELECT CAST('{}' AS text), source, tenant, count(*) FROM {set} GROUP BY source, tenant",
+            table.name
+        )
     });
     let copies = copies(marks, sources(request.scope));
     format!(

@@ -74,7 +74,8 @@ impl Sets {
 
     /// The sets as they are now, for the beginning of a SELECT: their names come before those of temporary tables.
     pub(crate) fn with(&self) -> String {
-        let sets: Vec<_> = self.0.iter().map(|Set { name, select }| format!("{name} AS ({select})")).collect();
+        let sets: Vec<_> =
+            self.0.iter().map(|Set { name, select }| format!("{name} AS ({select})")).collect();
         format!("WITH {}", sets.join(", "))
     }
 }
@@ -168,7 +169,10 @@ fn triggers(marks: Marks<'_>) -> Set {
 fn seen(marks: Marks<'_>) -> Set {
     let copies = SOURCES.map(|source| {
         let (items, is) = (marks.table(&ITEMS), marks.is_copy_of("i", &[source]));
-        format!("SELECT CAST('{}' AS text) AS source WHERE EXISTS (SELECT 1 FROM {items} i WHERE {is})", source.prefix())
+        format!(
+            "SELECT CAST('{}' AS text) AS source WHERE EXISTS (SELECT 1 FROM {items} i WHERE {is})",
+            source.prefix()
+        )
     });
     let select = format!(
         "SELECT source FROM etl_plan WHERE source <> '{UNKNOWN}' UNION SELECT source FROM etl_operation WHERE source <> '{UNKNOWN}' \
@@ -179,8 +183,9 @@ fn seen(marks: Marks<'_>) -> Set {
 }
 
 fn chosen(marks: Marks<'_>, scope: Scope) -> [Set; 4] {
-    let of = |name, set: &str| {
-        Set { name, select: format!("SELECT x.* FROM {set} x WHERE {}", is_chosen(scope, "x")) }
+    let of = |name, set: &str| Set {
+        name,
+        select: format!("SELECT x.* FROM {set} x WHERE {}", is_chosen(scope, "x")),
     };
     let (id, same) = (marks.column(&RESOURCES, "r", "id"), named_by_itself(marks));
     let resources = format!(
@@ -197,7 +202,7 @@ fn chosen(marks: Marks<'_>, scope: Scope) -> [Set; 4] {
 }
 
 /// The sources know no names of volumes, so imported resources are named by their ids; Karbor names them otherwise.
-fn named_by_itself(marks: Marks<'_>) -> String {
+pub(crate) fn named_by_itself(marks: Marks<'_>) -> String {
     let column = |name: &str| marks.column(&RESOURCES, "r", name);
     format!("coalesce({}, '') = coalesce({}, '')", key(&column("resource_name")), key(&column("resource_id")))
 }
@@ -240,7 +245,10 @@ fn kept() -> [Set; 4] {
             "SELECT o.key, o.trigger_key FROM etl_chosen_operation o LEFT JOIN etl_kept_plan p ON p.key = o.plan_key \
              LEFT JOIN etl_kept_start t ON t.key = o.trigger_key WHERE p.key IS NOT NULL OR t.key IS NOT NULL",
         ),
-        set("etl_kept_trigger", "SELECT trigger_key AS key FROM etl_kept_operation UNION SELECT key FROM etl_kept_start"),
+        set(
+            "etl_kept_trigger",
+            "SELECT trigger_key AS key FROM etl_kept_operation UNION SELECT key FROM etl_kept_start",
+        ),
     ]
 }
 
@@ -282,7 +290,13 @@ fn gone(marks: Marks<'_>, dependents: OnDependents) -> [Set; 5] {
         of("etl_gone_plan", select("x.id, x.key", "etl_chosen_plan", "key", "etl_kept_plan", nothing())),
         of(
             "etl_gone_resource",
-            select("x.id", "etl_chosen_resource", "plan_key", "etl_kept_plan", of_karbor("x.id", "etl_extra_resource")),
+            select(
+                "x.id",
+                "etl_chosen_resource",
+                "plan_key",
+                "etl_kept_plan",
+                of_karbor("x.id", "etl_extra_resource"),
+            ),
         ),
         of(
             "etl_gone_operation",
@@ -294,7 +308,10 @@ fn gone(marks: Marks<'_>, dependents: OnDependents) -> [Set; 5] {
                 of_karbor("x.id, x.key", "etl_extra_operation"),
             ),
         ),
-        of("etl_gone_trigger", select("x.id, x.key", "etl_chosen_trigger", "key", "etl_kept_trigger", triggers)),
+        of(
+            "etl_gone_trigger",
+            select("x.id, x.key", "etl_chosen_trigger", "key", "etl_kept_trigger", triggers),
+        ),
         of("etl_gone_state", states),
     ]
 }

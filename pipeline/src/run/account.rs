@@ -1,6 +1,6 @@
 //! The books of a run: what was read against what became of it, what was encoded against what the target counted.
 
-use crate::compare::{Judged, Lost};
+use crate::compare::{Judged, Lost, Pruned};
 use crate::error::{Error, Result};
 use crate::extract::Sources;
 use crate::karbor::layout::Layout;
@@ -40,6 +40,7 @@ pub(super) struct Accounts {
     pub(super) aside: Vec<SetAside>,
     tables: Vec<TargetTally>,
     target_rows: Vec<TargetRow>,
+    warnings: Vec<String>,
     /// Rows sent to the table that is open.
     encoded: u64,
     /// How many of them were sent before the table was opened for the last time.
@@ -62,6 +63,7 @@ impl Accounts {
             aside: Vec::new(),
             tables: Vec::new(),
             target_rows: Vec::new(),
+            warnings: Vec::new(),
             encoded: 0,
             before: 0,
             counted: 0,
@@ -173,6 +175,19 @@ impl Accounts {
         self.target_rows.extend(judged.rows);
     }
 
+    /// Adds something that the operator should know.
+    pub(super) fn warn(&mut self, warning: String) {
+        self.warnings.push(warning);
+    }
+
+    /// Adds rows that were removed, and why others were not.
+    pub(super) fn pruned(&mut self, pruned: Pruned) {
+        for (tally, rows) in self.tables.iter_mut().zip(pruned.rows) {
+            tally.pruned = rows;
+        }
+        self.warnings.extend(pruned.warnings);
+    }
+
     /// Adds rows that the dumps no longer hold.
     pub(super) fn lost(&mut self, table: usize, lost: Lost) {
         if let Some(tally) = self.tables.get_mut(table) {
@@ -224,6 +239,7 @@ impl Accounts {
         rejections.extend(self.listed);
         rejections.truncate(REJECTIONS_LISTED);
         let mut warnings = warnings(survey, &figures, options);
+        warnings.extend(self.warnings);
         if let Some((path, Some(error))) = &self.rejects_file {
             warnings
                 .push(format!("the rejected rows are in {}: it cannot be renamed: {error}", path.display()));

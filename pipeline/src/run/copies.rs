@@ -190,6 +190,7 @@ impl Loading<'_> {
         }
         judged.into_iter().for_each(|judged| self.accounts.judged(judged));
         lost.into_iter().for_each(|lost| self.accounts.lost(ITEMS, lost));
+        self.there.extend(there.then_some(ITEMS));
         Ok(())
     }
 }

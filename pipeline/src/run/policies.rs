@@ -222,6 +222,7 @@ impl Loading<'_> {
         }
         judged.into_iter().for_each(|judged| self.accounts.judged(judged));
         lost.into_iter().for_each(|(table, lost)| self.accounts.lost(table, lost));
+        self.there.extend(there);
         Ok(())
     }
 }

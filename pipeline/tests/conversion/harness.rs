@@ -5,6 +5,7 @@ use crate::landing::{Ended, Held, Landed, Landing, Row};
 use parsers::columns::ColumnMap;
 use parsers::input::Input;
 use parsers::scan::Limits;
+use pipeline::compare::Prune;
 use pipeline::error::Error;
 use pipeline::firings::Horizon;
 use pipeline::options::{Mode, Options};
@@ -95,6 +96,7 @@ impl Setup {
             threads: self.threads,
             rejects: self.rejects.then(|| folder.path().join(REJECTS)),
             proof: self.proof,
+            prune: Prune::No,
             mode: self.mode,
         };
         let target = self.target.then_some(target as Box<dyn pipeline::load::Target>);

@@ -6,6 +6,7 @@
 mod edits;
 mod history;
 mod knowledge;
+mod prune;
 mod site;
 
 #[path = "../conversion/dumps.rs"]

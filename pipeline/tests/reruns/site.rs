@@ -5,6 +5,7 @@ use fixtures::server::shared;
 use parsers::columns::ColumnMap;
 use parsers::input::Input;
 use parsers::scan::Limits;
+use pipeline::compare::Prune;
 use pipeline::error::Error;
 use pipeline::karbor::WRITTEN;
 use pipeline::karbor::ddl::{Dialect, script as schema};
@@ -27,6 +28,7 @@ pub(crate) struct Site {
     pub(crate) settings: Settings,
     pub(crate) mode: Mode,
     pub(crate) rejects: Option<PathBuf>,
+    pub(crate) prune: Prune,
 }
 
 enum Place {
@@ -40,7 +42,7 @@ impl Site {
         for place in [Place::Sqlite, Place::Postgres(postgres())] {
             let folder = tempfile::tempdir().unwrap();
             let settings = Settings::default();
-            let mut site = Self { place, folder, settings, mode: Mode::Run, rejects: None };
+            let mut site = Self { place, folder, settings, mode: Mode::Run, rejects: None, prune: Prune::No };
             test(&mut site);
         }
     }
@@ -96,6 +98,7 @@ impl Site {
             limits: Limits::default(),
             threads: 2,
             rejects: self.rejects.clone(),
+            prune: self.prune,
             mode: self.mode,
             proof: None,
         };
