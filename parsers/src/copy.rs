@@ -9,6 +9,7 @@ use crate::position::{Position, length};
 use crate::row::{BadRow, Field, Row, RowFault};
 use memchr::memchr;
 use std::borrow::Cow;
+use wide::u8x16;
 
 /// What is common to all rows of a block.
 #[derive(Clone, Copy, Debug)]
@@ -151,28 +152,35 @@ fn fields_of(
     Ok(())
 }
 
-/// Calls `mark` with the place of each tab and backslash. Most fields are short: eight bytes at a time, with all marks in
-/// them, costs less than a search that starts anew behind each mark, however many bytes that takes at a time.
+/// Calls `mark` with the place of each tab and backslash. Fields are short: 64 bytes at a time, with all the marks in them,
+/// cost less than a search that starts anew behind each mark.
 fn each_mark<E>(bytes: &[u8], mut mark: impl FnMut(usize) -> Result<(), E>) -> Result<(), E> {
-    /// Eight times the byte 1.
-    const ONES: u64 = u64::MAX / 255;
-    let (words, rest) = bytes.as_chunks::<8>();
-    let mut at = 0;
-    for word in words {
-        let word = u64::from_le_bytes(*word);
-        // The high bit of each byte that is 0, and of no other.
-        let zeros = |value: u64| !(((value & (ONES * 0x7f)) + ONES * 0x7f) | value | (ONES * 0x7f));
-        let mut marks = zeros(word ^ (ONES * u64::from(b'\t'))) | zeros(word ^ (ONES * u64::from(b'\\')));
+    let marks = |bytes: [u8; 16]| {
+        let bytes = u8x16::new(bytes);
+        let found = bytes.simd_eq(u8x16::splat(b'\t')) | bytes.simd_eq(u8x16::splat(b'\\'));
+        u64::from(found.to_bitmask())
+    };
+    let mut each = |start: usize, mut marks: u64| {
         while marks != 0 {
-            mark(at + usize::try_from(marks.trailing_zeros() / 8).unwrap_or(0))?;
+            mark(start + usize::try_from(marks.trailing_zeros()).unwrap_or(0))?;
             marks &= marks - 1;
         }
-        at += 8;
+        Ok(())
+    };
+    let (blocks, rest) = bytes.as_chunks::<16>();
+    let (fours, blocks) = blocks.as_chunks::<4>();
+    let mut at = 0;
+    for [a, b, c, d] in fours {
+        each(at, marks(*a) | marks(*b) << 16 | marks(*c) << 32 | marks(*d) << 48)?;
+        at += 64;
     }
-    rest.iter()
-        .enumerate()
-        .filter(|(_, byte)| matches!(byte, b'\t' | b'\\'))
-        .try_for_each(|(n, _)| mark(at + n))
+    for block in blocks {
+        each(at, marks(*block))?;
+        at += 16;
+    }
+    let mut last = [0; 16];
+    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    each(at, marks(last))
 }
 
 /// Whether the text ends in a backslash that escapes what follows.

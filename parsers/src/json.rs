@@ -6,6 +6,7 @@
 //! what serde_json takes for it, which a test holds against it.
 
 use std::borrow::Cow;
+use wide::u8x16;
 
 /// Why a text is no JSON object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +36,7 @@ pub fn members<'t, const N: usize>(
     text: &'t str,
     keys: [&str; N],
 ) -> Result<[Option<Raw<'t>>; N], NotAnObject> {
-    let mut cursor = Cursor { text, at: 0, escapes: false };
+    let mut cursor = Cursor { text, at: 0, escapes: false, block: 0, marks: specials(text.as_bytes()) };
     let mut found = [None; N];
     cursor.blank();
     if !cursor.takes(b'{') {
@@ -46,7 +47,7 @@ pub fn members<'t, const N: usize>(
     while open {
         let key = cursor.key()?;
         let value = cursor.value()?;
-        if let Some(slot) = key.among(&keys).and_then(|n| found.get_mut(n)) {
+        if let Some(slot) = key.among(&keys, cursor.escapes).and_then(|n| found.get_mut(n)) {
             *slot = Some(value);
         }
         open = cursor.goes_on(b'}')?;
@@ -55,11 +56,13 @@ pub fn members<'t, const N: usize>(
     if cursor.at < text.len() {
         return Err(cursor.expected("the end"));
     }
-    // Rare enough to be looked for on its own.
-    match lone_surrogate(text.as_bytes()).filter(|_| cursor.escapes) {
-        Some(at) => Err(NotAnObject::LoneSurrogate(at + 1)),
-        None => Ok(found),
+    // Escapes are rare enough to be looked at on their own.
+    if cursor.escapes
+        && let Some(at) = lone_surrogate(text.as_bytes())
+    {
+        return Err(NotAnObject::LoneSurrogate(at + 1));
     }
+    Ok(found)
 }
 
 /// Reads JSON (RFC 8259) from left to right, and checks it as it goes.
@@ -68,6 +71,10 @@ struct Cursor<'t> {
     at: usize,
     /// Whether a backslash was seen.
     escapes: bool,
+    /// Where the block begins in which strings' ends are known.
+    block: usize,
+    /// The block's [`specials`].
+    marks: u64,
 }
 
 impl<'t> Cursor<'t> {
@@ -175,7 +182,7 @@ impl<'t> Cursor<'t> {
             return Err(self.expected("a string"));
         }
         loop {
-            self.at += plain_length(self.rest());
+            self.at = self.special();
             match self.rest() {
                 [b'"', ..] => {
                     self.at += 1;
@@ -194,41 +201,75 @@ impl<'t> Cursor<'t> {
         }
     }
 
+    /// The next byte that cannot stand in a string as it is; the end, if there is none.
+    fn special(&mut self) -> usize {
+        let mut from = self.at;
+        loop {
+            if let Some(marks) = self.marks.checked_shr(u32::try_from(from - self.block).unwrap_or(u32::MAX))
+                && marks != 0
+            {
+                return from + first(marks);
+            }
+            self.block += BLOCK;
+            self.marks = specials(self.text.as_bytes().get(self.block..).unwrap_or_default());
+            from = from.max(self.block);
+        }
+    }
+
     fn since(&self, start: usize) -> Raw<'t> {
         Raw(self.text.get(start..self.at).unwrap_or_default())
     }
+}
+
+/// How many bytes are looked at together for what ends a string: strings are short, and to guess where each of them ends
+/// would cost the processor more than to look.
+const BLOCK: usize = 64;
+
+/// Of the first 64 bytes of `text`, those that cannot stand in a JSON string as they are: quotes, backslashes and control
+/// characters, a bit for each. What is behind the end counts as such a byte.
+fn specials(text: &[u8]) -> u64 {
+    let bytes = text.first_chunk::<BLOCK>().copied().unwrap_or_else(|| {
+        let mut last = [0; BLOCK];
+        if let Some(start) = last.get_mut(..text.len()) {
+            start.copy_from_slice(text);
+        }
+        last
+    });
+    bytes.as_chunks::<16>().0.iter().rev().fold(0, |marks, bytes| {
+        let bytes = u8x16::new(*bytes);
+        let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
+        let special = bytes.simd_eq(u8x16::splat(b'"')) | bytes.simd_eq(u8x16::splat(b'\\')) | control;
+        marks << 16 | u64::from(special.to_bitmask())
+    })
+}
+
+/// The place of the first mark.
+fn first(marks: u64) -> usize {
+    usize::try_from(marks.trailing_zeros()).unwrap_or(BLOCK)
 }
 
 /// How many bytes at the start of `text` can stand in a JSON string as they are: up to a quote, a backslash or a control
 /// character.
 #[must_use]
 pub fn plain_length(text: &[u8]) -> usize {
-    /// Eight times the byte 1.
-    const ONES: u64 = u64::MAX / 255;
     let mut at = 0;
-    // Eight bytes at a time: of the bytes that say so, the first surely is one.
-    while let Some(word) = text.get(at..at + 8).and_then(|bytes| <[u8; 8]>::try_from(bytes).ok()) {
-        let word = u64::from_le_bytes(word);
-        let below = |value: u64, limit: u64| value.wrapping_sub(ONES * limit) & !value;
-        let quote = below(word ^ (ONES * u64::from(b'"')), 1);
-        let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
-        let marks = (quote | backslash | below(word, 0x20)) & (ONES << 7);
-        if marks != 0 {
-            let zeros = usize::try_from(marks.trailing_zeros() / 8).unwrap_or(0);
-            return at + zeros;
+    loop {
+        match specials(text.get(at..).unwrap_or_default()) {
+            0 => at += BLOCK,
+            marks => return at + first(marks),
         }
-        at += 8;
     }
-    let rest = text.get(at..).unwrap_or_default();
-    at + rest.iter().take_while(|b| !matches!(b, b'"' | b'\\' | 0..0x20)).count()
 }
 
 impl<'t> Raw<'t> {
-    /// Which of these keys the string is.
-    fn among(self, keys: &[&str]) -> Option<usize> {
+    /// Which of these keys the string is; `escapes` says whether it can hold any.
+    fn among(self, keys: &[&str], escapes: bool) -> Option<usize> {
         let inner = self.0.get(1..self.0.len() - 1).unwrap_or_default();
-        let known = keys.iter().position(|key| *key == inner);
-        if known.is_some() || memchr::memchr(b'\\', inner.as_bytes()).is_none() {
+        let begins = inner.as_bytes().first();
+        // Told apart by what costs least.
+        let is = |key: &&str| key.len() == inner.len() && key.as_bytes().first() == begins && *key == inner;
+        let known = keys.iter().position(is);
+        if known.is_some() || !escapes {
             return known;
         }
         let inner = self.string()?;
@@ -261,17 +302,22 @@ impl<'t> Raw<'t> {
     /// The digits of a number, or of a string that holds one; `None` for anything else.
     #[must_use]
     pub fn number(self) -> Option<&'t str> {
-        let text = match self.0.strip_prefix('"') {
-            Some(inner) => inner.strip_suffix('"')?.trim_ascii(),
-            None => self.0,
-        };
-        is_number(text).then_some(text)
+        match self.0.strip_prefix('"') {
+            Some(inner) => Some(inner.strip_suffix('"')?.trim_ascii()).filter(|text| is_number(text)),
+            // Of what begins a value, only a number begins like this.
+            None => {
+                self.0.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then_some(self.0)
+            }
+        }
     }
 
     /// Whether the value is this number.
     #[must_use]
     pub fn is(self, value: f64) -> bool {
-        self.number().and_then(|digits| digits.parse::<f64>().ok()).is_some_and(|number| number == value)
+        self.number().is_some_and(|digits| match digits.as_bytes() {
+            [digit @ b'0'..=b'9'] => f64::from(digit - b'0') == value,
+            _ => digits.parse::<f64>().is_ok_and(|number| number == value),
+        })
     }
 
     /// Whether the value says yes: `true`, `"true"` or 1.
@@ -300,8 +346,11 @@ fn number_length(text: &[u8]) -> usize {
         (Some(b'0'), _) => 1,
         (_, whole) => whole,
     };
-    if text.get(at) == Some(&b'.') && digits(at + 1) > 0 {
-        at += 1 + digits(at + 1);
+    if text.get(at) == Some(&b'.') {
+        let places = digits(at + 1);
+        if places > 0 {
+            at += 1 + places;
+        }
     }
     if let Some(b'e' | b'E') = text.get(at) {
         let sign = usize::from(matches!(text.get(at + 1), Some(b'+' | b'-')));
