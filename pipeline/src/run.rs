@@ -26,7 +26,7 @@ use crate::progress::{Cancel, Progress, Stage};
 use crate::rejects::RejectsFile;
 use crate::transform::dps::{self, DpsPlans, DpsPlansOfItems};
 use crate::transform::ledger::Ledger;
-use crate::transform::policies::{Context, PlanView, PolicyFigures, TargetFacts};
+use crate::transform::policies::{Context, PlanView, PolicyFigures, TargetFacts, Wanted};
 use crate::transform::schedules::Patterns;
 use crate::transform::vbs::{self, VbsPlans};
 use account::Accounts;
@@ -95,7 +95,7 @@ pub fn run(
     }
     clock.enter(Stage::Loading);
     let context = Context { settings: &options.settings, facts: &facts, patterns: &policies.patterns };
-    let views = || policies.views(&sources, &options.settings);
+    let views = || policies.views(&sources, &options.settings, Wanted::All);
     let schedules = options.proof.map(|horizon| policies.figures.schedules(views(), context, horizon));
     loading.policies(&policies, &sources, context)?;
     loading.copies(inputs, &mut sources, &policies, options)?;
@@ -162,8 +162,9 @@ impl Policies {
         &'p self,
         sources: &'p Sources,
         options: &'p crate::settings::Settings,
+        wanted: Wanted,
     ) -> impl Iterator<Item = PlanView<'p>> {
-        self.vbs.views(&sources.vbs, options).chain(self.dps.views(&sources.dps))
+        self.vbs.views(&sources.vbs, options, wanted).chain(self.dps.views(&sources.dps, wanted))
     }
 }
 

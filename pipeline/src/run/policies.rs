@@ -11,7 +11,7 @@ use crate::extract::Sources;
 use crate::karbor::layout::Layout;
 use crate::karbor::tuple::Rows;
 use crate::karbor::{Value, WRITTEN, ids};
-use crate::transform::policies::{Context, OperationView, PlanView};
+use crate::transform::policies::{Context, OperationView, PlanView, Wanted};
 
 /// Rows are handed to the sink in pieces of this size.
 const PIECE_BYTES: usize = 256 * 1024;
@@ -59,7 +59,7 @@ impl Loading<'_> {
         let Some(comparison) = self.comparison_mut() else { return Ok(()) };
         for (table, layout) in TABLES.zip(layouts) {
             let mut bytes = Vec::new();
-            for view in policies.views(sources, context.settings) {
+            for view in policies.views(sources, context.settings, Wanted::Table(table)) {
                 let news = News::of(&view, comparison)?;
                 let mut n = 0;
                 view.rows(table, context, &mut |row| -> Result<()> {
@@ -103,7 +103,7 @@ impl Loading<'_> {
     ) -> Result<Sorted> {
         let (mut bytes, mut rows) = (Vec::with_capacity(PIECE_BYTES), 0);
         let mut sorted = Sorted::default();
-        for view in policies.views(sources, context.settings) {
+        for view in policies.views(sources, context.settings, Wanted::Table(table)) {
             let news =
                 self.comparison.as_deref().map(|comparison| News::of(&view, comparison)).transpose()?;
             let mut n = 0;
@@ -174,7 +174,7 @@ impl Loading<'_> {
     fn stage_units(&mut self, policies: &Policies, sources: &Sources, context: Context<'_>) -> Result<()> {
         let layout = Layout::units(self.layouts);
         let (mut bytes, mut rows) = (Vec::new(), 0);
-        for view in policies.views(sources, context.settings) {
+        for view in policies.views(sources, context.settings, Wanted::Table(OPERATIONS)) {
             let Some(news) = self.comparison.as_deref().map(|c| News::of(&view, c)).transpose()? else {
                 break;
             };

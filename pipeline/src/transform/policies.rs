@@ -29,7 +29,36 @@ pub struct Context<'c> {
     pub patterns: &'c Patterns,
 }
 
-/// One plan with all that becomes rows of the policy side.
+/// Which rows a view is for: it need not gather what only other tables are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Those of all tables.
+    All,
+    /// Those of one table, by its index in [`karbor::WRITTEN`].
+    Table(usize),
+}
+
+impl Wanted {
+    /// Whether plans are.
+    #[must_use]
+    pub fn plans(self) -> bool {
+        matches!(self, Self::All | Self::Table(0))
+    }
+
+    /// Whether resources are.
+    #[must_use]
+    pub fn resources(self) -> bool {
+        matches!(self, Self::All | Self::Table(1))
+    }
+
+    /// Whether operations are, or what belongs to them.
+    #[must_use]
+    pub fn operations(self) -> bool {
+        matches!(self, Self::All | Self::Table(2..))
+    }
+}
+
+/// One plan with all that becomes rows of the policy side; what is not [`Wanted`] is empty.
 #[derive(Clone, Debug)]
 pub struct PlanView<'m> {
     /// Where it comes from.

@@ -12,7 +12,7 @@ use crate::transform::dps::copies::{DpsPlansOfItems, PlanOfItem};
 use crate::transform::dps::keys::Keys;
 use crate::transform::ledger::{Culprit, Index, Ledger, at, id_order, join, places};
 use crate::transform::policies::{
-    Context, OperationView, PlanView, PolicyFigures, ResourceView, TargetFacts,
+    Context, OperationView, PlanView, PolicyFigures, ResourceView, TargetFacts, Wanted,
 };
 use crate::transform::schedules::{PatternId, Patterns, ScheduleColumns, place};
 use crate::transform::vbs::{NOT_A_VOLUME, is_volume};
@@ -119,8 +119,8 @@ pub struct DpsPlans {
 
 impl DpsPlans {
     /// The plans, one after the other.
-    pub fn views<'t>(&'t self, tables: &'t DpsTables) -> impl Iterator<Item = PlanView<'t>> {
-        self.standing.iter().filter_map(move |plan| view(plan, &self.policies, tables))
+    pub fn views<'t>(&'t self, tables: &'t DpsTables, wanted: Wanted) -> impl Iterator<Item = PlanView<'t>> {
+        self.standing.iter().filter_map(move |plan| view(plan, &self.policies, tables, wanted))
     }
 }
 
@@ -159,7 +159,7 @@ pub fn resolve(
         }
         let context = Context { settings, facts, patterns };
         if culprits.is_empty()
-            && let Some(view) = view(plan, &policies, tables)
+            && let Some(view) = view(plan, &policies, tables, Wanted::All)
             && let Err(misfit) = view.fits(layouts, context)
         {
             culprits.push(misfit_of(row, &misfit));
@@ -186,7 +186,7 @@ pub fn resolve(
             ledger.count(table, Outcome::Migrated);
         }
         of_items.0.insert(row.model.id().into(), PlanOfItem::Migrated);
-        if let Some(view) = view(plan, &policies, tables) {
+        if let Some(view) = view(plan, &policies, tables, Wanted::All) {
             let zones =
                 plan.scheduled.iter().filter_map(|n| policies.get(*n)).flat_map(|p| p.zones.iter().cloned());
             figures.count(&view, zones.collect::<BTreeSet<_>>(), context);
@@ -614,14 +614,21 @@ fn misfit_of(plan: &Held<Plan>, misfit: &Misfit) -> Culprit {
     Culprit { table: Table::ProtectionPlan, origin: plan.origin, fault }
 }
 
-fn view<'t>(plan: &PlanFamily, policies: &'t [PolicyFamily], tables: &'t DpsTables) -> Option<PlanView<'t>> {
+fn view<'t>(
+    plan: &PlanFamily,
+    policies: &'t [PolicyFamily],
+    tables: &'t DpsTables,
+    wanted: Wanted,
+) -> Option<PlanView<'t>> {
     let own = &at(&tables.plans, *plan.plans.first()?)?.model;
     let mut operations = Vec::new();
-    for family in plan.scheduled.iter().filter_map(|n| policies.get(*n)) {
+    let scheduled = plan.scheduled.iter().filter(|_| wanted.operations());
+    for family in scheduled.filter_map(|n| policies.get(*n)) {
         operations_of(own, family, tables, &mut operations);
     }
     let mut resources: Vec<ResourceView<'_>> = Vec::new();
-    for row in plan.objects.iter().filter_map(|n| at(&tables.objects, *n)) {
+    let objects = plan.objects.iter().filter(|_| wanted.resources());
+    for row in objects.filter_map(|n| at(&tables.objects, *n)) {
         let (id, availability_zone) = (row.model.resource_id(), row.model.availability_zone());
         if resources.last().is_none_or(|last| last.id != id) {
             resources.push(ResourceView { id, availability_zone, times: row.model.times });
