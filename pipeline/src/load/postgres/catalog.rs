@@ -174,6 +174,7 @@ fn closed_sequences(backend: &Backend, oid: i64) -> Result<Vec<String>, Failure>
 mod tests {
     use super::super::connect::ConnInfo;
     use super::*;
+    use crate::load::Intent;
     use crate::progress::Cancel;
     use std::sync::Arc;
 
@@ -207,7 +208,7 @@ mod tests {
         let settings = ConnInfo::of_target(&format!("{}?sslmode=disable", server.url(&database))).unwrap();
         let cancel = Arc::new(Cancel::default());
         let backend = Backend::connect(&settings, &mut |_| None, &cancel, None).unwrap();
-        let newer = Server::of(&backend).unwrap();
+        let newer = Server::of(&backend, Intent::Look).unwrap();
         assert!(newer.marks_generated);
         let older = Server { marks_generated: false, ..newer.clone() };
         let ask = |server: &Server| relation(&backend, "t", server).unwrap().unwrap().columns;
