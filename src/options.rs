@@ -111,7 +111,7 @@ impl Options {
 }
 
 /// Seconds since 1970-01-01 00:00:00 UTC.
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(0)
 }

@@ -2,9 +2,9 @@
 
 use crate::error::{Error, Result, Stops};
 use crate::exit::Exit;
-use crate::options::{Options, Outputs};
+use crate::options::{Options, Outputs, now};
 use crate::progress::{Counters, Display, Style};
-use crate::report::json::{Document, Ended, ReportFile};
+use crate::report::file::{Ended, ReportFile};
 use crate::report::{Errand, Summary};
 use crate::terminal::{Palette, heard};
 use crate::{log, memory, password, report, signals};
@@ -31,6 +31,7 @@ pub(super) fn convert(errand: Errand<'_>, options: &Options, out: &mut dyn Write
         command: errand.name(),
         exit,
         error,
+        finished: now(),
         seconds: elapsed.as_secs_f64(),
         peak_memory: memory::peak(),
         summary,
@@ -39,8 +40,8 @@ pub(super) fn convert(errand: Errand<'_>, options: &Options, out: &mut dyn Write
         Ok(report) => report,
         Err(error) => {
             note_failure(&error);
-            let document = ended(error.exit(), Some(&error), None);
-            if let Some(Err(error)) = file.map(|file| file.write(&Document::new(&document))) {
+            let ended = ended(error.exit(), Some(&error), None);
+            if let Some(Err(error)) = file.map(|file| file.write(&ended)) {
                 tracing::error!("the report file cannot be written: {error}");
             }
             return Err(error);
@@ -61,8 +62,7 @@ pub(super) fn convert(errand: Errand<'_>, options: &Options, out: &mut dyn Write
     }
     let text = report::text(&summary, Palette { coloured: options.outputs.colours });
     let told = heard(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
-    let kept =
-        file.map_or(Ok(()), |file| file.write(&Document::new(&ended(exit, refusal.as_ref(), Some(summary)))));
+    let kept = file.map_or(Ok(()), |file| file.write(&ended(exit, refusal.as_ref(), Some(summary))));
     if let Some(refusal) = refusal {
         note_failure(&refusal);
         return Err(refusal);

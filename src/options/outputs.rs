@@ -17,7 +17,7 @@ const DEFAULT_LOG: &str = "etl.log";
 pub struct Outputs {
     /// The log.
     pub log: Log,
-    /// The report as JSON.
+    /// The report as a file, a page where its name ends so, else JSON.
     pub report: Option<PathBuf>,
     /// No progress.
     pub quiet: bool,
