@@ -6,7 +6,7 @@ use crate::options::{Options, Outputs, now};
 use crate::progress::{Counters, Display, Style};
 use crate::report::file::{Ended, ReportFile};
 use crate::report::{Errand, Summary};
-use crate::terminal::{Palette, heard};
+use crate::terminal::{Paper, heard};
 use crate::{log, memory, password, report, signals};
 use parsers::input::Input;
 use pipeline::load::{self, Context};
@@ -57,10 +57,10 @@ pub(super) fn convert(errand: Errand<'_>, options: &Options, out: &mut dyn Write
     };
     let refusal = refusal(&report, errand);
     let exit = refusal.as_ref().map_or_else(|| exit_of(&report), Error::exit);
-    for line in report::text(&summary, Palette { coloured: false }).lines() {
+    for line in report::text(&summary, Paper::PLAIN).lines() {
         tracing::info!(target: log::TOLD, "{line}");
     }
-    let text = report::text(&summary, Palette { coloured: options.outputs.colours });
+    let text = report::text(&summary, options.outputs.paper);
     let told = heard(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
     let kept = file.map_or(Ok(()), |file| file.write(&ended(exit, refusal.as_ref(), Some(summary))));
     if let Some(refusal) = refusal {

@@ -238,7 +238,7 @@ impl Page {
             }
         }
         if let Some(peak) = ended.peak_memory {
-            page.tiles.push(Cell::new("Memory at most", bytes(peak), Mood::Plain));
+            page.tiles.push(Cell::new("Peak memory", bytes(peak), Mood::Plain));
         }
         page
     }
@@ -286,7 +286,7 @@ fn tiles(all: &Tally, summary: &Summary<'_>) -> Vec<Cell> {
     let mut tiles = vec![
         Cell::new("Rows read", grouped(all.read), Mood::Plain),
         Cell::new("Migrated", grouped(all.migrated), Mood::Plain),
-        Cell::new("Skipped by a rule", grouped(all.all_skipped()), Mood::Plain),
+        Cell::new("Skipped", grouped(all.all_skipped()), Mood::Plain),
         Cell::new("Waiting", grouped(all.all_deferred()), calm(all.all_deferred(), Mood::Wait)),
         Cell::new("Rejected", grouped(all.rejected), calm(all.rejected, Mood::Bad)),
         Cell::new("Time", duration(summary.elapsed), Mood::Plain),

@@ -3,16 +3,16 @@
 use super::number::{bytes, counted, duration, grouped, seconds};
 use super::page::{Page, TableRow};
 use super::{Errand, Summary, advice};
-use crate::terminal::{Ink, Palette};
+use crate::terminal::{Ink, Paper};
 use parsers::input::STDIN;
 use pipeline::outcome::{DumpReport, Ending, Kept, Report, ScheduleReport, Tally, TargetRow, TargetTally};
 use std::fmt::Display;
 
-/// The report as text, at most 100 columns wide.
+/// The report as text, no wider than the paper where words allow.
 #[must_use]
-pub fn text(summary: &Summary<'_>, palette: Palette) -> String {
+pub fn text(summary: &Summary<'_>, paper: Paper) -> String {
     let report = summary.report;
-    let mut page = Page::new(palette);
+    let mut page = Page::new(paper);
     page.heading(&title(summary));
     sources(&mut page, report);
     targets(&mut page, summary);
@@ -210,7 +210,7 @@ fn schedules(page: &mut Page, report: &ScheduleReport) {
         page.paragraph("  ", &format!("{drift} as the conversion accepts; --report FILE.html lists them"));
     }
     if different > 0 {
-        let differ = counted(different, "runs", "run");
+        let differ = counted(different, "schedule runs", "schedules run");
         let text =
             format!("{differ} at other times than the conversion promises: keep the dumps and report this");
         page.inked_paragraph("  ! ", &text, Some(Ink::Red));

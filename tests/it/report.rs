@@ -1,13 +1,17 @@
 //! The report, made of facts by hand so that every section is there.
 
 use etl::exit::Exit;
-use etl::report::json::{Document, Ended};
+use etl::report::file::{Ended, ReportFile};
+use etl::report::json::Document;
 use etl::report::{Errand, Summary, text};
-use etl::terminal::Palette;
+use etl::terminal::Paper;
+use parsers::zone::Offset;
+use pipeline::firings::{Cause, Drift, Horizon, Proof, Side, Verdict, WeekHours};
 use pipeline::load::Service;
 use pipeline::load::spec::Spec;
 use pipeline::outcome::{
-    CopyReport, Defer, DumpReport, Ending, Outcome, Rejection, Report, Skip, Tally, TargetTally, ZoneUse,
+    CopyReport, Defer, DumpReport, Ending, MonthCount, Outcome, Rejection, Report, ScheduleReport, Skip,
+    StatusCount, Tally, TargetTally, TenantCount, ZoneUse,
 };
 use pipeline::settings::ZoneOrigin;
 use std::time::Duration;
@@ -36,6 +40,50 @@ fn rejection(line: u64) -> Rejection {
         value: Some("abc".into()),
         reason: "is not an integer".into(),
         with: 0,
+    }
+}
+
+/// Schedules of which some drift and one differs.
+fn schedules() -> ScheduleReport {
+    // 2026-01-01 00:00:00 UTC.
+    let from = 1_767_225_600;
+    let clock = Offset::from_minutes(480).unwrap();
+    let mut report = ScheduleReport::new(Horizon::new(from, 400), clock);
+    let drift = Drift { parts: from + 3600, side: Side::Source, widest: Some(86_400), missed: 9, added: 8 };
+    let week = |hour: i64| {
+        let mut week = WeekHours::default();
+        week.note((0..57).map(|n| from + n * 7 * 86_400 + hour * 3600), clock);
+        week
+    };
+    for (verdict, schedules) in
+        [(Verdict::Exact, 112), (Verdict::Accepted(Cause::Interval, drift), 7), (Verdict::Differs(drift), 1)]
+    {
+        let proof = Proof { verdict: verdict.clone(), source: week(1), karbor: week(2) };
+        report.count(&proof, schedules, 3);
+        report.list("p-1", "每日 <b>&\"备份\"</b>", "backup", &verdict);
+    }
+    report
+}
+
+fn copies() -> CopyReport {
+    let month = |year, month, good, bad| MonthCount { year, month, good, bad };
+    CopyReport {
+        statuses: vec![
+            StatusCount { status: "available", migrated: 49_000, deferred: 0 },
+            StatusCount { status: "error", migrated: 1_000, deferred: 0 },
+            StatusCount { status: "creating", migrated: 0, deferred: 300 },
+        ],
+        months: vec![month(2018, 1, 20_000, 0), month(2018, 3, 29_000, 1_000)],
+        tenants: vec![
+            TenantCount {
+                project_id: "0cc7a187a647433b9eb4c862f7e98c85".into(),
+                copies: 30_000,
+                gigabytes: 900,
+            },
+            TenantCount { project_id: "<script>alert(1)</script>".into(), copies: 15_000, gigabytes: 20 },
+        ],
+        other_tenants_copies: 5_000,
+        other_tenants_gigabytes: 5_000,
     }
 }
 
@@ -84,8 +132,8 @@ fn full() -> Report {
         policies_on_off: (100, 20),
         service: Some(Service { id: 3, host: Some("node1".into()), others: vec!["4 (node2)".into()] }),
         drifting_policies: 7,
-        schedules: None,
-        copies: CopyReport::default(),
+        schedules: Some(schedules()),
+        copies: copies(),
         rejections: vec![rejection(1042), rejection(1043)],
         rejected: 3,
         warnings: vec![
@@ -99,7 +147,7 @@ fn full() -> Report {
 }
 
 fn shown(report: &Report, errand: Errand<'_>, spec: Option<&Spec>, coloured: bool) -> String {
-    text(&summary(report, errand, spec), Palette { coloured })
+    text(&summary(report, errand, spec), Paper::of_terminal(coloured, None))
 }
 
 fn summary<'r>(report: &'r Report, errand: Errand<'r>, spec: Option<&'r Spec>) -> Summary<'r> {
@@ -208,6 +256,16 @@ fn the_report_is_at_most_a_hundred_columns_wide() {
 }
 
 #[test]
+fn a_narrow_terminal_gets_narrow_paragraphs() {
+    let report = full();
+    let summary = summary(&report, Errand::Run, None);
+    let narrow = text(&summary, Paper::of_terminal(false, Some(70)));
+    let paragraphs = narrow.lines().filter(|line| line.starts_with("  - ") || line.starts_with("    "));
+    let widest = paragraphs.map(|line| line.chars().count()).max().unwrap();
+    assert!((60..=70).contains(&widest), "{narrow}");
+}
+
+#[test]
 fn colours_change_nothing_but_colours() {
     let spec = Spec::Postgres(String::new());
     let coloured = shown(&full(), Errand::Run, Some(&spec), true);
@@ -257,10 +315,150 @@ fn the_report_as_json() {
         command: "run",
         exit: Exit::Incomplete,
         error: None,
+        finished: 1_767_225_600,
         seconds: 4.75,
         peak_memory: Some(43_200_512),
         summary: Some(summary(&report, Errand::Run, None)),
     };
     let text = serde_json::to_string_pretty(&Document::new(&ended)).unwrap();
     insta::assert_snapshot!("json", text.replace(env!("CARGO_PKG_VERSION"), "VERSION"));
+}
+
+/// The page of a report, as it stands in its file.
+fn page(ended: &Ended<'_>) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("report.HTML");
+    ReportFile::try_place(&path).unwrap().write(ended).unwrap();
+    let files: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(files, ["report.HTML"]);
+    let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&path).unwrap());
+    assert_eq!(mode & 0o777, 0o600, "values from dumps stand in it");
+    std::fs::read_to_string(path).unwrap()
+}
+
+fn ended<'r>(summary: Option<Summary<'r>>, error: Option<&'r etl::error::Error>, exit: Exit) -> Ended<'r> {
+    Ended {
+        command: "run",
+        exit,
+        error,
+        finished: 1_767_225_600,
+        seconds: 4.75,
+        peak_memory: Some(43_200_512),
+        summary,
+    }
+}
+
+/// All text of a page in the order in which it is read; the page is whole, and XML.
+fn words(page: &str) -> Vec<String> {
+    let options = roxmltree::ParsingOptions { allow_dtd: true, ..roxmltree::ParsingOptions::default() };
+    let document =
+        roxmltree::Document::parse_with_options(page, options).unwrap_or_else(|e| panic!("{e}\n{page}"));
+    let body = document.descendants().find(|node| node.has_tag_name("body")).unwrap();
+    let texts = body.descendants().filter(|node| node.is_text()).filter_map(|node| node.text());
+    texts
+        .map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
+        .filter(|text| !text.is_empty())
+        .collect()
+}
+
+#[test]
+fn a_page_is_whole_and_says_what_the_report_says() {
+    let report = full();
+    let spec = Spec::Postgres(String::new());
+    let page = page(&ended(Some(summary(&report, Errand::Run, Some(&spec))), None, Exit::Incomplete));
+    let words = words(&page);
+    insta::assert_snapshot!("page", words.join("\n").replace(env!("CARGO_PKG_VERSION"), "VERSION"));
+    let options = roxmltree::ParsingOptions { allow_dtd: true, ..roxmltree::ParsingOptions::default() };
+    let document = roxmltree::Document::parse_with_options(&page, options).unwrap();
+    let pictures: Vec<_> = document.descendants().filter(|node| node.tag_name().name() == "svg").collect();
+    assert_eq!(pictures.len(), 5);
+    for picture in &pictures {
+        assert!(picture.attribute("aria-label").is_some() && picture.attribute("viewBox").is_some());
+        assert!(picture.descendants().filter(|node| node.is_element()).count() > 3, "{picture:?}");
+    }
+    // Nothing is loaded from anywhere, and nothing is run.
+    for name in ["script", "link", "img", "iframe", "object", "form", "a"] {
+        assert!(document.descendants().all(|node| !node.has_tag_name(name)), "{name}");
+    }
+    for what in ["src=", "href=", "url(", "@import", "onload"] {
+        assert!(!page.contains(what), "{what}");
+    }
+}
+
+#[test]
+fn colours_of_pictures_are_known_to_the_style_for_dark_screens() {
+    let report = full();
+    let page = page(&ended(Some(summary(&report, Errand::Run, None)), None, Exit::Incomplete));
+    let (style, body) = page.split_once("</style>").unwrap();
+    let drawn: std::collections::BTreeSet<&str> =
+        body.match_indices("fill=\"#").filter_map(|(at, _)| body.get(at + 6..at + 13)).collect();
+    assert!(drawn.len() > 5, "{drawn:?}");
+    for colour in drawn {
+        assert!(style.contains(&format!("[fill=\"{colour}\"]")), "{colour} stays as it is in the dark");
+    }
+}
+
+#[test]
+fn names_in_a_page_are_text_and_nothing_else() {
+    let evil = "<script>\"'&amp;</style>]]>\u{1b}[2J\0\u{ffff} 备份 \u{202e}";
+    let mut report = full();
+    report.dumps[0].name = evil.into();
+    report.dumps[0].other_tables = [(evil.to_owned(), 1)].into();
+    report.dumps[0].unknown_columns = [("tag".to_owned(), vec![evil.into()])].into();
+    report.tables[0].table = evil.into();
+    report.zones[0].zone = evil.into();
+    report.warnings = vec![evil.into()];
+    report.target = Some(evil.into());
+    report.rejections[0].reason = evil.into();
+    report.rejects_file = Some(evil.into());
+    report.copies.tenants[0].project_id = evil.into();
+    let drifting = &mut report.schedules.as_mut().unwrap().listed[0];
+    (drifting.name, drifting.policy_id, drifting.cause) = (evil.into(), format!("{evil}2"), evil.into());
+    report.service = Some(Service { id: 1, host: Some(evil.into()), others: vec![evil.into()] });
+    let error = etl::error::Error::from(pipeline::error::Error::target(evil, evil));
+    let spec = Spec::Script(evil.into());
+    let summary = summary(&report, Errand::Run, Some(&spec));
+    let page = page(&ended(Some(summary), Some(&error), Exit::Failed));
+    let shown = "<script>\"'&amp;</style>]]>\\u{1b}[2J\\u{0}\u{fffd} 备份 \u{202e}";
+    let words = words(&page).join("\n");
+    // The title is in the head too, which is not counted; the file of rejected rows is named twice.
+    assert_eq!(words.matches(shown.trim_end()).count(), 18, "{words}");
+    assert!(!page.contains("<script"), "{page}");
+}
+
+#[test]
+fn a_page_without_a_report_says_why() {
+    let error =
+        etl::error::Error::from(pipeline::error::Error::target("karbor.db: the disk is full", "make room"));
+    let words = words(&page(&ended(None, Some(&error), Exit::Failed)));
+    assert_eq!(
+        words[..4],
+        [
+            "etl run · 2026-01-01 00:00 UTC · exit code 1",
+            "Failed: nothing was written",
+            "karbor.db: the disk is full",
+            "→ make room"
+        ]
+    );
+    let unknown = etl::error::Error::from(pipeline::error::Error::CommitUnknown("it went away".into()));
+    let words = self::words(&page(&ended(None, Some(&unknown), Exit::Unknown)));
+    assert_eq!(words[1], "It is not known whether anything was written");
+}
+
+#[test]
+fn copies_of_many_years_are_drawn_by_year() {
+    let report_of = |months: Vec<MonthCount>| {
+        let report = Report { copies: CopyReport { months, ..copies() }, ..full() };
+        words(&page(&ended(Some(summary(&report, Errand::Run, None)), None, Exit::Done))).join("\n")
+    };
+    let month = |year, month| MonthCount { year, month, good: 1, bad: 1 };
+    let months = report_of(vec![month(2018, 11), month(2019, 2)]);
+    assert!(months.contains("2018-11\n2018-12\n2019-01\n2019-02"), "{months}");
+    let years = report_of(vec![month(2015, 1), month(2019, 2)]);
+    assert!(years.contains("2015\n2016\n2017\n2018\n2019"), "{years}");
+    // One copy of the year 1 must not draw two thousand bars.
+    let absurd = report_of(vec![month(1, 1), month(9999, 12)]);
+    assert!(absurd.contains("9964") && !absurd.contains("9963"), "{absurd}");
+    assert!(!report_of(Vec::new()).is_empty());
 }
