@@ -7,6 +7,7 @@
 use super::file::Ended;
 use super::number::{bytes, counted, duration, grouped, seconds};
 use super::{Errand, Summary, advice, picture, text};
+use crate::error::Error;
 use crate::exit::Exit;
 use crate::terminal::printable;
 use askama::Template;
@@ -209,9 +210,12 @@ impl Page {
             finished: finished.format("%Y-%m-%d %H:%M UTC").to_string(),
             exit_code: ended.exit.code(),
             version: env!("CARGO_PKG_VERSION"),
-            failure: ended.error.map(|error| Failure {
-                message: shown(&error.to_string()),
-                remedy: error.remedy().map(|remedy| shown(&remedy)),
+            // Rejected rows are told by title and next step, and in a section of their own.
+            failure: ended.error.filter(|error| !matches!(error, Error::Rejected { .. })).map(|error| {
+                Failure {
+                    message: shown(&error.to_string()),
+                    remedy: error.remedy().map(|remedy| shown(&remedy)),
+                }
             }),
             next: None,
             tiles: Vec::new(),

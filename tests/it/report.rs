@@ -352,8 +352,7 @@ fn ended<'r>(summary: Option<Summary<'r>>, error: Option<&'r etl::error::Error>,
 /// All text of a page in the order in which it is read; the page is whole, and XML.
 fn words(page: &str) -> Vec<String> {
     let options = roxmltree::ParsingOptions { allow_dtd: true, ..roxmltree::ParsingOptions::default() };
-    let document =
-        roxmltree::Document::parse_with_options(page, options).unwrap_or_else(|e| panic!("{e}\n{page}"));
+    let document = roxmltree::Document::parse_with_options(page, options).expect("a page that is whole");
     let body = document.descendants().find(|node| node.has_tag_name("body")).unwrap();
     let texts = body.descendants().filter(|node| node.is_text()).filter_map(|node| node.text());
     texts
