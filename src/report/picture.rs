@@ -104,7 +104,7 @@ pub(super) fn parts(counts: &[(u64, RGBColor)], what: &str) -> String {
             counted += count;
             // However few they are, they can be seen.
             let to = length_of(counted, whole, SIZE.0).max(from + 3).min(SIZE.0);
-            block(area, ((from).min(SIZE.0 - 3), 0), (to, SIZE.1), *colour)?;
+            block(area, (from.min(SIZE.0 - 3), 0), (to, SIZE.1), *colour)?;
         }
         Ok(())
     })
