@@ -6,8 +6,10 @@ mod completions;
 mod conversion;
 mod man;
 mod policies;
+mod rollback;
 mod run;
 mod schema;
+mod status;
 
 use crate::cli::{Args, Command};
 use crate::error::{Error, Result};
@@ -29,6 +31,8 @@ pub fn execute(line: &[OsString], surroundings: &Surroundings<'_>, out: &mut dyn
         Command::Run(args) => return run::run(&args, surroundings, out),
         Command::Check(args) => return check::check(&args, line, surroundings, out),
         Command::Policies(args) => return policies::policies(&args, surroundings, out),
+        Command::Rollback(args) => return rollback::rollback(&args, surroundings, out),
+        Command::Status(args) => status::status(&args, surroundings)?,
         Command::Schema(args) => schema::schema(&args),
         Command::Columns(args) => columns::columns(&args)?,
         Command::Completions(args) => completions::completions(&args),

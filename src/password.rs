@@ -4,7 +4,10 @@ use crate::progress::Screen;
 use pipeline::load::Ask;
 use pipeline::progress::Cancel;
 use secrecy::SecretString;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Asks on the terminal, with nothing echoed. Nobody is asked where standard error is no terminal: then nobody
@@ -29,4 +32,44 @@ pub fn on_terminal(watched: bool, screen: Screen, cancel: Arc<Cancel>) -> Ask {
             }
         }
     })
+}
+
+/// Lets several targets of one command ask, and asks each question once.
+pub fn shared(ask: Ask) -> impl Fn() -> Ask {
+    let known: Rc<RefCell<(Ask, HashMap<String, SecretString>)>> =
+        Rc::new(RefCell::new((ask, HashMap::new())));
+    move || {
+        let known = Rc::clone(&known);
+        Box::new(move |prompt| {
+            let (ask, answers) = &mut *known.borrow_mut();
+            if let Some(answer) = answers.get(prompt) {
+                return Some(answer.clone());
+            }
+            let answer = ask(prompt)?;
+            answers.insert(prompt.to_owned(), answer.clone());
+            Some(answer)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret as _;
+
+    #[test]
+    fn a_question_is_asked_once() {
+        let mut asked = Vec::new();
+        let (sender, questions) = std::sync::mpsc::channel();
+        let ask = shared(Box::new(move |prompt| {
+            sender.send(prompt.to_owned()).unwrap();
+            Some(SecretString::from(format!("answer to {prompt}")))
+        }));
+        let (mut first, mut second) = (ask(), ask());
+        for answer in [first("a"), second("a"), second("b"), first("b")] {
+            asked.push(answer.unwrap().expose_secret().to_owned());
+        }
+        assert_eq!(asked, ["answer to a", "answer to a", "answer to b", "answer to b"]);
+        assert_eq!(questions.try_iter().collect::<Vec<_>>(), ["a", "b"]);
+    }
 }

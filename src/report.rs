@@ -10,6 +10,8 @@ pub mod json;
 pub mod number;
 mod page;
 mod picture;
+pub mod rollback;
+pub mod status;
 mod text;
 
 pub(crate) use advice::quote;

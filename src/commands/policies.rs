@@ -21,8 +21,7 @@ pub(super) fn policies(
     surroundings: &Surroundings<'_>,
     out: &mut dyn Write,
 ) -> Result<Exit> {
-    let target =
-        Choice::find(args.target.as_deref(), surroundings)?.ok_or(OptionError::PoliciesWithoutTarget)?;
+    let target = Choice::find(args.target.as_deref(), surroundings)?.ok_or(OptionError::NoTarget)?;
     let names = read_columns(args.columns.as_deref())?.target;
     let cancel = Arc::new(Cancel::default());
     let progress = Arc::new(Progress::new(0));

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::options::part_of;
 use crate::report::Summary;
+use serde::Serialize;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -74,16 +75,25 @@ impl ReportFile {
     /// # Errors
     /// The system's.
     pub fn write(self, ended: &Ended<'_>) -> io::Result<()> {
-        let text = match Form::of(&self.path) {
-            Form::Json => {
-                let mut text = serde_json::to_vec_pretty(&Document::new(ended))?;
-                text.push(b'\n');
-                text
-            }
-            Form::Html => html::page(ended).map_err(io::Error::other)?.into_bytes(),
-        };
+        match Form::of(&self.path) {
+            Form::Json => self.write_json(&Document::new(ended)),
+            Form::Html => self.put(html::page(ended).map_err(io::Error::other)?.as_bytes()),
+        }
+    }
+
+    /// Writes the report of a command that has no page, whatever the file is called.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn write_json(self, document: &impl Serialize) -> io::Result<()> {
+        let mut text = serde_json::to_vec_pretty(document)?;
+        text.push(b'\n');
+        self.put(&text)
+    }
+
+    fn put(self, text: &[u8]) -> io::Result<()> {
         let mut file = self.begin()?;
-        file.write_all(&text)?;
+        file.write_all(text)?;
         file.sync_all()?;
         std::fs::rename(&self.part, &self.path)
     }

@@ -4,6 +4,8 @@
 //! raises it. Times are seconds, sizes bytes.
 
 use super::file::Ended;
+use crate::error::Error;
+use crate::exit::Exit;
 use pipeline::outcome::{
     CopyReport, Defer, DumpReport, Ending, Rejection, Report, ScheduleReport, Skip, TargetRow, TargetTally,
     ZoneUse,
@@ -96,7 +98,7 @@ impl<'r> Document<'r> {
             etl_version: env!("CARGO_PKG_VERSION"),
             command: ended.command,
             exit_code: ended.exit.code(),
-            error: ended.error.map(|error| Failure { message: error.to_string(), remedy: error.remedy() }),
+            error: ended.error.map(Failure::of),
             seconds: ended.seconds,
             peak_memory_bytes: ended.peak_memory,
             rows_per_second: ended.summary.and_then(|summary| summary.rows_per_second()),
@@ -138,5 +140,45 @@ impl<'r> Outcome<'r> {
             warnings: &report.warnings,
             stages: report.stages.iter().map(|(stage, seconds)| Stage { stage, seconds: *seconds }).collect(),
         }
+    }
+}
+
+/// A report of a command that looks after what was imported.
+#[derive(Debug, Serialize)]
+pub struct Brief<R> {
+    schema_version: u32,
+    etl_version: &'static str,
+    command: &'static str,
+    exit_code: u8,
+    error: Option<Failure>,
+    seconds: f64,
+    /// Absent where the command failed before it had one.
+    report: Option<R>,
+}
+
+impl<R> Brief<R> {
+    /// The document of a command.
+    #[must_use]
+    pub fn new(
+        command: &'static str,
+        outcome: std::result::Result<Exit, &Error>,
+        seconds: f64,
+        report: Option<R>,
+    ) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            etl_version: env!("CARGO_PKG_VERSION"),
+            command,
+            exit_code: outcome.map_or_else(Error::exit, |exit| exit).code(),
+            error: outcome.err().map(Failure::of),
+            seconds,
+            report,
+        }
+    }
+}
+
+impl Failure {
+    fn of(error: &Error) -> Self {
+        Self { message: error.to_string(), remedy: error.remedy() }
     }
 }
