@@ -152,6 +152,7 @@ pub struct Brief<R> {
     exit_code: u8,
     error: Option<Failure>,
     seconds: f64,
+    peak_memory_bytes: Option<u64>,
     /// Absent where the command failed before it had one.
     report: Option<R>,
 }
@@ -172,6 +173,7 @@ impl<R> Brief<R> {
             exit_code: outcome.map_or_else(Error::exit, |exit| exit).code(),
             error: outcome.err().map(Failure::of),
             seconds,
+            peak_memory_bytes: crate::memory::peak(),
             report,
         }
     }
