@@ -7,6 +7,8 @@ mod conversion;
 mod man;
 mod run;
 mod schema;
+mod sync;
+mod work;
 
 use crate::cli::{Args, Command};
 use crate::error::{Error, Result};
@@ -27,6 +29,7 @@ pub fn execute(line: &[OsString], surroundings: &Surroundings<'_>, out: &mut dyn
     let text = match Args::read(line.iter().cloned())?.command {
         Command::Run(args) => return run::run(&args, surroundings, out),
         Command::Check(args) => return check::check(&args, line, surroundings, out),
+        Command::Sync(args) => return sync::sync(&args, surroundings, out),
         Command::Schema(args) => schema::schema(&args),
         Command::Columns(args) => columns::columns(&args)?,
         Command::Completions(args) => completions::completions(&args),

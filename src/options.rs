@@ -8,6 +8,7 @@ mod error;
 mod identity;
 mod outputs;
 pub(crate) mod spool;
+mod sync;
 mod target;
 
 pub use columns::{Maps, SourceEntry, read as read_columns};
@@ -15,6 +16,7 @@ pub use error::OptionError;
 pub use identity::Role;
 pub(crate) use outputs::part_of;
 pub use outputs::{Log, Outputs};
+pub use sync::SyncOptions;
 pub use target::{Choice, NamedBy, password_in_arguments};
 
 use crate::cli::{CheckArgs, ConversionArgs, RunArgs};

@@ -19,4 +19,5 @@ pub mod progress;
 pub mod rejects;
 pub mod run;
 pub mod settings;
+pub mod sync;
 pub mod transform;

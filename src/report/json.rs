@@ -33,10 +33,18 @@ pub struct Document<'r> {
     report: Option<Outcome<'r>>,
 }
 
+/// Why a command failed.
 #[derive(Debug, Serialize)]
-struct Failure {
+pub(super) struct Failure {
     message: String,
     remedy: Option<String>,
+}
+
+impl Failure {
+    /// The error in a program's words.
+    pub(super) fn of(error: &Error) -> Self {
+        Self { message: error.to_string(), remedy: error.remedy() }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -65,6 +73,8 @@ struct SourceTable<'r> {
     table: &'r str,
     read: u64,
     migrated: u64,
+    /// Of those migrated, copies that are still being made.
+    carried: u64,
     skipped: &'r BTreeMap<Skip, u64>,
     deferred: &'r BTreeMap<Defer, u64>,
     rejected: u64,
@@ -102,7 +112,7 @@ impl<'r> Document<'r> {
             etl_version: env!("CARGO_PKG_VERSION"),
             command: ended.command,
             exit_code: ended.exit.code(),
-            error: ended.error.map(|error| Failure { message: error.to_string(), remedy: error.remedy() }),
+            error: ended.error.map(Failure::of),
             seconds: ended.seconds,
             peak_memory_bytes: ended.peak_memory,
             rows_per_second: ended.summary.and_then(|summary| summary.rows_per_second()),
@@ -117,6 +127,7 @@ impl<'r> Outcome<'r> {
             table,
             read: tally.read,
             migrated: tally.migrated,
+            carried: tally.carried,
             skipped: &tally.skipped,
             deferred: &tally.deferred,
             rejected: tally.rejected,
@@ -167,7 +178,7 @@ impl ReportFile {
     ///
     /// # Errors
     /// The system's.
-    pub fn write(self, document: &Document<'_>) -> io::Result<()> {
+    pub fn write(self, document: &impl Serialize) -> io::Result<()> {
         let mut text = serde_json::to_vec_pretty(document)?;
         text.push(b'\n');
         let mut file = self.begin()?;

@@ -59,6 +59,9 @@ fn sources(page: &mut Page, report: &Report) {
         let mut row = tally_row(table, tally);
         row.notes.extend(reasons("skipped", tally.skipped.iter()));
         row.notes.extend(reasons("deferred", tally.deferred.iter()));
+        if tally.carried > 0 {
+            row.notes.push(format!("carried unfinished, as protecting: {}", grouped(tally.carried)));
+        }
         rows.push(row);
     }
     rows.push(tally_row("all", &all));
@@ -133,7 +136,7 @@ fn policies(page: &mut Page, summary: &Summary<'_>) {
     }
 }
 
-fn dumps(page: &mut Page, dumps: &[DumpReport]) {
+pub(super) fn dumps(page: &mut Page, dumps: &[DumpReport]) {
     let row = |dump: &DumpReport| {
         let mut notes = Vec::new();
         if dump.rejects {
@@ -164,12 +167,12 @@ fn dumps(page: &mut Page, dumps: &[DumpReport]) {
 }
 
 fn warnings(page: &mut Page, summary: &Summary<'_>) {
-    let deferred = advice::deferred(summary);
-    if summary.report.warnings.is_empty() && deferred.is_none() {
+    let (deferred, carried) = (advice::deferred(summary), advice::carried(summary));
+    if summary.report.warnings.is_empty() && deferred.is_none() && carried.is_none() {
         return;
     }
     page.heading("Warnings");
-    for warning in summary.report.warnings.iter().chain(&deferred) {
+    for warning in summary.report.warnings.iter().chain(&deferred).chain(&carried) {
         page.inked_paragraph("  ! ", warning, Some(Ink::Yellow));
     }
 }

@@ -31,6 +31,9 @@ mod rejections;
 /// A run as it is watched and stopped: progress, signals, colours.
 mod running;
 
+/// Copies that are carried unfinished, and the outcomes of their jobs.
+mod sync;
+
 /// Databases to import into, and what they hold.
 mod karbor;
 

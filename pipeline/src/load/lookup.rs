@@ -120,7 +120,7 @@ pub(crate) fn source_of(table: &str, text: &str) -> Option<Source> {
 }
 
 /// The condition that a boolean column, whatever its type, says no; `absent` is what NULL means.
-fn no(column: &str, absent: &str) -> String {
+pub(crate) fn no(column: &str, absent: &str) -> String {
     format!("lower(coalesce(CAST({column} AS text), '{absent}')) IN ('false', 'f', '0')")
 }
 

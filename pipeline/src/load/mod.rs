@@ -4,7 +4,7 @@
 //! transaction is opened, which is a [`Sink`]. A sink is finished by a call that consumes it; dropping it rolls back.
 
 mod fit;
-mod lookup;
+pub(crate) mod lookup;
 pub mod names;
 pub(crate) mod part;
 pub mod postgres;
