@@ -2,10 +2,12 @@
 //!
 //! The doc comments of this module are the help texts; the tests keep them word for word.
 
+mod batch;
 mod outputs;
 mod settings;
 mod sync;
 
+pub use batch::BatchArgs;
 pub use outputs::OutputArgs;
 pub use settings::{ReadingArgs, SettingArgs};
 pub use sync::SyncArgs;
@@ -80,6 +82,14 @@ pub enum Command {
     /// are listed. Everything happens in one transaction; run it as often as you like.
     #[command(after_help = sync::EXAMPLES)]
     Sync(SyncArgs),
+    /// Loads the dumps of several sites, each folder in a transaction of its own.
+    ///
+    /// Every site is loaded as `etl run` does it, into the target that its own etl.toml names, else into --target. A
+    /// journal says what is committed: run again after a crash or a failure, it goes on where it stopped and passes over
+    /// what has not changed since. Dumps are never written to; each folder gets the report of its site, etl-report.txt and
+    /// etl-report.json.
+    #[command(after_help = batch::EXAMPLES)]
+    Batch(BatchArgs),
     /// Prints the target's tables as SQL.
     ///
     /// The tables of Karbor that etl writes or reads, for a database to try a run on. Karbor's own database has

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod batch;
 mod check;
 mod columns;
 mod completions;
@@ -29,6 +30,7 @@ pub fn execute(line: &[OsString], surroundings: &Surroundings<'_>, out: &mut dyn
     let text = match Args::read(line.iter().cloned())?.command {
         Command::Run(args) => return run::run(&args, surroundings, out),
         Command::Check(args) => return check::check(&args, line, surroundings, out),
+        Command::Batch(args) => return batch::batch(&args, surroundings, out),
         Command::Sync(args) => return sync::sync(&args, surroundings, out),
         Command::Schema(args) => schema::schema(&args),
         Command::Columns(args) => columns::columns(&args)?,

@@ -18,8 +18,10 @@
 
 pub mod cli;
 pub mod commands;
+pub mod digest;
 pub mod error;
 pub mod exit;
+pub mod journal;
 pub mod log;
 pub mod memory;
 pub mod options;

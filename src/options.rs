@@ -2,21 +2,25 @@
 //!
 //! Nothing past this module sees an unchecked argument, and nothing is read or written before all are checked.
 
+mod batch;
 mod columns;
 mod dumps;
 mod error;
 mod identity;
 mod outputs;
+mod site;
 pub(crate) mod spool;
 mod sync;
 mod target;
 
+pub use batch::{BatchOptions, Site};
 pub use columns::{Maps, SourceEntry, read as read_columns};
 pub use error::OptionError;
 pub use identity::Role;
 pub(crate) use outputs::part_of;
 pub use outputs::{Log, Outputs};
 pub use sync::SyncOptions;
+pub(crate) use target::may_hold_password;
 pub use target::{Choice, NamedBy, password_in_arguments};
 
 use crate::cli::{CheckArgs, ConversionArgs, RunArgs};
@@ -28,7 +32,7 @@ use pipeline::options::Mode;
 use std::path::{Path, PathBuf};
 
 /// What `etl run` or `etl check` is to do, checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// The dumps, as named.
     pub dumps: Vec<String>,
@@ -80,16 +84,28 @@ impl Options {
     ) -> Result<Self> {
         let file = SettingsFile::find(args.settings.config.as_deref())?;
         let settings = Settings::resolve(&args.settings, surroundings, &file)?;
-        let Maps { sources, target: names, .. } = read_columns(args.columns.as_deref())?;
-        let dumps = dumps::check(&args.dumps, surroundings.stdin_terminal)?;
         let outputs = Outputs::check(&args.outputs, surroundings);
-        outputs::check_places(&dumps, target.as_ref(), rejects, &outputs)?;
+        let inputs = (args.dumps.as_slice(), args.columns.as_deref());
+        Self::assemble(inputs, settings, (target, rejects, mode), outputs, surroundings)
+    }
+
+    /// Puts what was checked together, and checks what goes together.
+    fn assemble(
+        (dumps, columns): (&[String], Option<&Path>),
+        settings: Settings,
+        (target, rejects, mode): (Option<Choice>, Option<&Path>, Mode),
+        outputs: Outputs,
+        surroundings: &Surroundings<'_>,
+    ) -> Result<Self> {
+        let Maps { sources, target: names, .. } = read_columns(columns)?;
+        let checked = dumps::check(dumps, surroundings.stdin_terminal)?;
+        outputs::check_places(&checked, target.as_ref(), rejects, &outputs)?;
         let spool_dir = match settings.spool_dir {
             Some(folder) => folder,
-            None => spool::unnamed(&dumps, surroundings)?,
+            None => spool::unnamed(&checked, surroundings)?,
         };
         Ok(Self {
-            dumps: args.dumps.clone(),
+            dumps: dumps.to_vec(),
             target,
             names,
             pipeline: pipeline::options::Options {

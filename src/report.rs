@@ -3,6 +3,7 @@
 //! The facts are the pipeline's [`Report`]; here they are only laid out.
 
 mod advice;
+pub mod batch;
 pub mod json;
 pub mod number;
 mod page;

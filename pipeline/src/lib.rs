@@ -18,6 +18,7 @@ pub mod outcome;
 pub mod progress;
 pub mod rejects;
 pub mod run;
+pub mod sample;
 pub mod settings;
 pub mod sync;
 pub mod transform;

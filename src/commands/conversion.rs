@@ -1,4 +1,4 @@
-//! What `etl run` and `etl check` do: open, convert, load, tell.
+//! What `etl run`, `etl check` and each site of `etl batch` do: open, convert, load, tell.
 
 use super::work::{Command, kept, note, note_failure, tell};
 use crate::error::{Error, Result, Stops};
@@ -13,22 +13,39 @@ use pipeline::outcome::{Ending, Report};
 use std::io::Write;
 use std::time::Instant;
 
+/// What became of a conversion.
+pub(super) struct Converted {
+    /// The pipeline's report, if it came to one.
+    pub(super) report: Option<Report>,
+    /// How it ended.
+    pub(super) end: Result<Exit>,
+}
+
+impl From<Error> for Converted {
+    fn from(error: Error) -> Self {
+        Self { report: None, end: Err(error) }
+    }
+}
+
 /// Keeps a log, and converts as `options` say.
 pub(super) fn convert(errand: Errand<'_>, options: &Options, out: &mut dyn Write) -> Result<Exit> {
     let unlogged = log::start(&options.outputs)?;
-    carry_out(&Command::default(), errand, options, unlogged, out)
+    carry_out(&Command::default(), errand, options, unlogged, out).end
 }
 
 /// Converts and loads as `options` say, and tells what became of it: the report to `out` and to the report file.
-fn carry_out(
+pub(super) fn carry_out(
     command: &Command,
     errand: Errand<'_>,
     options: &Options,
     warning: Option<String>,
     out: &mut dyn Write,
-) -> Result<Exit> {
+) -> Converted {
     let started = Instant::now();
-    let file = options.outputs.report.as_deref().map(ReportFile::try_place).transpose()?;
+    let file = match options.outputs.report.as_deref().map(ReportFile::try_place).transpose() {
+        Ok(file) => file,
+        Err(error) => return error.into(),
+    };
     note_begin(errand, options);
     let result = load(command, options);
     let elapsed = started.elapsed();
@@ -48,7 +65,7 @@ fn carry_out(
             if let Some(Err(error)) = file.map(|file| file.write(&Document::new(&document))) {
                 tracing::error!("the report file cannot be written: {error}");
             }
-            return Err(error);
+            return error.into();
         }
     };
     report.warnings.extend(warning);
@@ -66,13 +83,14 @@ fn carry_out(
     let told = tell(out, &report::text(&summary, Palette { coloured: options.outputs.colours }), exit);
     let written =
         file.map_or(Ok(()), |file| file.write(&Document::new(&ended(exit, refusal.as_ref(), Some(summary)))));
-    match refusal {
+    let end = match refusal {
         Some(refusal) => {
             note_failure(&refusal);
             Err(refusal)
         }
         None => told.and_then(|()| kept(written, &options.outputs, exit)).map(|()| exit),
-    }
+    };
+    Converted { report: Some(report), end }
 }
 
 /// Opens everything and runs the pipeline.

@@ -21,6 +21,8 @@ use std::sync::Arc;
 pub(super) struct Command {
     /// The request to stop.
     pub(super) cancel: Arc<Cancel>,
+    /// Whether the work goes on to its end although it is asked to stop.
+    pub(super) deaf: bool,
     /// Passwords that were typed.
     pub(super) typed: Typed,
 }
@@ -75,9 +77,10 @@ impl Command {
         let display = Display::start(style(outputs), counters).map_err(no_thread)?;
         let _watch = signals::Watch::start(Arc::clone(&self.cancel), Arc::clone(&progress), display.screen())
             .map_err(|source| Error::System { what: "signals cannot be watched for", source })?;
+        let cancel = if self.deaf { Arc::default() } else { Arc::clone(&self.cancel) };
         let surroundings = Work {
             progress: &progress,
-            cancel: &self.cancel,
+            cancel: &cancel,
             screen: display.screen(),
             typed: &self.typed,
             terminal: outputs.terminal,
@@ -93,6 +96,20 @@ impl Command {
             }
             error.into()
         })
+    }
+}
+
+impl Command {
+    /// Has work done that reads no dumps, under the same watch.
+    ///
+    /// # Errors
+    /// The work's own.
+    pub(super) fn aside<T>(
+        &self,
+        outputs: &Outputs,
+        work: impl FnOnce(&Work<'_>) -> pipeline::error::Result<T>,
+    ) -> Result<T> {
+        self.work(&[], Path::new(""), outputs, |_, surroundings| work(surroundings))
     }
 }
 
@@ -122,6 +139,11 @@ pub(super) fn kept(written: io::Result<()>, outputs: &Outputs, exit: Exit) -> Re
     let name =
         outputs.report.as_deref().map_or_else(|| "the report".to_owned(), |path| path.display().to_string());
     written.map_err(|source| Error::Unsaid { what: name, source, exit })
+}
+
+/// Says something on standard error; there is nobody left to tell where that is gone.
+pub(super) fn say(text: &str) {
+    drop(io::stderr().write_all(text.as_bytes()));
 }
 
 /// Puts what is told into the log.
