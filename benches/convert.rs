@@ -10,6 +10,7 @@ use fixtures::{Database, Expected, Inputs, Layout, Site};
 use parsers::columns::ColumnMap;
 use parsers::input::Input;
 use parsers::scan::Limits;
+use pipeline::compare::Prune;
 use pipeline::options::{Mode, Options, default_threads};
 use pipeline::outcome::Ending;
 use pipeline::progress::{Cancel, Progress};
@@ -84,6 +85,8 @@ fn convert(criterion: &mut Criterion) {
             limits: Limits::default(),
             threads,
             rejects: None,
+            proof: None,
+            prune: Prune::No,
             mode: Mode::Check,
         };
         group.bench_with_input(BenchmarkId::new("threads", threads), &options, |bencher, options| {

@@ -90,6 +90,13 @@ pub enum Command {
     /// etl-report.json.
     #[command(after_help = batch::EXAMPLES)]
     Batch(BatchArgs),
+    /// Prints the policies that a target holds, as VBS would have given them.
+    ///
+    /// Plans, operations and triggers are read from Karbor's database, and each operation is given back in the form of
+    /// VBS's API: start times in UTC in the order of the user's day, the user's days, the zone, how long copies are
+    /// kept, ON or OFF. Nothing is changed; a read-only standby will do.
+    #[command(after_help = POLICIES_EXAMPLES)]
+    Policies(PoliciesArgs),
     /// Prints the target's tables as SQL.
     ///
     /// The tables of Karbor that etl writes or reads, for a database to try a run on. Karbor's own database has
@@ -120,6 +127,11 @@ const CHECK_EXAMPLES: &str = "\
 Examples:
   etl check cinder.sql vbs.sql dps.sql
   etl check cinder.sql vbs.sql dps.sql --target postgresql://karbor@db1/karbor --full";
+
+const POLICIES_EXAMPLES: &str = "\
+Examples:
+  etl policies --target postgresql://karbor@db1/karbor
+  etl policies --target karbor.db --as vbs > policies.json";
 
 const SCHEMA_EXAMPLES: &str = "\
 Example:
@@ -196,6 +208,14 @@ pub struct ConversionArgs {
     #[arg(value_name = "DUMP", required = true)]
     pub dumps: Vec<String>,
 
+    /// Also remove imported rows that the dumps no longer hold.
+    ///
+    /// Only where the dumps hold every source table that such rows come from, and nothing that Karbor made hangs on
+    /// them. More than a tenth of the imported rows go only where their number is typed: --prune=COUNT.
+    #[arg(long, value_name = "COUNT", num_args = 0..=1, require_equals = true)]
+    #[arg(help_heading = "Target", display_order = 100)]
+    pub prune: Option<Option<u64>>,
+
     /// Names of tables and columns where they differ (see `etl columns`).
     #[arg(long, value_name = "FILE", help_heading = "Reading")]
     pub columns: Option<PathBuf>,
@@ -207,6 +227,38 @@ pub struct ConversionArgs {
     /// What is told, and where.
     #[command(flatten)]
     pub outputs: OutputArgs,
+}
+
+/// The arguments of `etl policies`.
+#[derive(Debug, ClapArgs)]
+pub struct PoliciesArgs {
+    /// Target that is read: postgresql://…, sqlite:PATH or PATH.db.
+    ///
+    /// It is named as for `etl run`, here or in the environment variable ETL_TARGET.
+    #[arg(long, short, value_name = "TARGET")]
+    pub target: Option<String>,
+
+    /// Form in which policies are printed.
+    ///
+    /// `table` is for people: local days and times. `vbs` is what VBS's API answered for its list of policies. `json` has
+    /// for each plan its operations, with Karbor's own texts beside VBS's form.
+    #[arg(long = "as", value_name = "FORM", default_value = "table")]
+    pub form: Form,
+
+    /// Names of tables and columns where they differ (see `etl columns`).
+    #[arg(long, value_name = "FILE")]
+    pub columns: Option<PathBuf>,
+}
+
+/// How policies are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// As VBS's API answered.
+    Vbs,
+    /// Plans with operations, as JSON.
+    Json,
+    /// For people.
+    Table,
 }
 
 /// The arguments of `etl schema`.

@@ -6,6 +6,7 @@ mod columns;
 mod completions;
 mod conversion;
 mod man;
+mod policies;
 mod run;
 mod schema;
 mod sync;
@@ -32,6 +33,7 @@ pub fn execute(line: &[OsString], surroundings: &Surroundings<'_>, out: &mut dyn
         Command::Check(args) => return check::check(&args, line, surroundings, out),
         Command::Batch(args) => return batch::batch(&args, surroundings, out),
         Command::Sync(args) => return sync::sync(&args, surroundings, out),
+        Command::Policies(args) => return policies::policies(&args, surroundings, out),
         Command::Schema(args) => schema::schema(&args),
         Command::Columns(args) => columns::columns(&args)?,
         Command::Completions(args) => completions::completions(&args),

@@ -22,6 +22,7 @@ pub mod digest;
 pub mod error;
 pub mod exit;
 pub mod journal;
+pub mod listing;
 pub mod log;
 pub mod memory;
 pub mod options;

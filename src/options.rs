@@ -27,9 +27,12 @@ use crate::cli::{CheckArgs, ConversionArgs, RunArgs};
 use crate::error::Result;
 use crate::settings::{Said, Settings, SettingsFile};
 use crate::surroundings::Surroundings;
+use pipeline::compare::Prune;
+use pipeline::firings::{DEFAULT_HORIZON_DAYS, Horizon};
 use pipeline::load::names::TargetNames;
 use pipeline::options::Mode;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// What `etl run` or `etl check` is to do, checked.
 #[derive(Clone, Debug)]
@@ -48,6 +51,8 @@ pub struct Options {
     pub outputs: Outputs,
     /// The settings that were given, and where.
     pub said: Vec<Said>,
+    /// Whether rows of other sites lie in the target too.
+    pub shared: bool,
 }
 
 impl Options {
@@ -86,14 +91,15 @@ impl Options {
         let settings = Settings::resolve(&args.settings, surroundings, &file)?;
         let outputs = Outputs::check(&args.outputs, surroundings);
         let inputs = (args.dumps.as_slice(), args.columns.as_deref());
-        Self::assemble(inputs, settings, (target, rejects, mode), outputs, surroundings)
+        let prune = args.prune.map_or(Prune::No, |typed| Prune::Yes { typed });
+        Self::assemble(inputs, settings, (target, rejects, prune, mode), outputs, surroundings)
     }
 
     /// Puts what was checked together, and checks what goes together.
     fn assemble(
         (dumps, columns): (&[String], Option<&Path>),
         settings: Settings,
-        (target, rejects, mode): (Option<Choice>, Option<&Path>, Mode),
+        (target, rejects, prune, mode): (Option<Choice>, Option<&Path>, Prune, Mode),
         outputs: Outputs,
         surroundings: &Surroundings<'_>,
     ) -> Result<Self> {
@@ -114,11 +120,20 @@ impl Options {
                 limits: settings.limits,
                 threads: settings.threads,
                 rejects: rejects.map(Path::to_owned),
+                prune,
+                proof: Some(Horizon::new(now(), DEFAULT_HORIZON_DAYS)),
                 mode,
             },
             spool_dir,
             outputs,
             said: settings.said,
+            shared: false,
         })
     }
+}
+
+/// Seconds since 1970-01-01 00:00:00 UTC.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(0)
 }

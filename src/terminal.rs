@@ -1,5 +1,7 @@
 //! What the command may assume of where its text goes: colours, and characters that a terminal would obey.
 
+pub mod width;
+
 use std::borrow::Cow;
 use std::io;
 

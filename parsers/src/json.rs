@@ -1,19 +1,24 @@
 //! JSON objects in fields: the few members that matter, borrowed from the text.
 //!
-//! serde_json's derived structs refuse a repeated key, where the contract takes the last one, and its numbers lose their
-//! digits. Here a member is its raw text; numbers stay as they are written (`1.20` stays `1.20`).
+//! Every copy has such a field, which makes this the busiest place of a conversion. serde_json's derived structs refuse a
+//! repeated key, where the contract takes the last one, and its numbers lose their digits; its visitors do neither, but
+//! look at each byte twice. Here the text is read once, and a member is its raw text: `1.20` stays `1.20`. What is JSON is
+//! what serde_json takes for it, which a test holds against it.
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::fmt;
+use wide::u8x16;
 
 /// Why a text is no JSON object.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAnObject {
     /// Not JSON, or JSON of another kind.
-    #[error("{0}")]
-    Syntax(String),
+    #[error("expected {expected} at column {column}")]
+    Syntax {
+        /// What should stand there.
+        expected: &'static str,
+        /// The byte, counted from 1.
+        column: usize,
+    },
     /// `\ud800` to `\udfff` that is no half of a pair.
     #[error("a lone surrogate at column {0}")]
     LoneSurrogate(usize),
@@ -31,19 +36,37 @@ pub fn members<'t, const N: usize>(
     text: &'t str,
     keys: [&str; N],
 ) -> Result<[Option<Raw<'t>>; N], NotAnObject> {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let syntax = |e: serde_json::Error| NotAnObject::Syntax(e.to_string());
-    let found = deserializer.deserialize_map(Members(keys)).map_err(syntax)?;
-    deserializer.end().map_err(syntax)?;
-    // Values that nobody asked for are passed over without a look at their escapes.
-    match lone_surrogate(text.as_bytes()) {
-        Some(at) => Err(NotAnObject::LoneSurrogate(at + 1)),
-        None => Ok(found),
+    let mut cursor = Cursor::new(text);
+    let mut found = [None; N];
+    cursor.blank();
+    if !cursor.takes(b'{') {
+        return Err(cursor.expected("an object"));
     }
+    cursor.blank();
+    let mut open = !cursor.takes(b'}');
+    while open {
+        let key = cursor.key()?;
+        let value = cursor.value()?;
+        if let Some(slot) = key.among(&keys, cursor.escapes).and_then(|n| found.get_mut(n)) {
+            *slot = Some(value);
+        }
+        open = cursor.goes_on(b'}')?;
+    }
+    cursor.blank();
+    if cursor.at < text.len() {
+        return Err(cursor.expected("the end"));
+    }
+    // Escapes are rare enough to be looked at on their own.
+    if cursor.escapes
+        && let Some(at) = lone_surrogate(text.as_bytes())
+    {
+        return Err(NotAnObject::LoneSurrogate(at + 1));
+    }
+    Ok(found)
 }
 
 /// The JSON object `text` with the values of `keys` replaced by `values`, which are JSON; a member that is not there is put at
-/// the end. All the rest stays as it is, byte for byte.
+/// the end. All the rest stays as it is, byte for byte. The keys are plain words.
 ///
 /// # Errors
 /// The text is no JSON object.
@@ -63,8 +86,7 @@ pub fn with_members<const N: usize>(
             Some(Raw(old)) => changes.push((old, value.to_owned())),
             None => {
                 let comma = if std::mem::take(&mut first) { "" } else { "," };
-                let key = serde_json::Value::from(key);
-                added.push_str(&format!("{comma}{key}:{value}"));
+                added.push_str(&format!("{comma}{key:?}:{value}"));
             }
         }
     }
@@ -89,53 +111,221 @@ fn spliced(text: &str, mut changes: Vec<(&str, String)>) -> String {
     out
 }
 
-struct Members<'k, const N: usize>([&'k str; N]);
+/// Reads JSON (RFC 8259) from left to right, and checks it as it goes.
+struct Cursor<'t> {
+    text: &'t str,
+    at: usize,
+    /// Whether a backslash was seen.
+    escapes: bool,
+    /// Where the block begins in which strings' ends are known.
+    block: usize,
+    /// The block's [`specials`].
+    marks: u64,
+}
 
-impl<'de, const N: usize> Visitor<'de> for Members<'_, N> {
-    type Value = [Option<Raw<'de>>; N];
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
+impl<'t> Cursor<'t> {
+    fn new(text: &'t str) -> Self {
+        Self { text, at: 0, escapes: false, block: 0, marks: specials(text.as_bytes()) }
     }
 
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-        let mut found = [None; N];
-        while let Some(key) = map.next_key_seed(Key(&self.0))? {
-            match key.and_then(|n| found.get_mut(n)) {
-                Some(slot) => *slot = Some(Raw(map.next_value::<&RawValue>()?.get())),
-                None => {
-                    map.next_value::<IgnoredAny>()?;
+    fn rest(&self) -> &'t [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
+    fn byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn expected(&self, expected: &'static str) -> NotAnObject {
+        NotAnObject::Syntax { expected, column: self.at + 1 }
+    }
+
+    fn blank(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.byte() {
+            self.at += 1;
+        }
+    }
+
+    /// Takes this byte if it comes next.
+    fn takes(&mut self, byte: u8) -> bool {
+        let there = self.byte() == Some(byte);
+        self.at += usize::from(there);
+        there
+    }
+
+    /// Whether another member or element follows a value, which is passed to, or the bracket `close`, which is passed.
+    fn goes_on(&mut self, close: u8) -> Result<bool, NotAnObject> {
+        self.blank();
+        if self.takes(close) {
+            return Ok(false);
+        }
+        if !self.takes(b',') {
+            return Err(self.expected("a comma or a closing bracket"));
+        }
+        self.blank();
+        Ok(true)
+    }
+
+    /// The key that begins here; passes its colon.
+    fn key(&mut self) -> Result<Raw<'t>, NotAnObject> {
+        let key = self.string()?;
+        self.blank();
+        if !self.takes(b':') {
+            return Err(self.expected("a colon"));
+        }
+        self.blank();
+        Ok(key)
+    }
+
+    /// The value that begins here. However deep values stand in one another, each takes a byte of memory.
+    fn value(&mut self) -> Result<Raw<'t>, NotAnObject> {
+        let start = self.at;
+        let mut open = Vec::new();
+        loop {
+            if self.begins(&mut open)? {
+                continue;
+            }
+            loop {
+                let Some(close) = open.last().copied() else { return Ok(self.since(start)) };
+                if self.goes_on(close)? {
+                    if close == b'}' {
+                        self.key()?;
+                    }
+                    break;
                 }
+                open.pop();
             }
         }
-        Ok(found)
+    }
+
+    /// Passes a value, or opens one that has others in it: then what closes it is noted, and the first of them comes next.
+    fn begins(&mut self, open: &mut Vec<u8>) -> Result<bool, NotAnObject> {
+        let close = match self.byte() {
+            Some(b'"') => return self.string().map(|_| false),
+            Some(b'{') => b'}',
+            Some(b'[') => b']',
+            _ => {
+                let rest = self.rest();
+                let word =
+                    ["true", "false", "null"].into_iter().find(|word| rest.starts_with(word.as_bytes()));
+                let length = word.map_or_else(|| number_length(rest), str::len);
+                self.at += length;
+                return if length > 0 { Ok(false) } else { Err(self.expected("a value")) };
+            }
+        };
+        self.at += 1;
+        self.blank();
+        if self.takes(close) {
+            return Ok(false);
+        }
+        open.push(close);
+        if close == b'}' {
+            self.key()?;
+        }
+        Ok(true)
+    }
+
+    /// The string that begins here, with its quotes.
+    fn string(&mut self) -> Result<Raw<'t>, NotAnObject> {
+        let start = self.at;
+        if !self.takes(b'"') {
+            return Err(self.expected("a string"));
+        }
+        loop {
+            self.at = self.special();
+            match self.rest() {
+                [b'"', ..] => {
+                    self.at += 1;
+                    return Ok(self.since(start));
+                }
+                [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => self.at += 2,
+                [b'\\', b'u', hex @ ..]
+                    if hex.len() >= 4 && hex.iter().take(4).all(u8::is_ascii_hexdigit) =>
+                {
+                    self.at += 6;
+                }
+                [b'\\', ..] => return Err(self.expected("an escape of JSON")),
+                _ => return Err(self.expected("the end of a string")),
+            }
+            self.escapes = true;
+        }
+    }
+
+    /// The next byte that cannot stand in a string as it is; the end, if there is none.
+    fn special(&mut self) -> usize {
+        let mut from = self.at;
+        loop {
+            if let Some(marks) = self.marks.checked_shr(u32::try_from(from - self.block).unwrap_or(u32::MAX))
+                && marks != 0
+            {
+                return from + first(marks);
+            }
+            self.block += BLOCK;
+            self.marks = specials(self.text.as_bytes().get(self.block..).unwrap_or_default());
+            from = from.max(self.block);
+        }
+    }
+
+    fn since(&self, start: usize) -> Raw<'t> {
+        Raw(self.text.get(start..self.at).unwrap_or_default())
     }
 }
 
-/// Reads a key and answers which of the wanted ones it is.
-struct Key<'k>(&'k [&'k str]);
+/// How many bytes are looked at together for what ends a string: strings are short, and to guess where each of them ends
+/// would cost the processor more than to look.
+const BLOCK: usize = 64;
 
-impl<'de> DeserializeSeed<'de> for Key<'_> {
-    type Value = Option<usize>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
+/// Of the first 64 bytes of `text`, those that cannot stand in a JSON string as they are: quotes, backslashes and control
+/// characters, a bit for each. What is behind the end counts as such a byte.
+fn specials(text: &[u8]) -> u64 {
+    let bytes = text.first_chunk::<BLOCK>().copied().unwrap_or_else(|| {
+        let mut last = [0; BLOCK];
+        if let Some(start) = last.get_mut(..text.len()) {
+            start.copy_from_slice(text);
+        }
+        last
+    });
+    bytes.as_chunks::<16>().0.iter().rev().fold(0, |marks, bytes| {
+        let bytes = u8x16::new(*bytes);
+        let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
+        let special = bytes.simd_eq(u8x16::splat(b'"')) | bytes.simd_eq(u8x16::splat(b'\\')) | control;
+        marks << 16 | u64::from(special.to_bitmask())
+    })
 }
 
-impl Visitor<'_> for Key<'_> {
-    type Value = Option<usize>;
+/// The place of the first mark.
+fn first(marks: u64) -> usize {
+    usize::try_from(marks.trailing_zeros()).unwrap_or(BLOCK)
+}
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(self.0.iter().position(|wanted| *wanted == key))
+/// How many bytes at the start of `text` can stand in a JSON string as they are: up to a quote, a backslash or a control
+/// character.
+#[must_use]
+pub fn plain_length(text: &[u8]) -> usize {
+    let mut at = 0;
+    loop {
+        match specials(text.get(at..).unwrap_or_default()) {
+            0 => at += BLOCK,
+            marks => return at + first(marks),
+        }
     }
 }
 
 impl<'t> Raw<'t> {
+    /// Which of these keys the string is; `escapes` says whether it can hold any.
+    fn among(self, keys: &[&str], escapes: bool) -> Option<usize> {
+        let inner = self.0.get(1..self.0.len() - 1).unwrap_or_default();
+        let begins = inner.as_bytes().first();
+        // Told apart by what costs least.
+        let is = |key: &&str| key.len() == inner.len() && key.as_bytes().first() == begins && *key == inner;
+        let known = keys.iter().position(is);
+        if known.is_some() || !escapes {
+            return known;
+        }
+        let inner = self.string()?;
+        keys.iter().position(|key| *key == inner)
+    }
+
     /// The value's JSON text.
     #[must_use]
     pub fn json(self) -> &'t str {
@@ -163,25 +353,40 @@ impl<'t> Raw<'t> {
     /// for byte. `None` where the value is no list.
     #[must_use]
     pub fn with_elements(self, mut change: impl FnMut(&'t str) -> Option<String>) -> Option<String> {
-        let elements = serde_json::from_str::<Vec<&'t RawValue>>(self.0).ok()?;
-        let changes = elements.into_iter().map(RawValue::get);
-        Some(spliced(self.0, changes.filter_map(|old| change(old).map(|new| (old, new))).collect()))
+        let mut cursor = Cursor::new(self.0);
+        let mut changes = Vec::new();
+        if !cursor.takes(b'[') {
+            return None;
+        }
+        cursor.blank();
+        let mut open = !cursor.takes(b']');
+        while open {
+            let Raw(old) = cursor.value().ok()?;
+            changes.extend(change(old).map(|new| (old, new)));
+            open = cursor.goes_on(b']').ok()?;
+        }
+        Some(spliced(self.0, changes))
     }
 
     /// The digits of a number, or of a string that holds one; `None` for anything else.
     #[must_use]
     pub fn number(self) -> Option<&'t str> {
-        let text = match self.0.strip_prefix('"') {
-            Some(inner) => inner.strip_suffix('"')?.trim_ascii(),
-            None => self.0,
-        };
-        is_number(text).then_some(text)
+        match self.0.strip_prefix('"') {
+            Some(inner) => Some(inner.strip_suffix('"')?.trim_ascii()).filter(|text| is_number(text)),
+            // Of what begins a value, only a number begins like this.
+            None => {
+                self.0.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then_some(self.0)
+            }
+        }
     }
 
     /// Whether the value is this number.
     #[must_use]
     pub fn is(self, value: f64) -> bool {
-        self.number().and_then(|digits| digits.parse::<f64>().ok()).is_some_and(|number| number == value)
+        self.number().is_some_and(|digits| match digits.as_bytes() {
+            [digit @ b'0'..=b'9'] => f64::from(digit - b'0') == value,
+            _ => digits.parse::<f64>().is_ok_and(|number| number == value),
+        })
     }
 
     /// Whether the value says yes: `true`, `"true"` or 1.
@@ -196,28 +401,34 @@ impl<'t> Raw<'t> {
 /// Whether a text is a number as RFC 8259, section 6, writes it.
 #[must_use]
 pub fn is_number(text: &str) -> bool {
-    let digits = |text: &[u8]| text.iter().take_while(|b| b.is_ascii_digit()).count();
-    let mut rest = text.as_bytes();
-    rest = rest.strip_prefix(b"-").unwrap_or(rest);
-    let whole = digits(rest);
-    if whole == 0 || (whole > 1 && rest.first() == Some(&b'0')) {
-        return false;
-    }
-    rest = rest.get(whole..).unwrap_or_default();
-    if let Some(fraction) = rest.strip_prefix(b".") {
-        let places = digits(fraction);
-        if places == 0 {
-            return false;
+    !text.is_empty() && number_length(text.as_bytes()) == text.len()
+}
+
+/// The length of the number at the start of `text`; 0 where there is none.
+fn number_length(text: &[u8]) -> usize {
+    let digits =
+        |from: usize| text.get(from..).unwrap_or_default().iter().take_while(|b| b.is_ascii_digit()).count();
+    let mut at = usize::from(text.first() == Some(&b'-'));
+    at += match (text.get(at), digits(at)) {
+        (_, 0) => return 0,
+        // Nothing follows a leading zero.
+        (Some(b'0'), _) => 1,
+        (_, whole) => whole,
+    };
+    if text.get(at) == Some(&b'.') {
+        let places = digits(at + 1);
+        if places > 0 {
+            at += 1 + places;
         }
-        rest = fraction.get(places..).unwrap_or_default();
     }
-    if let Some(exponent) = rest.strip_prefix(b"e").or_else(|| rest.strip_prefix(b"E")) {
-        let exponent =
-            exponent.strip_prefix(b"+").or_else(|| exponent.strip_prefix(b"-")).unwrap_or(exponent);
-        let places = digits(exponent);
-        return places > 0 && places == exponent.len();
+    if let Some(b'e' | b'E') = text.get(at) {
+        let sign = usize::from(matches!(text.get(at + 1), Some(b'+' | b'-')));
+        let places = digits(at + 1 + sign);
+        if places > 0 {
+            at += 1 + sign + places;
+        }
     }
-    rest.is_empty()
+    at
 }
 
 /// Where a surrogate stands alone in text that is JSON otherwise.
@@ -242,6 +453,7 @@ fn lone_surrogate(text: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use serde_json::value::RawValue;
 
     fn get<'t>(text: &'t str, key: &str) -> Option<Raw<'t>> {
         members(text, [key]).unwrap()[0]
@@ -350,7 +562,70 @@ mod tests {
         assert!(get(r#"{"v":{}}"#, "v").unwrap().with_elements(|_| None).is_none());
     }
 
+    #[test]
+    fn plain_text_ends_where_json_would_escape() {
+        for length in 0..40 {
+            for mark in ['"', '\\', '\n', '\0', '\u{1f}'] {
+                let text = format!("{}{mark}云\u{7f}x\"", "é".repeat(length));
+                assert_eq!(plain_length(text.as_bytes()), 2 * length, "{text:?}");
+            }
+            let text = "y".repeat(length);
+            assert_eq!(plain_length(text.as_bytes()), length);
+        }
+    }
+
+    #[test]
+    fn values_stand_in_one_another_to_any_depth() {
+        let deep = format!("{}1{}", "[{\"b\":".repeat(100_000), "}]".repeat(100_000));
+        assert_eq!(get(&format!("{{\"x\":{deep},\"a\":2}}"), "a").unwrap().json(), "2");
+        assert!(members(&format!("{{\"a\":{}", &deep[..deep.len() - 1]), ["a"]).is_err());
+    }
+
+    /// What JSON is made of, and what it is not made of.
+    const PIECES: [&str; 24] = [
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ",",
+        "{\"a\":",
+        "\"a\"",
+        "\"b\":",
+        "\"\"",
+        "1",
+        "-0.5e+3",
+        "01",
+        "true",
+        "nul",
+        "null",
+        " ",
+        "\n",
+        "\"\\u0061\"",
+        "\"\\ud83d\\ude00\"",
+        "\"\\ud83d\"",
+        "\"\u{1}\"",
+        "\"\\x\"",
+        "\"云\\\"\"",
+    ];
+
     proptest! {
+        #[test]
+        fn any_pieces_are_answered_as_serde_json_answers_them(
+            pieces in proptest::collection::vec(proptest::sample::select(&PIECES[..]), 0..12),
+        ) {
+            let text = format!("{{\"b\":{}}}", pieces.concat());
+            let known = serde_json::from_str::<serde_json::Value>(&text).ok();
+            let found = members(&text, ["a", "b"]);
+            prop_assert_eq!(found.is_ok(), known.is_some(), "{}", text);
+            if let (Ok(found), Some(known)) = (found, known) {
+                for (raw, key) in found.into_iter().zip(["a", "b"]) {
+                    let value = raw.map(|raw| serde_json::from_str::<serde_json::Value>(raw.json()).unwrap());
+                    prop_assert_eq!(value.as_ref(), known.get(key), "{}", text);
+                }
+            }
+        }
+
         #[test]
         fn any_text_is_answered_as_serde_json_answers_it(text in "[\\{\\}\\[\\]\":,a1\\\\ud8c0 .-]{0,24}") {
             let object = serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|v| v.is_object());

@@ -20,7 +20,7 @@ use crate::columns::{ColumnMap, Table};
 use crate::error::{ErrorKind, Result};
 use crate::input::Input;
 use crate::lexer::{self, Lexer, Stop};
-use crate::position::{DumpId, Place, Position};
+use crate::position::{DumpId, Origin, Place, Position};
 use crate::reader::{Fill, Reader};
 use crate::routine;
 use crate::statement::{self, Name};
@@ -41,6 +41,16 @@ pub struct Scanner<'m> {
     contents: Contents,
     complete: bool,
     open: Option<Arc<Block>>,
+}
+
+/// What comes next in the open block.
+enum Span {
+    /// So many buffered bytes of whole rows; of INSERTs, with their number.
+    Rows { bytes: usize, rows: Option<u64> },
+    /// A row above the limit, which is consumed.
+    TooLong(Origin),
+    /// Nothing; what ends the block is consumed.
+    End,
 }
 
 impl<'m> Scanner<'m> {
@@ -129,14 +139,47 @@ impl<'m> Scanner<'m> {
         chunk.bytes.clear();
         chunk.rows = 0;
         chunk.position = self.reader.position();
-        let cut = match &block.form {
-            Form::Copy => self.copy_chunk(&block, chunk),
-            Form::Insert { head } => self.insert_chunk(&block, head, chunk),
+        Ok(match self.span(&block)? {
+            Span::Rows { bytes, rows } => {
+                chunk.bytes.extend_from_slice(self.reader.buffer().get(..bytes).unwrap_or_default());
+                chunk.rows = self.pass_span(bytes, rows);
+                Cut::Rows
+            }
+            Span::TooLong(origin) => Cut::TooLong(origin),
+            Span::End => Cut::End,
+        })
+    }
+
+    /// Passes over the next rows of the open block, which are counted where they are buffered; `None` at its end. A row
+    /// above the limit counts too.
+    ///
+    /// # Errors
+    /// As [`Scanner::chunk`].
+    pub fn pass(&mut self) -> Result<Option<u64>> {
+        let Some(block) = self.open.clone() else { return Ok(None) };
+        Ok(match self.span(&block)? {
+            Span::Rows { bytes, rows } => Some(self.pass_span(bytes, rows)),
+            Span::TooLong(_) => Some(1),
+            Span::End => None,
+        })
+    }
+
+    /// Finds the next rows of the open block; at its end, closes it.
+    fn span(&mut self, block: &Block) -> Result<Span> {
+        let span = match &block.form {
+            Form::Copy => self.copy_span(block),
+            Form::Insert { head } => self.insert_span(block, head),
         }?;
-        if cut == Cut::End {
+        if matches!(span, Span::End) {
             self.open = None;
         }
-        Ok(cut)
+        Ok(span)
+    }
+
+    /// Consumes the rows of a span; answers how many they are: in a COPY block, its lines.
+    fn pass_span(&mut self, bytes: usize, rows: Option<u64>) -> u64 {
+        let lines = self.reader.consume(bytes);
+        rows.unwrap_or(lines)
     }
 
     /// Passes over the open block; answers its rows, those above the limit too.
@@ -144,15 +187,11 @@ impl<'m> Scanner<'m> {
     /// # Errors
     /// As [`Scanner::chunk`].
     pub fn skip_block(&mut self) -> Result<u64> {
-        let mut chunk = Chunk::default();
         let mut rows = 0;
-        loop {
-            match self.chunk(&mut chunk)? {
-                Cut::Rows => rows += chunk.rows,
-                Cut::TooLong(_) => rows += 1,
-                Cut::End => return Ok(rows),
-            }
+        while let Some(more) = self.pass()? {
+            rows += more;
         }
+        Ok(rows)
     }
 
     /// What the dump was, once [`Scanner::block`] has answered `None`.

@@ -68,37 +68,44 @@ pub enum NotTimestamp {
 }
 
 fn parse(text: &[u8]) -> Option<Timestamp> {
-    let number = |range: std::ops::Range<usize>| -> Option<u32> {
-        text.get(range)?.iter().try_fold(0, |n, b| b.is_ascii_digit().then(|| n * 10 + u32::from(b - b'0')))
+    let digit = |byte: u8| u32::from(byte.wrapping_sub(b'0'));
+    // What is no digit comes to more than any two digits do.
+    let pair = |tens: u8, ones: u8| match (digit(tens), digit(ones)) {
+        (tens @ 0..=9, ones @ 0..=9) => tens * 10 + ones,
+        _ => u32::MAX,
     };
-    let at = |i: usize| text.get(i).copied();
-    if at(4) != Some(b'-') || at(7) != Some(b'-') {
+    let ([y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1], rest) = text.split_first_chunk::<10>()? else {
+        return None;
+    };
+    let (century, year) = (pair(*y0, *y1), pair(*y2, *y3));
+    if century > 99 || year > 99 {
         return None;
     }
-    let year = i32::try_from(number(0..4)?).ok()?;
-    let date = NaiveDate::from_ymd_opt(year, number(5..7)?, number(8..10)?).filter(|d| d.year() >= 1)?;
+    let year = i32::try_from(century * 100 + year).ok()?;
+    let date = NaiveDate::from_ymd_opt(year, pair(*m0, *m1), pair(*d0, *d1)).filter(|d| d.year() >= 1)?;
     let day_seconds = (i64::from(date.num_days_from_ce()) - DAYS_FROM_CE_TO_1970) * SECONDS_PER_DAY;
-    if text.len() == 10 {
+    if rest.is_empty() {
         return Some(Timestamp(day_seconds * MICROS_PER_SECOND));
     }
-    if !matches!(at(10), Some(b' ' | b'T')) || at(13) != Some(b':') || at(16) != Some(b':') {
+    let ([b' ' | b'T', h0, h1, b':', m0, m1, b':', s0, s1], mut rest) = rest.split_first_chunk::<9>()? else {
         return None;
-    }
-    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
+    };
+    let (hour, minute, second) = (pair(*h0, *h1), pair(*m0, *m1), pair(*s0, *s1));
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    let mut rest = text.get(19..)?;
-    let mut micros = 0i64;
+    let mut micros = 0;
     if let Some(fraction) = rest.strip_prefix(b".") {
-        let digits = fraction.iter().take_while(|b| b.is_ascii_digit()).count();
+        let mut digits = 0;
+        let mut worth = 100_000;
+        while let Some(value @ 0..=9) = fraction.get(digits).map(|byte| digit(*byte)) {
+            // Digits past the sixth are below a microsecond and fall away.
+            micros += i64::from(value) * worth;
+            worth /= 10;
+            digits += 1;
+        }
         if digits == 0 {
             return None;
-        }
-        // Digits past the sixth are below a microsecond and fall away.
-        for place in 0..6 {
-            let digit = fraction.get(place).filter(|_| place < digits).map_or(0, |b| i64::from(b - b'0'));
-            micros = micros * 10 + digit;
         }
         rest = fraction.get(digits..)?;
     }

@@ -145,7 +145,7 @@ impl<'s> Survey<'s> {
             }
             self.sources.blocks.push(Arc::clone(&block));
             if block.table.reading() == TableReading::Bulk {
-                let rows = self.bulk(scanner, &mut chunk, cancel)?;
+                let rows = Self::bulk(scanner, cancel)?;
                 self.tally(block.table).read += rows;
                 self.sources.bulk.push(Bulk { block, rows });
             } else {
@@ -160,16 +160,13 @@ impl<'s> Survey<'s> {
         self.sources.tallies.entry(table).or_default()
     }
 
-    fn bulk(&mut self, scanner: &mut Scanner<'_>, chunk: &mut Chunk, cancel: &Cancel) -> Result<u64> {
+    fn bulk(scanner: &mut Scanner<'_>, cancel: &Cancel) -> Result<u64> {
         let mut rows = 0;
-        loop {
+        while let Some(more) = scanner.pass()? {
             cancel.check()?;
-            match scanner.chunk(chunk)? {
-                Cut::Rows => rows += chunk.rows,
-                Cut::TooLong(_) => rows += 1,
-                Cut::End => return Ok(rows),
-            }
+            rows += more;
         }
+        Ok(rows)
     }
 
     fn block(

@@ -9,13 +9,15 @@
 
 mod check;
 mod firings;
+mod occurrences;
 mod pattern;
 mod read;
 mod rule;
 #[cfg(test)]
 mod tests;
 
-pub use self::firings::firings;
+pub use self::firings::{firings, interval_firings};
+pub use self::occurrences::{OccurrencesError, occurrences};
 pub use self::pattern::{EveryNDays, Pattern, PatternError, pattern};
 pub use self::read::{Calendar, ReadError, read};
 pub use self::rule::{Frequency, Rule, RuleError};

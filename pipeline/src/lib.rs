@@ -8,8 +8,10 @@
 //! `═►` is a bounded channel of numbered chunks; only [`run`] makes threads and channels, only [`load::postgres`] is async.
 //! Nothing here knows a command line.
 
+pub mod compare;
 pub mod error;
 pub mod extract;
+pub mod firings;
 pub mod icalendar;
 pub mod karbor;
 pub mod load;
@@ -17,8 +19,11 @@ pub mod options;
 pub mod outcome;
 pub mod progress;
 pub mod rejects;
+pub mod removal;
 pub mod run;
 pub mod sample;
 pub mod settings;
+pub mod status;
 pub mod sync;
 pub mod transform;
+pub mod vbs_api;

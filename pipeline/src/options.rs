@@ -1,5 +1,7 @@
 //! What a run is told to do, checked; made by the command.
 
+use crate::compare::Prune;
+use crate::firings::Horizon;
 use crate::settings::Settings;
 use parsers::columns::ColumnMap;
 use parsers::scan::Limits;
@@ -21,6 +23,10 @@ pub struct Options {
     pub threads: usize,
     /// Where rejected rows are set aside; without it one rejected row fails the run.
     pub rejects: Option<PathBuf>,
+    /// Over which time schedules are proved for the report, if they are.
+    pub proof: Option<Horizon>,
+    /// Whether imported rows go that the dumps no longer hold.
+    pub prune: Prune,
     /// Run or check.
     pub mode: Mode,
 }

@@ -1,5 +1,11 @@
 //! What became of every row: the four outcomes of the contract, counted by table and reason, and the report made of them.
 
+mod copies;
+mod schedules;
+
+pub use copies::{CopyFigures, CopyReport, Counted, MonthCount, StatusCount, TENANTS_NAMED, TenantCount};
+pub use schedules::{DRIFTING_LISTED, Drifting, ScheduleReport};
+
 use crate::load::Service;
 use parsers::columns::Table;
 use parsers::position::Place;
@@ -51,6 +57,64 @@ impl fmt::Display for Skip {
 impl fmt::Display for Defer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.serialize(f)
+    }
+}
+
+/// Why a row that the target holds is left as it is, or one that it does not hold is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kept {
+    /// Karbor changed it after the source did.
+    Changed,
+    /// Karbor deleted it, or what it hangs on.
+    Deleted,
+    /// Karbor removed it: an operation whose trigger is there, or whose plan was deleted.
+    Removed,
+    /// It does not carry our tag: somebody edited it, or it is Karbor's own.
+    NotOurs,
+    /// It was imported from the other system.
+    OtherSystem,
+    /// A copy that is finished in Karbor and unfinished in the dumps.
+    Steady,
+    /// An operation of a plan that is there already, while the dumps lack a source table of its plan's operations.
+    SourceMissing,
+}
+
+impl Kept {
+    /// All reasons.
+    pub const ALL: [Self; 7] = [
+        Self::Changed,
+        Self::Deleted,
+        Self::Removed,
+        Self::NotOurs,
+        Self::OtherSystem,
+        Self::Steady,
+        Self::SourceMissing,
+    ];
+
+    /// The reason in a word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Changed => "changed-in-karbor",
+            Self::Deleted => "deleted-in-karbor",
+            Self::Removed => "removed-in-karbor",
+            Self::NotOurs => "edited-or-karbors-own",
+            Self::OtherSystem => "of-the-other-system",
+            Self::Steady => "finished-in-karbor",
+            Self::SourceMissing => "source-table-missing",
+        }
+    }
+}
+
+impl Serialize for Kept {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
+}
+
+impl fmt::Display for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
     }
 }
 
@@ -203,6 +267,9 @@ impl fmt::Display for Rejection {
 /// How many rejections are kept to be listed; all are counted.
 pub const REJECTIONS_LISTED: usize = 100;
 
+/// How many rows of each target table are listed that are not as the dumps have them; all are counted.
+pub const TARGET_ROWS_LISTED: usize = 20;
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -230,13 +297,54 @@ pub struct DumpReport {
     pub unknown_columns: BTreeMap<String, Vec<String>>,
 }
 
-/// The rows of one target table.
-#[derive(Clone, Debug, Serialize)]
+/// What became of the rows of one target table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TargetTally {
     /// The table's name in the target.
     pub table: String,
-    /// Rows encoded here, which the target counted too.
-    pub written: u64,
+    /// Rows that the target had not.
+    pub inserted: u64,
+    /// Rows that the target had in an older state.
+    pub updated: u64,
+    /// Rows that the target had as they are.
+    pub unchanged: u64,
+    /// Rows that were left alone, or out, by reason.
+    pub kept: BTreeMap<Kept, u64>,
+    /// Imported rows of the target that the dumps no longer hold.
+    pub lost: u64,
+    /// Those of them that were removed, with what hung on them.
+    pub pruned: u64,
+}
+
+impl TargetTally {
+    /// Rows that the dumps gave for the table.
+    #[must_use]
+    pub fn converted(&self) -> u64 {
+        self.written() + self.unchanged + self.all_kept()
+    }
+
+    /// Rows inserted and updated.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.inserted + self.updated
+    }
+
+    /// Rows left alone for any reason.
+    #[must_use]
+    pub fn all_kept(&self) -> u64 {
+        self.kept.values().sum()
+    }
+}
+
+/// A row of the target that is not as the dumps have it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TargetRow {
+    /// The table's name in the target.
+    pub table: String,
+    /// The values of its key.
+    pub key: Vec<String>,
+    /// Why it was left alone; `None` where the dumps no longer hold it.
+    pub reason: Option<&'static str>,
 }
 
 /// How many policies a time zone was used by.
@@ -263,6 +371,10 @@ pub struct Report {
     pub sources: Vec<(&'static str, Tally)>,
     /// Rows by target table.
     pub tables: Vec<TargetTally>,
+    /// Whether the target held rows that the dumps' rows were compared with.
+    pub compared: bool,
+    /// The first rows of the target that were left alone, and of those that the dumps no longer hold.
+    pub target_rows: Vec<TargetRow>,
     /// The engine that runs imported operations, where the target has been asked.
     pub service: Option<Service>,
     /// Time zones of the schedules.
@@ -271,6 +383,10 @@ pub struct Report {
     pub policies_on_off: (u64, u64),
     /// Policies that run every N days, N above 1, written as an interval that does not restart each month.
     pub drifting_policies: u64,
+    /// What became of the schedules, where a time was given to look at.
+    pub schedules: Option<ScheduleReport>,
+    /// What the copies are like.
+    pub copies: CopyReport,
     /// The first rejections.
     pub rejections: Vec<Rejection>,
     /// All rejected rows.
@@ -299,6 +415,6 @@ impl Report {
     /// Rows written, over all target tables.
     #[must_use]
     pub fn written(&self) -> u64 {
-        self.tables.iter().map(|table| table.written).sum()
+        self.tables.iter().map(TargetTally::written).sum()
     }
 }

@@ -13,14 +13,17 @@ pub enum Stage {
     Reading,
     /// Converting policies.
     Converting,
-    /// The second pass: copies are converted and loaded.
+    /// Reading what the target holds already.
+    Comparing,
+    /// The second pass: copies are converted and loaded. Where the target holds an import, it is made twice.
     Loading,
     /// Waiting for the target to commit, or to roll back.
     Finishing,
 }
 
 impl Stage {
-    const ALL: [Self; 5] = [Self::Preparing, Self::Reading, Self::Converting, Self::Loading, Self::Finishing];
+    const ALL: [Self; 6] =
+        [Self::Preparing, Self::Reading, Self::Converting, Self::Comparing, Self::Loading, Self::Finishing];
 
     /// The stage in words.
     #[must_use]
@@ -29,6 +32,7 @@ impl Stage {
             Self::Preparing => "preparing",
             Self::Reading => "reading",
             Self::Converting => "converting",
+            Self::Comparing => "comparing",
             Self::Loading => "loading",
             Self::Finishing => "finishing",
         }
@@ -76,6 +80,13 @@ impl Progress {
 
     pub(crate) fn add_loaded(&self, rows: u64) {
         self.loaded.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    /// So many bytes more will have been read.
+    pub(crate) fn add_total(&self, dump: usize, bytes: u64) {
+        if let Some(total) = self.totals.get(dump) {
+            total.fetch_add(bytes, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn set_total(&self, dump: usize, bytes: u64) {

@@ -10,25 +10,26 @@
 //! buffer. Whoever fails drops its end of a channel, and the others stop.
 
 mod account;
+mod copies;
+mod policies;
 mod stream;
 
+use crate::compare::{Comparison, Merge, Prune, Scope, refuse_blind};
 use crate::error::{Error, Result};
 use crate::extract::{self, Sources};
+use crate::karbor::WRITTEN;
 use crate::karbor::layout::{Format, Layout};
-use crate::karbor::{Source, WRITTEN};
-use crate::load::{Intent, Sink, Survey, Target};
+use crate::load::{Intent, Refusal, Sink, Survey, Target};
 use crate::options::{Mode, Options};
 use crate::outcome::{Ending, Report};
 use crate::progress::{Cancel, Progress, Stage};
 use crate::rejects::RejectsFile;
 use crate::transform::dps::{self, DpsPlans, DpsPlansOfItems};
-use crate::transform::items::{CopyContext, IdSet};
 use crate::transform::ledger::Ledger;
-use crate::transform::policies::{Context, PlanView, PolicyFigures, TargetFacts};
+use crate::transform::policies::{Context, PlanView, PolicyFigures, TargetFacts, Wanted};
 use crate::transform::schedules::Patterns;
 use crate::transform::vbs::{self, VbsPlans};
 use account::Accounts;
-use parsers::columns::Table;
 use parsers::input::Input;
 use std::sync::Arc;
 use std::time::Instant;
@@ -54,19 +55,21 @@ pub fn run(
 
     clock.enter(Stage::Reading);
     let mut sources = extract::survey(inputs, options, progress, cancel)?;
-    if let Some(survey) = &survey {
-        refuse_second_import(survey, &sources, name.as_deref().unwrap_or_default())?;
-    }
 
     clock.enter(Stage::Converting);
     let layouts = survey.as_ref().map_or_else(built_in_layouts, |survey| survey.layouts.clone());
     let facts = facts_of(survey.as_ref(), options);
     let policies = Policies::resolve(&mut sources, options, &facts, &layouts);
 
-    clock.enter(Stage::Loading);
+    let comparable = survey.as_ref().is_some_and(|survey| survey.comparable);
+    if comparable {
+        clock.enter(Stage::Comparing);
+    }
     let refused = sources.rejections.rows > 0 && options.rejects.is_none();
-    let sink = match target {
-        Some(target) if options.mode != Mode::Check && !refused => Some(target.begin(Intent::Write)?),
+    let sink = match (target, options.mode) {
+        (Some(target), Mode::Run | Mode::FullCheck) if !refused => Some(target.begin(Intent::Write)?),
+        // What a run would do to rows that are there is looked up, not guessed.
+        (Some(target), Mode::Check) if !refused && comparable => Some(target.begin(Intent::Look)?),
         _ => None,
     };
     let rejects = match &options.rejects {
@@ -77,39 +80,41 @@ pub fn run(
     };
     let mut loading = Loading {
         sink,
+        writes: options.mode != Mode::Check,
+        comparison: None,
+        there: Vec::new(),
+        layouts: &layouts,
         rejects,
         accounts: Accounts::new(sources.names.0.clone()),
         progress,
         cancel,
         aside: options.rejects.is_some(),
     };
+    if comparable {
+        loading.compare(&sources, options)?;
+    }
+    clock.enter(Stage::Loading);
     let context = Context { settings: &options.settings, facts: &facts, patterns: &policies.patterns };
-    loading.policies(&policies, &sources, context, &layouts)?;
-    loading.copies(inputs, &mut sources, &policies, options, &layouts)?;
+    let views = || policies.views(&sources, &options.settings, Wanted::All);
+    let schedules = options.proof.map(|horizon| policies.figures.schedules(views(), context, horizon));
+    loading.policies(&policies, &sources, context)?;
+    loading.copies(inputs, &mut sources, &policies, options)?;
+    if options.prune != Prune::No && !comparable {
+        loading.accounts.warn("nothing was removed (--prune): there is no target that holds rows".to_owned());
+    } else if let Prune::Yes { typed } = options.prune {
+        loading.prune(name.as_deref().unwrap_or_default(), &sources, typed)?;
+    }
 
     clock.enter(Stage::Finishing);
+    let compared = loading.comparison.as_ref().is_some_and(|comparison| comparison.any());
     let ending = loading.finish(inputs, &sources, options)?;
     let mut report = loading.accounts.into_report(sources, policies.figures, survey.as_ref(), options);
     report.ending = ending;
+    report.compared = compared;
+    report.schedules = schedules;
     report.target = name;
     report.stages = clock.stop();
     Ok(report)
-}
-
-/// A target that already holds rows of the same source is no target for a first import.
-fn refuse_second_import(survey: &Survey, sources: &Sources, target: &str) -> Result<()> {
-    let dps = |table: &Table| (Table::ProtectionPlan..=Table::BackupTransactionItem).contains(table);
-    let present = |source: Source| sources.tallies.keys().any(|table| dps(table) == (source == Source::Dps));
-    let held = survey.imported.iter().filter(|(source, _, rows)| *rows > 0 && present(*source));
-    let held: Vec<String> =
-        held.map(|(source, table, rows)| format!("{rows} of {table} ({})", source.tag())).collect();
-    if held.is_empty() {
-        return Ok(());
-    }
-    Err(Error::target(
-        format!("{target}: rows of an earlier import are there: {}", held.join(", ")),
-        "this version of etl imports only once: restore the target, or name another one",
-    ))
 }
 
 fn built_in_layouts() -> [Layout; 6] {
@@ -157,17 +162,22 @@ impl Policies {
         &'p self,
         sources: &'p Sources,
         options: &'p crate::settings::Settings,
+        wanted: Wanted,
     ) -> impl Iterator<Item = PlanView<'p>> {
-        self.vbs.views(&sources.vbs, options).chain(self.dps.views(&sources.dps))
+        self.vbs.views(&sources.vbs, options, wanted).chain(self.dps.views(&sources.dps, wanted))
     }
 }
-
-/// Rows are handed to the sink in pieces of this size.
-const PIECE_BYTES: usize = 256 * 1024;
 
 /// Everything that is written, on its way to the end of the run.
 struct Loading<'l> {
     sink: Option<Box<dyn Sink>>,
+    /// Whether what is converted goes to the target, or is only compared with it.
+    writes: bool,
+    /// What the target holds, where it is a database.
+    comparison: Option<Arc<Comparison>>,
+    /// The tables with keys that the dumps may no longer hold.
+    there: Vec<usize>,
+    layouts: &'l [Layout; 6],
     rejects: Option<RejectsFile>,
     accounts: Accounts,
     progress: &'l Progress,
@@ -176,93 +186,43 @@ struct Loading<'l> {
 }
 
 impl Loading<'_> {
-    fn policies(
-        &mut self,
-        policies: &Policies,
-        sources: &Sources,
-        context: Context<'_>,
-        layouts: &[Layout],
-    ) -> Result<()> {
-        for (table, layout) in layouts.iter().enumerate().take(WRITTEN.len() - 1) {
-            self.begin(layout)?;
-            let mut bytes = Vec::with_capacity(PIECE_BYTES);
-            let mut rows = 0;
-            for view in policies.views(sources, context.settings) {
-                view.rows(table, context, &mut |row| -> Result<()> {
-                    layout.encode(row, &mut bytes).map_err(|misfit| Error::Imbalance(misfit.to_string()))?;
-                    rows += 1;
-                    if bytes.len() >= PIECE_BYTES {
-                        self.send(std::mem::take(&mut bytes), std::mem::take(&mut rows))?;
-                    }
-                    Ok(())
-                })?;
-            }
-            self.send(bytes, rows)?;
-            self.end(layout)?;
+    /// Reads what the target holds already.
+    fn compare(&mut self, sources: &Sources, options: &Options) -> Result<()> {
+        if let Some(session) = self.sink.as_mut().and_then(|sink| sink.session()) {
+            let known = (options.settings.service_id.is_some(), options.settings.trust_id.is_some());
+            let comparison = Comparison::read(session, self.layouts, Scope::of(sources), known)?;
+            self.comparison = Some(Arc::new(comparison));
         }
         Ok(())
     }
 
-    fn copies(
-        &mut self,
-        inputs: &mut [Input],
-        sources: &mut Sources,
-        policies: &Policies,
-        options: &Options,
-        layouts: &[Layout; 6],
-    ) -> Result<()> {
-        let [.., layout] = layouts;
-        let plans = sources.links.plans(policies.vbs.policy_ids(&sources.vbs));
-        let first_cinder =
-            sources.bulk.partition_point(|bulk| bulk.block.table == Table::BackupTransactionItem);
-        let (of_dps, of_cinder) = sources.bulk.split_at(first_cinder);
-        let none = IdSet::default();
-        let mut context = CopyContext {
-            settings: &options.settings,
-            layout,
-            names: &sources.names,
-            links: &sources.links,
-            plans: &plans,
-            dps_plans: &policies.dps_of_items,
-            dps_copies: &none,
-            replaced: &sources.replaced,
-        };
-        self.begin(layout)?;
-        let pool = stream::pool(options.threads)?;
-        let mut ids = Vec::new();
-        let wanted = !of_cinder.is_empty();
-        stream::stream(&pool, inputs, of_dps, &context, options, &mut |ready| {
-            if wanted {
-                ids.append(&mut ready.converted.dps_ids);
-            }
-            self.take(ready)
-        })?;
-        let dps_copies = IdSet::new(ids);
-        context.dps_copies = &dps_copies;
-        stream::stream(&pool, inputs, of_cinder, &context, options, &mut |ready| self.take(ready))?;
-        self.end(layout)
+    /// The comparison, to be told of rows; none where nothing is compared. Nobody else looks at it meanwhile.
+    fn comparison_mut(&mut self) -> Option<&mut Comparison> {
+        self.comparison.as_mut().and_then(Arc::get_mut)
     }
 
-    /// Takes one transformed chunk, in its turn.
-    fn take(&mut self, ready: &mut stream::Ready) -> Result<()> {
-        self.cancel.check()?;
-        self.accounts.copies(ready.block.table, &ready.converted.tally);
-        for row in std::mem::take(&mut ready.converted.rejections) {
-            match (&mut self.rejects, row.raw) {
-                (Some(file), Some(raw)) => {
-                    let digest = row.keyless.then(|| crate::transform::items::row_digest(&raw));
-                    file.row(&ready.block, &raw, digest)?;
-                }
-                (Some(_), None) => self.accounts.aside.push(row.aside),
-                (None, _) => {}
-            }
-            self.accounts.reject(row.rejection);
+    /// The comparison and the database, to run its statements; none where nothing is compared, or no more.
+    fn merge(&mut self) -> Option<Merge<'_>> {
+        let session = self.sink.as_mut().and_then(|sink| sink.session())?;
+        Some(Merge { session, comparison: self.comparison.as_deref()?, layouts: self.layouts })
+    }
+
+    /// Removes what the dumps no longer hold, or counts it.
+    fn prune(&mut self, name: &str, sources: &Sources, typed: Option<u64>) -> Result<()> {
+        let rejected = self.accounts.rejected + sources.rejections.rows > 0;
+        if rejected && !self.aside {
+            // The run is refused anyway, with the rows that are to blame.
+            return Ok(());
         }
-        if self.accounts.rejected > 0 && !self.aside {
-            self.give_up()?;
+        refuse_blind(sources.replaced.files.contains(&true), rejected)?;
+        let (there, writes) = (std::mem::take(&mut self.there), self.writes);
+        let Some(mut merge) = self.merge().filter(|_| !there.is_empty()) else { return Ok(()) };
+        let pruned = merge.find_pruned(&there)?;
+        if writes {
+            merge.prune(name, &pruned, typed)?;
         }
-        self.accounts.trace(ready);
-        self.send(std::mem::take(&mut ready.converted.bytes), ready.converted.rows)
+        self.accounts.pruned(pruned);
+        Ok(())
     }
 
     /// Nothing will be written: the server need not wait for the rest of the conversion.
@@ -273,7 +233,14 @@ impl Loading<'_> {
     fn begin(&mut self, layout: &Layout) -> Result<()> {
         self.cancel.check()?;
         self.accounts.begin(layout);
-        self.sink.as_mut().map_or(Ok(()), |sink| sink.table(layout))
+        self.open(layout)
+    }
+
+    fn open(&mut self, layout: &Layout) -> Result<()> {
+        match &mut self.sink {
+            Some(sink) if self.writes => sink.table(layout),
+            _ => Ok(()),
+        }
     }
 
     fn send(&mut self, bytes: Vec<u8>, rows: u64) -> Result<()> {
@@ -281,26 +248,48 @@ impl Loading<'_> {
             return Ok(());
         }
         self.accounts.encoded(rows);
-        if let Some(sink) = &mut self.sink {
+        if let Some(sink) = self.sink.as_mut().filter(|_| self.writes) {
             sink.rows(bytes, rows).map_err(|refusal| self.accounts.explain(refusal))?;
         }
         self.progress.add_loaded(rows);
         Ok(())
     }
 
+    /// Closes the table that is open; answers how many rows the target counted, if there is one.
+    fn close(&mut self) -> Result<Option<u64>> {
+        match self.sink.as_mut().filter(|_| self.writes) {
+            Some(sink) => Ok(Some(sink.end().map_err(|refusal| self.accounts.explain(refusal))?)),
+            None => Ok(None),
+        }
+    }
+
     fn end(&mut self, layout: &Layout) -> Result<()> {
-        let counted = match &mut self.sink {
-            Some(sink) => Some(sink.end().map_err(|refusal| self.accounts.explain(refusal))?),
-            None => None,
-        };
+        let counted = self.close()?;
         self.accounts.end(layout, counted)
+    }
+
+    /// Puts rows where they wait to be judged.
+    fn stage(&mut self, layout: &Layout, bytes: Vec<u8>, rows: u64) -> Result<()> {
+        let Some(sink) = self.sink.as_mut().filter(|_| rows > 0) else { return Ok(()) };
+        let sent = (|| {
+            sink.table(layout)?;
+            sink.rows(bytes, rows)?;
+            sink.end()
+        })();
+        let counted = sent.map_err(|refusal: Refusal| refusal.error)?;
+        if counted == rows {
+            return Ok(());
+        }
+        let name = &layout.name;
+        Err(Error::Imbalance(format!("{rows} rows were sent to {name}, and the target counted {counted}")))
     }
 
     /// Checks the accounts and ends the transaction.
     fn finish(&mut self, inputs: &mut [Input], sources: &Sources, options: &Options) -> Result<Ending> {
         let rejected = self.accounts.rejected + sources.rejections.rows;
-        self.accounts.check(&sources.tallies)?;
-        if rejected > 0 && !self.aside {
+        let refused = rejected > 0 && !self.aside;
+        self.accounts.check(&sources.tallies, refused)?;
+        if refused {
             self.give_up()?;
             return Ok(Ending::Refused);
         }

@@ -28,6 +28,13 @@ pub struct BatchArgs {
     #[arg(long, short, value_name = "TARGET", help_heading = "Target")]
     pub target: Option<String>,
 
+    /// Remove imported rows that a site's dumps no longer hold.
+    ///
+    /// As `etl run` does it, but only where each site has a target of its own: a site's dumps say nothing of the rows
+    /// of others.
+    #[arg(long, help_heading = "Target")]
+    pub prune: bool,
+
     /// Load the other sites too when one fails.
     #[arg(long, help_heading = "Batch")]
     pub keep_going: bool,

@@ -69,6 +69,9 @@ pub(super) fn carry_out(
         }
     };
     report.warnings.extend(warning);
+    if options.shared {
+        forget_lost(&mut report);
+    }
     let summary = Summary {
         report: &report,
         errand,
@@ -91,6 +94,16 @@ pub(super) fn carry_out(
         None => told.and_then(|()| kept(written, &options.outputs, exit)).map(|()| exit),
     };
     Converted { report: Some(report), end }
+}
+
+/// Takes out of a report what a run cannot know where rows of other sites lie in its target: which rows nobody holds any more.
+fn forget_lost(report: &mut Report) {
+    report.tables.iter_mut().for_each(|table| table.lost = 0);
+    report.target_rows.retain(|row| row.reason.is_some());
+    report.warnings.push(
+        "rows of other sites lie in the target too: which rows these dumps no longer hold is not told"
+            .to_owned(),
+    );
 }
 
 /// Opens everything and runs the pipeline.

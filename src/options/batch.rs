@@ -9,6 +9,7 @@ use crate::cli::BatchArgs;
 use crate::error::{Error, Result};
 use crate::settings::{Settings, SettingsFile};
 use crate::surroundings::Surroundings;
+use pipeline::compare::Prune;
 use pipeline::load::names::TargetNames;
 use pipeline::load::spec::Spec;
 use pipeline::load::{self, Context};
@@ -74,6 +75,7 @@ impl BatchOptions {
             }
             sites.push(site);
         }
+        share(&mut sites, args.prune)?;
         let journal = journal(args)?;
         outputs::check_batch_places(
             sites.iter().flat_map(|site| &site.options.dumps),
@@ -130,9 +132,15 @@ impl Site {
             colours: false,
             ..outputs.clone()
         };
+        let prune = if args.prune { Prune::Yes { typed: None } } else { Prune::No };
         let inputs = (dumps.as_slice(), args.columns.as_deref());
-        let options =
-            Options::assemble(inputs, settings, (Some(choice), None, Mode::Run), outputs, surroundings)?;
+        let options = Options::assemble(
+            inputs,
+            settings,
+            (Some(choice), None, prune, Mode::Run),
+            outputs,
+            surroundings,
+        )?;
         let name = named.display().to_string();
         let name = name.trim_end_matches('/');
         let name = if name.is_empty() { "/" } else { name }.to_owned();
@@ -144,6 +152,20 @@ impl Site {
     pub fn text_report(&self) -> PathBuf {
         self.folder.join(site::TEXT_REPORT)
     }
+}
+
+/// Notes which sites share their target. A site's run knows no rows but its own: to it those of the others would be rows that the
+/// dumps no longer hold.
+fn share(sites: &mut [Site], prune: bool) -> Result<()> {
+    let targets: Vec<String> = sites.iter().map(|site| site.target.clone()).collect();
+    for site in sites {
+        let sharing = targets.iter().filter(|target| **target == site.target).count();
+        site.options.shared = sharing > 1;
+        if prune && site.options.shared {
+            return Err(OptionError::SharedPrune { target: site.target.clone() }.into());
+        }
+    }
+    Ok(())
 }
 
 fn wrong(path: &Path, problem: String, remedy: &'static str) -> OptionError {

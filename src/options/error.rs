@@ -56,12 +56,23 @@ pub enum OptionError {
         /// The script.
         path: PathBuf,
     },
+    /// Removing rows where those of other sites lie too.
+    #[error(
+        "--prune: several sites are loaded into {target}, and the dumps of one say nothing of the others' rows"
+    )]
+    SharedPrune {
+        /// The target, without secrets.
+        target: String,
+    },
     /// The folders lie in several places, so that none is next to all of them.
     #[error("the folders lie in different places, and no journal is named")]
     NoJournal,
     /// Loading and rolling back, but nowhere to load to.
     #[error("--full loads into a target, and none is named")]
     FullWithoutTarget,
+    /// Policies to be read, and nowhere to read them from.
+    #[error("policies are read from a target, and none is named")]
+    PoliciesWithoutTarget,
     /// One dump twice.
     #[error("{first} and {second} are the same file")]
     SameDump {
@@ -140,7 +151,7 @@ impl OptionError {
                 "change it, then leave it out: etl asks for it, or takes it from PGPASSWORD, ~/.pgpass or ETL_TARGET"
             }
             Self::TargetAsDump { .. } => "name it with --target",
-            Self::FullWithoutTarget => "name one with --target or ETL_TARGET",
+            Self::FullWithoutTarget | Self::PoliciesWithoutTarget => "name one with --target or ETL_TARGET",
             Self::SameDump { .. } => "name each dump once",
             Self::StdinTerminal => "pipe a dump into etl, or name a file",
             Self::SamePlace { first: Role::Log, .. } | Self::SamePlace { second: Role::Log, .. } => {
@@ -155,6 +166,7 @@ impl OptionError {
             }
             Self::Site { remedy, .. } => remedy,
             Self::SameScript { .. } => "name a script for each in its etl.toml: target = \"karbor.sql\"",
+            Self::SharedPrune { .. } => "leave --prune out, or name a target for each site in its etl.toml",
             Self::NoJournal => "name one with --journal",
             Self::Target { .. } | Self::SiteTarget { .. } | Self::ColumnsUnreadable { .. } => return None,
         };

@@ -7,7 +7,9 @@ use super::Summary;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::options::part_of;
-use pipeline::outcome::{Defer, DumpReport, Ending, Rejection, Report, Skip, TargetTally, ZoneUse};
+use pipeline::outcome::{
+    Defer, DumpReport, Ending, Rejection, Report, Skip, TargetRow, TargetTally, ZoneUse,
+};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -52,7 +54,11 @@ struct Outcome<'r> {
     ending: Ending,
     target: Option<&'r str>,
     source_tables: Vec<SourceTable<'r>>,
-    target_tables: &'r [TargetTally],
+    target_tables: Vec<TargetTable<'r>>,
+    /// Whether the target held imported rows that the dumps' rows were compared with.
+    compared: bool,
+    /// The first rows of the target that were left alone, and of those that the dumps no longer hold.
+    target_rows: &'r [TargetRow],
     policies_on: u64,
     policies_off: u64,
     policy_on_value: &'r str,
@@ -78,6 +84,14 @@ struct SourceTable<'r> {
     skipped: &'r BTreeMap<Skip, u64>,
     deferred: &'r BTreeMap<Defer, u64>,
     rejected: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct TargetTable<'r> {
+    #[serde(flatten)]
+    tally: &'r TargetTally,
+    /// Rows inserted and updated.
+    written: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -132,11 +146,14 @@ impl<'r> Outcome<'r> {
             deferred: &tally.deferred,
             rejected: tally.rejected,
         };
+        let target = |tally: &'r TargetTally| TargetTable { tally, written: tally.written() };
         Self {
             ending: report.ending,
             target: report.target.as_deref(),
             source_tables: report.sources.iter().map(source).collect(),
-            target_tables: &report.tables,
+            target_tables: report.tables.iter().map(target).collect(),
+            compared: report.compared,
+            target_rows: &report.target_rows,
             policies_on: report.policies_on_off.0,
             policies_off: report.policies_on_off.1,
             policy_on_value,

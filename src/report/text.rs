@@ -5,7 +5,7 @@ use super::page::{Page, TableRow};
 use super::{Errand, Summary, advice};
 use crate::terminal::{Ink, Palette};
 use parsers::input::STDIN;
-use pipeline::outcome::{DumpReport, Ending, Report, Tally};
+use pipeline::outcome::{DumpReport, Ending, Kept, Report, Tally, TargetRow, TargetTally};
 use std::fmt::Display;
 
 /// The report as text, at most 100 columns wide.
@@ -36,6 +36,9 @@ fn title(summary: &Summary<'_>) -> String {
     let report = summary.report;
     let target = report.target.as_deref().unwrap_or_default();
     match (report.ending, summary.errand) {
+        (Ending::Committed, _) if report.compared && report.written() == 0 => {
+            format!("Nothing to write: {target} holds all these rows already")
+        }
         (Ending::Committed, _) => format!("Committed to {target}"),
         (Ending::Refused, _) => {
             let rows = counted(report.rejected, "row breaks a rule", "rows break rules");
@@ -90,8 +93,11 @@ fn reasons<'t, R: Display + 't>(
 
 fn targets(page: &mut Page, summary: &Summary<'_>) {
     let report = summary.report;
-    if report.tables.is_empty() {
+    if report.tables.is_empty() || (report.ending == Ending::Refused && report.compared) {
         return;
+    }
+    if report.compared {
+        return compared_targets(page, report);
     }
     let head = if report.ending == Ending::Committed { "written" } else { "would be written" };
     let row = |name: &str, rows: u64| TableRow {
@@ -100,9 +106,72 @@ fn targets(page: &mut Page, summary: &Summary<'_>) {
         ..TableRow::default()
     };
     let mut rows: Vec<TableRow> =
-        report.tables.iter().map(|table| row(&table.table, table.written)).collect();
+        report.tables.iter().map(|table| row(&table.table, table.written())).collect();
     rows.push(row("all", report.written()));
     page.table("Target rows", &[head], &rows);
+    target_rows(page, report);
+}
+
+/// What became of the rows beside those that were there already.
+fn compared_targets(page: &mut Page, report: &Report) {
+    let row = |name: &str, table: &TargetTally| {
+        let counts = [table.inserted, table.updated, table.unchanged, table.all_kept()];
+        let mut notes: Vec<String> = reasons("left alone", table.kept.iter()).into_iter().collect();
+        if table.lost > 0 {
+            let pruned = match table.pruned {
+                0 => String::new(),
+                pruned => format!(", removed: {}", grouped(pruned)),
+            };
+            notes.push(format!("no longer in the dumps: {}{pruned}", grouped(table.lost)));
+        }
+        let inked = if table.all_kept() > 0 { vec![(3, Ink::Yellow)] } else { Vec::new() };
+        TableRow {
+            name: name.to_owned(),
+            cells: counts.map(grouped).to_vec(),
+            inked,
+            notes,
+            ..TableRow::default()
+        }
+    };
+    let mut rows: Vec<TableRow> = report.tables.iter().map(|table| row(&table.table, table)).collect();
+    let mut all = TargetTally::default();
+    for table in &report.tables {
+        all.inserted += table.inserted;
+        all.updated += table.updated;
+        all.unchanged += table.unchanged;
+        *all.kept.entry(Kept::Changed).or_default() += table.all_kept();
+    }
+    rows.push(TableRow { notes: Vec::new(), ..row("all", &all) });
+    let heads = if report.ending == Ending::Committed {
+        ["inserted", "updated", "unchanged", "left alone"]
+    } else {
+        ["to insert", "to update", "unchanged", "left alone"]
+    };
+    page.table("Target rows", &heads, &rows);
+    target_rows(page, report);
+}
+
+/// Rows of the target that are not as the dumps have them.
+fn target_rows(page: &mut Page, report: &Report) {
+    let listed = |page: &mut Page, head: &str, wanted: &dyn Fn(&TargetRow) -> bool, all: u64| {
+        let rows: Vec<&TargetRow> = report.target_rows.iter().filter(|row| wanted(row)).collect();
+        if rows.is_empty() {
+            return;
+        }
+        page.heading(head);
+        for row in &rows {
+            let reason = row.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+            page.paragraph("  - ", &format!("{} {}{reason}", row.table, row.key.join(" ")));
+        }
+        let shown = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+        if all > shown {
+            page.paragraph("  - ", &format!("… and {} more", grouped(all - shown)));
+        }
+    };
+    let kept = report.tables.iter().map(TargetTally::all_kept).sum();
+    let lost = report.tables.iter().map(|table| table.lost).sum();
+    listed(page, "Rows left alone", &|row| row.reason.is_some(), kept);
+    listed(page, "Imported rows that the dumps no longer hold", &|row| row.reason.is_none(), lost);
 }
 
 fn policies(page: &mut Page, summary: &Summary<'_>) {

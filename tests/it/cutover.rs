@@ -287,19 +287,31 @@ fn a_bad_row_set_aside_and_mended_arrives_with_the_others() {
 }
 
 #[test]
-fn a_target_that_holds_an_import_is_refused() {
+fn a_second_run_of_the_same_dumps_changes_nothing_and_says_so() {
     let (scene, server) = (Scene::new(), shared());
     let database = database(server);
     let target = server.url(&database);
-    let vbs = fixture("vbs.sql");
-    assert_eq!(scene.etl(&["run", &vbs, "--target", &target]).code, 3);
+    let dumps = [fixture("cinder.sql"), fixture("vbs.sql"), fixture("dps.sql")];
+    let run = |command: &str| {
+        let mut line = vec![command];
+        line.extend(dumps.iter().map(String::as_str));
+        line.extend(["--target", &target]);
+        scene.etl(&line)
+    };
+    assert_eq!(run("run").code, 3);
     let before = postgres_rows(server, &database);
-    let answer = scene.etl(&["run", &vbs, "--target", &target]);
-    assert_eq!(answer.code, 1, "{}", answer.shown());
-    assert!(answer.stderr.contains("rows of an earlier import are there"), "{}", answer.shown());
+    assert_eq!(run("check").code, 0);
+    let answer = run("run");
+    assert_eq!(answer.code, 3, "{}", answer.shown());
+    assert!(answer.stdout.starts_with("Nothing to write: postgresql://"), "{}", answer.shown());
     assert_eq!(postgres_rows(server, &database), before);
-    // The other source is another import.
-    assert_eq!(scene.etl(&["run", &fixture("dps.sql"), "--target", &target]).code, 3);
+    // One system's dumps alone, and then with a change.
+    assert_eq!(scene.etl(&["run", &dumps[2], "--target", &target]).code, 3);
+    assert_eq!(postgres_rows(server, &database), before);
+    server.psql(&database, "DELETE FROM checkpoint_items WHERE id IN (SELECT max(id) FROM checkpoint_items)");
+    let answer = run("run");
+    assert!(answer.stdout.starts_with("Committed to postgresql://"), "{}", answer.shown());
+    assert_eq!(postgres_rows(server, &database), before);
 }
 
 #[test]

@@ -40,5 +40,11 @@ mod batch;
 /// Databases to import into, and what they hold.
 mod karbor;
 
+/// Policies as they come back from what was imported.
+mod policies;
+
 /// The main job: the same rows in every target, all of them or none.
 mod cutover;
+
+/// The process killed at moments all over its time.
+mod killed;

@@ -7,7 +7,7 @@ use etl::terminal::Palette;
 use pipeline::load::Service;
 use pipeline::load::spec::Spec;
 use pipeline::outcome::{
-    Defer, DumpReport, Ending, Outcome, Rejection, Report, Skip, Tally, TargetTally, ZoneUse,
+    CopyReport, Defer, DumpReport, Ending, Outcome, Rejection, Report, Skip, Tally, TargetTally, ZoneUse,
 };
 use pipeline::settings::ZoneOrigin;
 use std::time::Duration;
@@ -73,8 +73,10 @@ fn full() -> Report {
             ),
         ],
         tables: [("plans", 120), ("resources", 240), ("triggers", 120), ("checkpoint_items", 50_000)]
-            .map(|(table, written)| TargetTally { table: table.into(), written })
+            .map(|(table, written)| TargetTally { table: table.into(), inserted: written, ..TargetTally::default() })
             .into(),
+        compared: false,
+        target_rows: Vec::new(),
         zones: vec![
             ZoneUse { zone: "Asia/Shanghai".into(), origin: ZoneOrigin::Policy, policies: 2 },
             ZoneUse { zone: "UTC+08:00".into(), origin: ZoneOrigin::Default, policies: 1_118 },
@@ -82,6 +84,8 @@ fn full() -> Report {
         policies_on_off: (100, 20),
         service: Some(Service { id: 3, host: Some("node1".into()), others: vec!["4 (node2)".into()] }),
         drifting_policies: 7,
+        schedules: None,
+        copies: CopyReport::default(),
         rejections: vec![rejection(1042), rejection(1043)],
         rejected: 3,
         warnings: vec![

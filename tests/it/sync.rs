@@ -131,6 +131,10 @@ fn a_sync_settles_what_was_carried_in_every_target() {
         assert_eq!(postgres_rows(server, loaded), after);
     }
 
+    // What is finished in Karbor stays finished, however old the dumps of a later run are.
+    assert_eq!(scene.etl(&["run", "cinder.sql", "vbs.sql"]).code, 3);
+    assert_eq!(sqlite_rows(&scene.path("karbor.db")), after);
+
     // Once the last jobs are over nothing waits any more.
     let over =
         scene.read("taskmgr.sql").replace("\tRUNNING\t", "\tSUCCESS\t").replace("\tINIT\t", "\tSUCCESS\t");

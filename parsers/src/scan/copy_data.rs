@@ -1,6 +1,6 @@
 //! COPY blocks: the statement, the rows behind it, and the line that ends them.
 
-use super::{Block, Chunk, Cut, Form, Scanner};
+use super::{Block, Form, Scanner, Span};
 use crate::error::{ErrorKind, Result};
 use crate::lexer;
 use crate::position::{Origin, Position, count_lines, length};
@@ -101,7 +101,7 @@ impl Scanner<'_> {
         }
     }
 
-    pub(super) fn copy_chunk(&mut self, block: &Block, chunk: &mut Chunk) -> Result<Cut> {
+    pub(super) fn copy_span(&mut self, block: &Block) -> Result<Span> {
         let began = self.reader.position();
         let mut wanted = self.limits.chunk.max(END_MARKER_BYTES);
         loop {
@@ -112,20 +112,18 @@ impl Scanner<'_> {
             let rows = match &marker {
                 Some(marker) if marker.rows == 0 => {
                     self.reader.consume(marker.end);
-                    return Ok(Cut::End);
+                    return Ok(Span::End);
                 }
                 Some(marker) => marker.rows,
                 None => memrchr(b'\n', window).map_or(0, |n| n + 1),
             };
             if rows > 0 {
-                chunk.bytes.extend_from_slice(window.get(..rows).unwrap_or_default());
-                chunk.rows = self.reader.consume(rows);
-                return Ok(Cut::Rows);
+                return Ok(Span::Rows { bytes: rows, rows: None });
             }
             // A row of just the limit may have a carriage return behind it.
             if window.len() > self.limits.row.max(END_MARKER_BYTES) + 1 {
                 let (length, _) = self.skip_line(block.table.name(), block.statement)?;
-                return Ok(Cut::TooLong(Origin { dump: self.dump, position: began, length }));
+                return Ok(Span::TooLong(Origin { dump: self.dump, position: began, length }));
             }
             if self.reader.ended() && window.len() == text.len() {
                 return Err(self.open_block(block.table.name(), block.statement));

@@ -1,6 +1,6 @@
 //! INSERT statements: runs of them with the same head are one block, cut between rows.
 
-use super::{Block, Chunk, Cut, Form, SHOWN_BYTES, Scanner, shown};
+use super::{Block, Form, SHOWN_BYTES, Scanner, Span, shown};
 use crate::error::{Error, ErrorKind, Result};
 use crate::insert::{self, Between};
 use crate::lexer::{self, Lexer, Stop};
@@ -87,7 +87,7 @@ impl Scanner<'_> {
         }
     }
 
-    pub(super) fn insert_chunk(&mut self, block: &Block, head: &[u8], chunk: &mut Chunk) -> Result<Cut> {
+    pub(super) fn insert_span(&mut self, block: &Block, head: &[u8]) -> Result<Span> {
         let mut at = 0;
         let mut rows = 0;
         let end = loop {
@@ -109,18 +109,15 @@ impl Scanner<'_> {
                         }
                     }
                     None if rows > 0 => break None,
-                    None => return self.skip_row(block, at + n).map(Cut::TooLong),
+                    None => return self.skip_row(block, at + n).map(Span::TooLong),
                 },
             }
         };
         if rows == 0 {
             self.reader.consume(end.unwrap_or(at));
-            return Ok(Cut::End);
+            return Ok(Span::End);
         }
-        chunk.bytes.extend_from_slice(self.reader.buffer().get(..at).unwrap_or_default());
-        chunk.rows = rows;
-        self.reader.consume(at);
-        Ok(Cut::Rows)
+        Ok(Span::Rows { bytes: at, rows: Some(rows) })
     }
 
     /// Why buffered byte `at` is no place for a block to go on or to end.

@@ -8,11 +8,10 @@ use std::num::NonZeroU16;
 use chrono::DateTime;
 use parsers::schedule::{Days, Schedule};
 use parsers::zone::Offset;
-use rrule::{RRule, RRuleSet, Tz, Unvalidated};
 
 use super::firings::{firings, interval_firings};
 use super::pattern::{EveryNDays, PatternError};
-use super::{START_MINUTE, read};
+use super::{START_MINUTE, START_TIME, occurrences};
 
 /// How many days with firings are compared: a week, and into the next.
 const DAYS: usize = 8;
@@ -63,16 +62,6 @@ pub(super) fn check(
 
 /// The first firings of a pattern, by its text: minutes since 1970-01-01 00:00:00 UTC. Or what is wrong with it.
 pub(super) fn pattern_firings(text: &str, count: usize) -> Result<Vec<i64>, String> {
-    let start = DateTime::from_timestamp(START_MINUTE * 60, 0)
-        .ok_or_else(|| "has no start time".to_owned())?
-        .with_timezone(&Tz::UTC);
-    let lines = read::unfold(text);
-    let rules = read::event_rules(&lines).map_err(|error| error.to_string())?;
-    let mut set = RRuleSet::new(start);
-    for rule in rules {
-        let parsed: RRule<Unvalidated> = rule.parse().map_err(|error| format!("is refused: {error}"))?;
-        set = set.rrule(parsed.validate(start).map_err(|error| format!("is refused: {error}"))?);
-    }
-    // The library's own limit stops a rule that never fires.
-    Ok(set.limit().into_iter().take(count).map(|at| at.timestamp().div_euclid(60)).collect())
+    let instants = occurrences(text, START_TIME, START_MINUTE * 60).map_err(|error| error.to_string())?;
+    Ok(instants.take(count).map(|at| at.div_euclid(60)).collect())
 }

@@ -34,7 +34,7 @@ pub fn firings(schedule: &Schedule, offset: Offset, from: i64, to: i64) -> impl 
 
 /// The instants of a schedule whose days are every Nth UTC day counted from the start time, as Karbor counts an
 /// interval. Minutes since 1970-01-01 00:00:00 UTC, from `from` on and before `to`.
-pub(super) fn interval_firings(
+pub fn interval_firings(
     schedule: &Schedule,
     n: NonZeroU16,
     from: i64,

@@ -1,11 +1,12 @@
 //! The JSON texts in Karbor's rows: written compactly, with the keys in the contract's order.
 
+use parsers::json::plain_length;
+
 /// Appends a JSON string.
 pub fn string(text: &str, out: &mut String) {
     out.push('"');
-    // Looked at as a whole, which takes many bytes at a time.
-    let special = text.bytes().fold(false, |any, b| any | (b < 0x20) | (b == b'"') | (b == b'\\'));
-    if !special {
+    let plain = plain_length(text.as_bytes());
+    if plain == text.len() {
         out.push_str(text);
     } else {
         for c in text.chars() {
@@ -232,11 +233,12 @@ pub fn extend_info(info: &ExtendInfo<'_>, out: &mut String) {
     out.push_str(r#","resource_az":"#);
     string(info.resource_az, out);
     out.push_str(r#","resource_name":"#);
-    string(info.volume_id, out);
+    // What stands there several times is looked at once.
+    let volume_id = written(out, |out| string(info.volume_id, out));
     out.push_str(r#","resource_type":"OS::Cinder::Volume","size":"#);
     out.push_str(info.size);
     out.push_str(r#","snapshot_id":"#);
-    string(info.snapshot_id, out);
+    let snapshot_id = written(out, |out| string(info.snapshot_id, out));
     out.push_str(r#","space_saving_ratio":"#);
     out.push_str(info.space_saving_ratio);
     out.push_str(r#","supported_restore_mode":"backup","support_lld":false,"taskid":"#);
@@ -258,11 +260,11 @@ pub fn extend_info(info: &ExtendInfo<'_>, out: &mut String) {
     out.push_str(r#","size":"#);
     out.push_str(info.size);
     out.push_str(r#","snapshot_id":"#);
-    string(info.snapshot_id, out);
+    out.extend_from_within(snapshot_id);
     out.push_str(r#","source_volume_id":"#);
-    string(info.volume_id, out);
+    out.extend_from_within(volume_id.clone());
     out.push_str(r#","source_volume_name":"#);
-    string(info.volume_id, out);
+    out.extend_from_within(volume_id);
     out.push_str(r#","source_volume_size":"#);
     out.push_str(info.volume_size);
     out.push_str(r#","space_saving_ratio":"#);
@@ -270,12 +272,19 @@ pub fn extend_info(info: &ExtendInfo<'_>, out: &mut String) {
     out.push_str("}]}");
 }
 
+/// Where in `out` stands what `write` appends.
+fn written(out: &mut String, write: impl FnOnce(&mut String)) -> std::ops::Range<usize> {
+    let start = out.len();
+    write(out);
+    start..out.len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn written(write: impl FnOnce(&mut String)) -> String {
+    fn text_of(write: impl FnOnce(&mut String)) -> String {
         let mut out = String::new();
         write(&mut out);
         out
@@ -283,9 +292,9 @@ mod tests {
 
     #[test]
     fn parameters_hold_sorted_tags_only_where_there_are_any() {
-        assert_eq!(written(|out| parameters(&[], out)), r#"{"common":{}}"#);
+        assert_eq!(text_of(|out| parameters(&[], out)), r#"{"common":{}}"#);
         assert_eq!(
-            written(|out| parameters(&[("a", "1"), ("b\"", "云")], out)),
+            text_of(|out| parameters(&[("a", "1"), ("b\"", "云")], out)),
             r#"{"common":{},"tags":{"a":"1","b\"":"云"}}"#
         );
     }
@@ -307,11 +316,11 @@ mod tests {
     fn definitions_are_flat_strings_in_order() {
         let more = Definition { keep_first: true, destination_region: Some("r"), destination_id: Some("i") };
         assert_eq!(
-            written(|out| definition("pr", "pl", Retention::Copies(14), more, &[("a", "1")], out)),
+            text_of(|out| definition("pr", "pl", Retention::Copies(14), more, &[("a", "1")], out)),
             r#"{"provider_id":"pr","plan_id":"pl","max_backups":"14","retention_duration_days":"-1","permanent":"false","remain_first_backup_of_cur_month":"true","destination_region":"r","destination_id":"i","spec.a":"1"}"#
         );
         assert_eq!(
-            written(|out| definition("pr", "pl", Retention::Forever, Definition::default(), &[], out)),
+            text_of(|out| definition("pr", "pl", Retention::Forever, Definition::default(), &[], out)),
             r#"{"provider_id":"pr","plan_id":"pl","max_backups":"-1","retention_duration_days":"-1","permanent":"true"}"#
         );
     }
@@ -338,7 +347,7 @@ mod tests {
             volume_size: "50",
         };
         assert_eq!(
-            written(|out| extend_info(&info, out)),
+            text_of(|out| extend_info(&info, out)),
             concat!(
                 r#"{"auto_trigger":true,"average_speed":1.2,"bootable":true,"copy_from":"","copy_status":"na","fail_code":{},"#,
                 r#""fail_op":"","fail_reason":"","image_type":"backup","incremental":true,"progress":100,"resource_az":"az1","#,
@@ -354,7 +363,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_a_json_string_that_reads_back(text in any::<String>()) {
-            let json = written(|out| string(&text, out));
+            let json = text_of(|out| string(&text, out));
             prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
         }
     }

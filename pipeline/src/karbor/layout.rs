@@ -4,7 +4,7 @@
 //! with a 32-bit length and its type's send format. For a table with a column of any other type, and for scripts, rows are
 //! COPY text. The embedded database takes tuples of its own, which [`crate::load::sqlite`] reads.
 
-use super::{Kind, Table, Value};
+use super::{Kind, Table, UNITS, Value};
 use parsers::escape::escape;
 use parsers::row::shortened;
 use parsers::value::Timestamp;
@@ -150,6 +150,30 @@ impl Layout {
         }
     }
 
+    /// The temporary table where rows of this one wait to be compared. It takes rows of which only the key is known, too.
+    #[must_use]
+    pub fn staging(&self) -> Self {
+        let name = format!("etl_{}", self.table.name);
+        let mut layout = Self { into: quoted(&name), name, staging: true, ..self.clone() };
+        layout.columns.iter_mut().for_each(|laid| laid.nullable = true);
+        layout
+    }
+
+    /// The temporary table that says which triggers, operations and plans belong together; ids are of the target's types.
+    #[must_use]
+    pub(crate) fn units(layouts: &[Self; 6]) -> Self {
+        let [plans, _, triggers, operations, ..] = layouts;
+        let mut layout = Self::built_in(&UNITS, plans.format);
+        for (laid, of) in layout.columns.iter_mut().zip([triggers, operations, plans]) {
+            let id = of.columns.iter().find(|laid| of.karbors_name(laid) == "id");
+            laid.wire = id.map_or(laid.wire, |id| id.wire);
+            if laid.wire == Wire::Unknown && layout.format == Format::Binary {
+                layout.format = Format::Text;
+            }
+        }
+        Self { staging: true, ..layout }
+    }
+
     /// The target's name of one of Karbor's columns, filled or not, where the target has it.
     #[must_use]
     pub fn column(&self, karbors: &str) -> Option<&str> {
@@ -276,11 +300,19 @@ fn in_range(value: i64, wire: Wire) -> Fit {
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
 fn binary(value: Value<'_>, column: &Laid, out: &mut Vec<u8>) -> Fit {
-    check(value, column)?;
     let mut field = |bytes: &[u8]| {
         out.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
         out.extend_from_slice(bytes);
     };
+    // Most values are text that surely fits.
+    if let (Value::Text(text), Wire::Text) = (value, column.wire)
+        && let Width::Characters(limit) | Width::Bytes(limit) = column.width
+        && text.len() <= limit
+    {
+        field(text.as_bytes());
+        return Ok(());
+    }
+    check(value, column)?;
     match (value, column.wire) {
         (Value::Null, _) => field_null(out),
         (Value::Text(text), Wire::Text | Wire::Json) => field(text.as_bytes()),

@@ -7,6 +7,7 @@ mod fit;
 pub(crate) mod lookup;
 pub mod names;
 pub(crate) mod part;
+pub mod policies;
 pub mod postgres;
 pub mod script;
 pub mod session;
@@ -125,6 +126,15 @@ pub trait Sink {
     /// The database behind it, for statements between two tables; a script has none.
     fn session(&mut self) -> Option<&mut dyn Session> {
         None
+    }
+
+    /// Who has the target to himself at the moment, in words, where anybody has: another run, or whoever writes the file. For a
+    /// transaction that only looks.
+    ///
+    /// # Errors
+    /// The target's.
+    fn holder(&mut self) -> Result<Option<String>> {
+        Ok(None)
     }
 
     /// Commits.

@@ -1,11 +1,14 @@
 //! The books of a run: what was read against what became of it, what was encoded against what the target counted.
 
+use crate::compare::{Judged, Lost, Pruned};
 use crate::error::{Error, Result};
 use crate::extract::Sources;
 use crate::karbor::layout::Layout;
 use crate::load::{Refusal, Survey};
 use crate::options::Options;
-use crate::outcome::{Ending, REJECTIONS_LISTED, Rejection, Report, Tally, TargetTally};
+use crate::outcome::{
+    CopyFigures, Ending, REJECTIONS_LISTED, Rejection, Report, Tally, TargetRow, TargetTally,
+};
 use crate::run::stream::Ready;
 use crate::transform::ledger::Tallies;
 use crate::transform::policies::PolicyFigures;
@@ -30,12 +33,20 @@ struct Trace {
 /// The books.
 pub(super) struct Accounts {
     copies: Tallies,
+    figures: CopyFigures,
     pub(super) rejected: u64,
     listed: Vec<Rejection>,
     /// Bulk rows to be set aside by their places.
     pub(super) aside: Vec<SetAside>,
     tables: Vec<TargetTally>,
+    target_rows: Vec<TargetRow>,
+    warnings: Vec<String>,
+    /// Rows sent to the table that is open.
     encoded: u64,
+    /// How many of them were sent before the table was opened for the last time.
+    before: u64,
+    /// How many the target counted until then.
+    counted: u64,
     traces: VecDeque<Trace>,
     dumps: Vec<String>,
     /// Where rejected rows were set aside, and why not where they should be.
@@ -46,20 +57,26 @@ impl Accounts {
     pub(super) fn new(dumps: Vec<String>) -> Self {
         Self {
             copies: Tallies::new(),
+            figures: CopyFigures::default(),
             rejected: 0,
             listed: Vec::new(),
             aside: Vec::new(),
             tables: Vec::new(),
+            target_rows: Vec::new(),
+            warnings: Vec::new(),
             encoded: 0,
+            before: 0,
+            counted: 0,
             traces: VecDeque::new(),
             dumps,
             rejects_file: None,
         }
     }
 
-    /// Adds a chunk's outcomes.
-    pub(super) fn copies(&mut self, table: Table, tally: &Tally) {
+    /// Adds a chunk's outcomes, and what its copies are like.
+    pub(super) fn copies(&mut self, table: Table, tally: &Tally, figures: CopyFigures) {
         self.copies.entry(table).or_default().add(tally);
+        self.figures.add(figures);
     }
 
     pub(super) fn reject(&mut self, rejection: Rejection) {
@@ -84,9 +101,17 @@ impl Accounts {
         self.rejects_file = Some(file);
     }
 
-    pub(super) fn begin(&mut self, _layout: &Layout) {
-        self.encoded = 0;
+    /// Opens a target table.
+    pub(super) fn begin(&mut self, layout: &Layout) {
+        (self.encoded, self.before, self.counted) = (0, 0, 0);
         self.traces.clear();
+        self.tables.push(TargetTally { table: layout.name.clone(), ..TargetTally::default() });
+    }
+
+    /// Notes that the table was closed for a while, and what the target counted until now.
+    pub(super) fn paused(&mut self, counted: u64) {
+        self.before = self.encoded;
+        self.counted += counted;
     }
 
     pub(super) fn encoded(&mut self, rows: u64) {
@@ -95,7 +120,7 @@ impl Accounts {
 
     /// The target's refusal, with the place in the dump that its row came from.
     pub(super) fn explain(&self, refusal: Refusal) -> Error {
-        match (refusal.row.and_then(|row| self.place(row)), refusal.error) {
+        match (refusal.row.and_then(|row| self.place(self.before + row)), refusal.error) {
             (Some(place), Error::Target { what, remedy }) => Error::TargetRow { place, what, remedy },
             (_, error) => error,
         }
@@ -107,20 +132,73 @@ impl Accounts {
         Some(format!("{}:{}", self.dumps.get(trace.dump)?, trace.line + u64::from(*line)))
     }
 
-    /// Closes a target table: the rows encoded must be the rows the target counted.
+    /// Closes a target table: the rows sent must be the rows the target counted.
     pub(super) fn end(&mut self, layout: &Layout, counted: Option<u64>) -> Result<()> {
-        if let Some(counted) = counted.filter(|counted| *counted != self.encoded) {
+        if let Some(counted) = counted.map(|counted| self.counted + counted)
+            && counted != self.encoded
+        {
             return Err(Error::Imbalance(format!(
                 "{} rows of {} were sent, and the target counted {counted}",
                 self.encoded, layout.name
             )));
         }
-        self.tables.push(TargetTally { table: layout.name.clone(), written: self.encoded });
+        let inserted = self.encoded;
+        if let Some(tally) = self.tables.last_mut() {
+            tally.inserted += inserted;
+        }
         Ok(())
     }
 
-    /// Every row read must have an outcome, and every migrated copy must be a row of the target.
-    pub(super) fn check(&self, held: &Tallies) -> Result<()> {
+    /// Adds rows of a table, by its place, that are in the target as they are.
+    pub(super) fn unchanged(&mut self, table: usize, rows: u64) {
+        if let Some(tally) = self.tables.get_mut(table) {
+            tally.unchanged += rows;
+        }
+    }
+
+    /// Every copy that was migrated is in the target as it is.
+    pub(super) fn all_unchanged(&mut self, table: usize) {
+        let migrated = self.copies.values().map(|tally| tally.migrated).sum();
+        self.unchanged(table, migrated);
+    }
+
+    /// Adds what the database judged.
+    pub(super) fn judged(&mut self, judged: Judged) {
+        if let Some(tally) = self.tables.get_mut(judged.table) {
+            tally.inserted += judged.tally.inserted;
+            tally.updated += judged.tally.updated;
+            tally.unchanged += judged.tally.unchanged;
+            for (reason, rows) in judged.tally.kept {
+                *tally.kept.entry(reason).or_default() += rows;
+            }
+        }
+        self.target_rows.extend(judged.rows);
+    }
+
+    /// Adds something that the operator should know.
+    pub(super) fn warn(&mut self, warning: String) {
+        self.warnings.push(warning);
+    }
+
+    /// Adds rows that were removed, and why others were not.
+    pub(super) fn pruned(&mut self, pruned: Pruned) {
+        for (tally, rows) in self.tables.iter_mut().zip(pruned.rows) {
+            tally.pruned = rows;
+        }
+        self.warnings.extend(pruned.warnings);
+    }
+
+    /// Adds rows that the dumps no longer hold.
+    pub(super) fn lost(&mut self, table: usize, lost: Lost) {
+        if let Some(tally) = self.tables.get_mut(table) {
+            tally.lost += lost.count;
+        }
+        self.target_rows.extend(lost.rows);
+    }
+
+    /// Every row read must have an outcome, and every migrated copy one in the target, unless the run is refused and did not
+    /// ask there.
+    pub(super) fn check(&self, held: &Tallies, refused: bool) -> Result<()> {
         for (table, tally) in held {
             let mut whole = tally.clone();
             if let Some(copies) = self.copies.get(table) {
@@ -138,8 +216,9 @@ impl Accounts {
         }
         let migrated: u64 = self.copies.values().map(|tally| tally.migrated).sum();
         match self.tables.last() {
-            Some(items) if items.written != migrated => {
-                Err(Error::Imbalance(format!("{migrated} copies migrated, {} rows encoded", items.written)))
+            Some(items) if items.converted() != migrated && !refused => {
+                let rows = items.converted();
+                Err(Error::Imbalance(format!("{migrated} copies migrated, and {rows} rows have an outcome")))
             }
             _ => Ok(()),
         }
@@ -160,6 +239,7 @@ impl Accounts {
         rejections.extend(self.listed);
         rejections.truncate(REJECTIONS_LISTED);
         let mut warnings = warnings(survey, &figures, options);
+        warnings.extend(self.warnings);
         if let Some((path, Some(error))) = &self.rejects_file {
             warnings
                 .push(format!("the rejected rows are in {}: it cannot be renamed: {error}", path.display()));
@@ -174,10 +254,14 @@ impl Accounts {
             dumps: sources.dumps,
             sources: tallies.into_iter().map(|(table, tally)| (table.name(), tally)).collect(),
             tables: self.tables,
+            compared: false,
+            target_rows: self.target_rows,
             service: survey.and_then(|survey| survey.service.clone()),
             zones: figures.zones(),
             policies_on_off: (figures.on, figures.off),
             drifting_policies: figures.drifting,
+            schedules: None,
+            copies: self.figures.told(),
             rejections,
             rejected,
             warnings,

@@ -1,5 +1,6 @@
 //! Bulk blocks, read again and transformed in parallel, handed on in the order in which they stand.
 
+use crate::compare::{Sieve, Sifted};
 use crate::error::{Error, Result};
 use crate::extract::Bulk;
 use crate::options::Options;
@@ -34,6 +35,8 @@ pub(super) struct Ready {
     pub(super) position: Position,
     /// What became of them.
     pub(super) converted: Converted,
+    /// What the comparison with the target made of those.
+    pub(super) sifted: Sifted,
 }
 
 /// A pool of so many threads.
@@ -45,12 +48,12 @@ pub(super) fn pool(threads: usize) -> Result<ThreadPool> {
     pool.map_err(|e| Error::target(format!("no threads can be made: {e}"), "try fewer threads (--threads)"))
 }
 
-/// Reads `blocks` again, transforms their chunks on `pool`, and gives them to `take` in order.
+/// Reads `blocks` again, transforms and sifts their chunks on `pool`, and gives them to `take` in order.
 pub(super) fn stream(
     pool: &ThreadPool,
     inputs: &mut [Input],
     blocks: &[Bulk],
-    context: &CopyContext<'_>,
+    (context, sieve): (&CopyContext<'_>, Sieve<'_>),
     options: &Options,
     take: &mut dyn FnMut(&mut Ready) -> Result<()>,
 ) -> Result<()> {
@@ -68,7 +71,7 @@ pub(super) fn stream(
     std::thread::scope(|threads| {
         let budget = &budget;
         let reading = threads.spawn(move || {
-            let reader = Reader { blocks, context, options, free, done, budget };
+            let reader = Reader { blocks, context, sieve, options, free, done, budget };
             pool.in_place_scope(|scope| reader.read(scope, inputs))
         });
         let taken = in_order(&ready, &free_sender, budget, take);
@@ -112,6 +115,7 @@ fn in_order(
 struct Reader<'r> {
     blocks: &'r [Bulk],
     context: &'r CopyContext<'r>,
+    sieve: Sieve<'r>,
     options: &'r Options,
     free: Receiver<Chunk>,
     done: Sender<Done>,
@@ -185,13 +189,15 @@ impl<'r> Reader<'r> {
         bulk: &Bulk,
         transform: Arc<dyn Transform + Send>,
     ) {
-        let (context, done, block) = (self.context, self.done.clone(), Arc::clone(&bulk.block));
+        let (context, sieve) = (self.context, self.sieve);
+        let (done, block) = (self.done.clone(), Arc::clone(&bulk.block));
         scope.spawn(move |_| {
             let mut converted = Converted::default();
             converted.bytes.reserve(buffer.bytes.len() * (COST_FACTOR - 1));
             transform.chunk(&block, &buffer, context, &mut converted);
             converted.tally.read = buffer.rows;
-            let ready = Ready { block, position: buffer.position, converted };
+            let sifted = sieve.sift(context.layout, &mut converted);
+            let ready = Ready { block, position: buffer.position, converted, sifted };
             // There is room for every buffer; an error is the taker's, who has left.
             let _ = done.send(Done { number, ready, buffer, cost });
         });
@@ -209,7 +215,7 @@ impl<'r> Reader<'r> {
         converted.tally.read = 1;
         converted.tally.count(Outcome::Rejected);
         converted.rejections.push(RejectedRow { rejection, raw: None, keyless: true, aside });
-        Ready { block: Arc::clone(block), position: origin.position, converted }
+        Ready { block: Arc::clone(block), position: origin.position, converted, sifted: Sifted::default() }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::karbor::json::ExtendInfo;
 use crate::karbor::rows::Item;
 use crate::karbor::{Source, ids, json};
-use crate::outcome::{Defer, Outcome, Skip};
+use crate::outcome::{Counted, Defer, Outcome, Skip};
 use crate::transform::items::{Converted, CopyContext, Transform};
 use parsers::columns::Table;
 use parsers::json::{self as source_json, Raw};
@@ -50,14 +50,34 @@ impl Transform for Backups {
                 convert(&backup, fault, context, &mut scratch, (&mut out.bytes, &mut out.tally.carried))
             };
             match outcome {
-                Ok(Outcome::Migrated) => out.migrated(chunk.position, row.position()),
-                Ok(outcome) => out.tally.count(outcome),
+                Ok(Outcome::Migrated) => {
+                    out.migrated(chunk.position, row.position());
+                    out.copies.migrated(counted(&backup));
+                }
+                Ok(outcome) => {
+                    if matches!(outcome, Outcome::Deferred(_)) {
+                        out.copies.deferred(backup.status);
+                    }
+                    out.waits_or_not(outcome, backup.id);
+                }
                 Err(fault) => {
+                    out.hold(backup.id);
                     let origin = block.origin(row.position(), row.raw());
                     out.reject(context, Table::Backups, origin, row.raw(), backup.id.is_empty(), &fault);
                 }
             }
         }
+    }
+}
+
+/// What the report counts of one copy.
+fn counted<'b>(backup: &Backup<'b>) -> Counted<'b> {
+    Counted {
+        status: backup.status,
+        project_id: backup.project_id,
+        protected_at: backup.data_timestamp.unwrap_or(backup.times.created_or_default()),
+        gigabytes: backup.size.unwrap_or(0),
+        good: steady_status(backup.status) != Some("error"),
     }
 }
 

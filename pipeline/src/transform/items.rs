@@ -2,7 +2,7 @@
 
 use crate::karbor::ids;
 use crate::karbor::layout::Layout;
-use crate::outcome::{Outcome, Rejection, Skip, Tally};
+use crate::outcome::{CopyFigures, Outcome, Rejection, Skip, Tally};
 use crate::settings::{Settings, Unsteady};
 use crate::transform::rejections::{DumpNames, SetAside};
 use parsers::columns::Table;
@@ -194,6 +194,10 @@ pub struct Converted {
     pub rejections: Vec<RejectedRow>,
     /// Digests of the ids of DPS copies that were not skipped.
     pub dps_ids: Vec<u128>,
+    /// Ids in the target of copies that gave no row although the source has them: deferred and rejected ones.
+    pub held: Vec<Box<str>>,
+    /// What the copies are like.
+    pub copies: CopyFigures,
 }
 
 /// A rejected bulk row with its own bytes.
@@ -215,6 +219,21 @@ impl Converted {
         self.tally.count(Outcome::Migrated);
         self.rows += 1;
         self.lines.push(u32::try_from(row.line.saturating_sub(chunk.line)).unwrap_or(u32::MAX));
+    }
+
+    /// Counts a row that became none; one that waits is held by the source all the same.
+    pub fn waits_or_not(&mut self, outcome: Outcome, id: &str) {
+        self.tally.count(outcome);
+        if matches!(outcome, Outcome::Deferred(_)) {
+            self.hold(id);
+        }
+    }
+
+    /// Notes that the source holds a copy which gave no row.
+    pub fn hold(&mut self, id: &str) {
+        if !id.is_empty() {
+            self.held.push(id.into());
+        }
     }
 
     /// Rejects a row because of one value; one that a file of set-aside rows replaces is skipped instead.

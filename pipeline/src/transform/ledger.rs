@@ -104,10 +104,19 @@ pub fn id_order(id: Option<&str>) -> (u8, u128, &str) {
     }
 }
 
-/// Rows found by a key: the positions of rows sorted by it.
+/// Rows found by a key: their numbers, sorted by it. The beginning of each key stands beside the number, because looking
+/// into the rows themselves for each comparison would mostly wait for memory.
 #[derive(Clone, Debug)]
 pub struct Index {
     order: Vec<u32>,
+    beginnings: Vec<u64>,
+}
+
+/// The first bytes of a key, in an order that is that of the keys where it tells them apart.
+fn beginning(key: &str) -> u64 {
+    let mut bytes = [0; 8];
+    bytes.iter_mut().zip(key.bytes()).for_each(|(to, from)| *to = from);
+    u64::from_be_bytes(bytes)
 }
 
 impl Index {
@@ -121,22 +130,25 @@ impl Index {
     /// These rows, by `key`.
     #[must_use]
     pub fn of<T>(numbers: impl IntoIterator<Item = u32>, rows: &[Held<T>], key: impl Fn(&T) -> &str) -> Self {
-        let mut order: Vec<u32> = numbers.into_iter().collect();
-        order.sort_by(|a, b| {
-            let of = |n: &u32| at(rows, *n).map(|row| (key(&row.model), row.origin));
-            of(a).cmp(&of(b))
-        });
-        Self { order }
+        let of = |n: u32| at(rows, n).map(|row| (key(&row.model), row.origin));
+        let begun = |n: u32| (of(n).map_or(0, |(key, _)| beginning(key)), n);
+        let mut entries: Vec<(u64, u32)> = numbers.into_iter().map(begun).collect();
+        entries.sort_by(|(a, m), (b, n)| a.cmp(b).then_with(|| of(*m).cmp(&of(*n))));
+        let (beginnings, order) = entries.into_iter().unzip();
+        Self { order, beginnings }
     }
 
     /// The rows with a key, first the one that stands first.
     #[must_use]
     pub fn find<T>(&self, rows: &[Held<T>], key: impl Fn(&T) -> &str, wanted: &str) -> &[u32] {
         let of = |n: &u32| at(rows, *n).map_or("", |row| key(&row.model));
-        let start = self.order.partition_point(|n| of(n) < wanted);
-        let rest = self.order.get(start..).unwrap_or_default();
-        let end = rest.partition_point(|n| of(n) == wanted);
-        rest.get(..end).unwrap_or_default()
+        let begins = beginning(wanted);
+        let first = self.beginnings.partition_point(|beginning| *beginning < begins);
+        let alike =
+            self.beginnings.get(first..).unwrap_or_default().partition_point(|other| *other == begins);
+        let alike = self.order.get(first..first + alike).unwrap_or_default();
+        let rest = alike.get(alike.partition_point(|n| of(n) < wanted)..).unwrap_or_default();
+        rest.get(..rest.partition_point(|n| of(n) == wanted)).unwrap_or_default()
     }
 
     /// The runs of rows with the same key, in order of the keys.
@@ -168,6 +180,14 @@ pub fn join<'t, F, T>(
     list: impl Fn(&mut F) -> &mut Vec<u32>,
     ledger: &mut Ledger<'_>,
 ) {
+    let beginnings: Vec<u64> = families.iter().map(|family| beginning(family_id(family))).collect();
+    let find = |families: &[F], id: &str| {
+        let begins = beginning(id);
+        let first = beginnings.partition_point(|other| *other < begins);
+        let alike = beginnings.get(first..).unwrap_or_default().partition_point(|other| *other == begins);
+        let alike = families.get(first..first + alike).unwrap_or_default();
+        alike.binary_search_by(|family| family_id(family).cmp(id)).ok().map(|n| first + n)
+    };
     for (n, row) in (0u32..).zip(rows) {
         let id = named(&row.model);
         if row.deleted {
@@ -175,8 +195,7 @@ pub fn join<'t, F, T>(
         } else if id.is_empty() {
             Culprit::of_row(table, row).iter().for_each(|culprit| ledger.reject(culprit));
         } else {
-            let found = families.binary_search_by(|family| family_id(family).cmp(id));
-            match found.ok().and_then(|found| families.get_mut(found)) {
+            match find(families, id).and_then(|found| families.get_mut(found)) {
                 Some(family) => list(family).push(n),
                 None => ledger.skip(table, Skip::Orphan),
             }

@@ -1,8 +1,9 @@
 //! What VBS policies and DPS plans have in common once they are resolved, and the rows of Karbor's policy side made of it.
 
+use crate::firings::{Horizon, Prover, Verdict};
 use crate::karbor::layout::{Layout, Misfit};
 use crate::karbor::{self, Source, Value, ids, json, rows};
-use crate::outcome::ZoneUse;
+use crate::outcome::{ScheduleReport, ZoneUse};
 use crate::settings::{PLACEHOLDER_TRUST, Settings, ZoneOrigin};
 use crate::transform::schedules::{PatternId, Patterns};
 use parsers::models::Times;
@@ -28,7 +29,36 @@ pub struct Context<'c> {
     pub patterns: &'c Patterns,
 }
 
-/// One plan with all that becomes rows of the policy side.
+/// Which rows a view is for: it need not gather what only other tables are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Those of all tables.
+    All,
+    /// Those of one table, by its index in [`karbor::WRITTEN`].
+    Table(usize),
+}
+
+impl Wanted {
+    /// Whether plans are.
+    #[must_use]
+    pub fn plans(self) -> bool {
+        matches!(self, Self::All | Self::Table(0))
+    }
+
+    /// Whether resources are.
+    #[must_use]
+    pub fn resources(self) -> bool {
+        matches!(self, Self::All | Self::Table(1))
+    }
+
+    /// Whether operations are, or what belongs to them.
+    #[must_use]
+    pub fn operations(self) -> bool {
+        matches!(self, Self::All | Self::Table(2..))
+    }
+}
+
+/// One plan with all that becomes rows of the policy side; what is not [`Wanted`] is empty.
 #[derive(Clone, Debug)]
 pub struct PlanView<'m> {
     /// Where it comes from.
@@ -221,6 +251,15 @@ fn user_of<'u>(operation: &OperationView<'u>, settings: &'u Settings) -> &'u str
     settings.user_id.as_deref().unwrap_or(operation.user_id)
 }
 
+/// What a pattern is used for.
+#[derive(Clone, Copy, Debug, Default)]
+struct PatternUse {
+    /// Operations that have it.
+    operations: u64,
+    /// Backups that it starts each time: one for each volume of each policy that runs.
+    starts: u64,
+}
+
 /// What the report says of the policies, added up.
 #[derive(Clone, Debug, Default)]
 pub struct PolicyFigures {
@@ -232,6 +271,8 @@ pub struct PolicyFigures {
     pub drifting: u64,
     /// Policies with a placeholder instead of a trust.
     pub without_trust: u64,
+    /// What each pattern is used for.
+    uses: HashMap<PatternId, PatternUse>,
     zones: BTreeMap<(String, ZoneOrigin), u64>,
 }
 
@@ -254,6 +295,14 @@ impl PolicyFigures {
         for zone in zones {
             *self.zones.entry(zone).or_default() += 1;
         }
+        let volumes = u64::try_from(view.resources.len()).unwrap_or(u64::MAX);
+        for operation in &view.operations {
+            let of_pattern = self.uses.entry(operation.pattern).or_default();
+            of_pattern.operations += 1;
+            if operation.enabled && operation.kind == "backup" {
+                of_pattern.starts = of_pattern.starts.saturating_add(volumes);
+            }
+        }
     }
 
     /// Adds another source's figures.
@@ -265,6 +314,46 @@ impl PolicyFigures {
         for (zone, policies) in other.zones {
             *self.zones.entry(zone).or_default() += policies;
         }
+        for (pattern, more) in other.uses {
+            let known = self.uses.entry(pattern).or_default();
+            known.operations += more.operations;
+            known.starts = known.starts.saturating_add(more.starts);
+        }
+    }
+
+    /// Proves the schedules, each pattern once, and lists the policies whose schedules are not exact.
+    #[must_use]
+    pub fn schedules<'v>(
+        &self,
+        views: impl Iterator<Item = PlanView<'v>>,
+        context: Context<'_>,
+        horizon: Horizon,
+    ) -> ScheduleReport {
+        let settings = context.settings;
+        // The clock of the server's room: what its operators call Monday night.
+        let clock = settings.server_zone.zone.offset_at(horizon.from());
+        let mut report = ScheduleReport::new(horizon, clock);
+        let mut prover = Prover::new(horizon, settings.every_n_days, clock);
+        let mut inexact: HashMap<PatternId, Verdict> = HashMap::new();
+        for (pattern, of_pattern) in &self.uses {
+            let Some(subject) = context.patterns.subject(*pattern) else { continue };
+            let proof = prover.prove(subject);
+            report.count(proof, of_pattern.operations, of_pattern.starts);
+            if proof.verdict != Verdict::Exact {
+                inexact.insert(*pattern, proof.verdict.clone());
+            }
+        }
+        if inexact.is_empty() {
+            return report;
+        }
+        for view in views {
+            for operation in &view.operations {
+                if let Some(verdict) = inexact.get(&operation.pattern) {
+                    report.list(view.id, view.name, operation.kind, verdict);
+                }
+            }
+        }
+        report
     }
 
     /// The zones, for the report.

@@ -1,30 +1,33 @@
 //! Schedules of policies as patterns, each stored form computed once: schedules repeat.
 
+use crate::firings::{Subject, WallClock};
 use crate::icalendar::{self, EveryNDays};
 use crate::settings::{ServerZone, ZoneOrigin};
 use parsers::models::Times;
 use parsers::row::{FieldError, FieldReason};
 use parsers::schedule::{Days, Field, Schedule, ScheduleError};
 use parsers::value::Timestamp;
-use parsers::zone::{Offset, Zone};
+use parsers::zone::Zone;
 use std::collections::HashMap;
 
 /// Which pattern; see [`Patterns::text`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PatternId(u32);
 
-/// A pattern and what the report says of it.
+/// A pattern, what it was made of, and what the report says of it.
 #[derive(Clone, Debug)]
 struct Known {
     text: Box<str>,
+    schedule: Schedule,
+    clock: WallClock,
     drifts: bool,
 }
 
-/// Which schedule and where: what a pattern depends on.
+/// Which schedule and where: what a pattern and its proof depend on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Wanted {
     schedule: Schedule,
-    offset: Offset,
+    clock: WallClock,
     zone_line: bool,
 }
 
@@ -43,27 +46,28 @@ impl Patterns {
         Self { every, made: Vec::new(), ids: HashMap::new() }
     }
 
-    /// The pattern of a schedule whose days are those of a user at `offset`; the zone is kept in it where one is known.
+    /// The pattern of a schedule whose days are those of a user's clock; its offset is kept in the pattern where a zone is known.
     ///
     /// # Errors
     /// Why Karbor would not take the pattern, in words.
     pub fn pattern(
         &mut self,
         schedule: &Schedule,
-        offset: Offset,
+        clock: WallClock,
         zone_known: bool,
     ) -> Result<PatternId, String> {
-        let wanted = Wanted { schedule: schedule.clone(), offset, zone_line: zone_known };
+        let wanted = Wanted { schedule: schedule.clone(), clock, zone_line: zone_known };
         if let Some(known) = self.ids.get(&wanted) {
             return known.clone();
         }
-        let made = icalendar::pattern(schedule, offset, zone_known.then_some(offset), self.every)
+        let made = icalendar::pattern(schedule, clock.saved, zone_known.then_some(clock.saved), self.every)
             .map_err(|e| e.to_string())
             .and_then(|pattern| {
                 let id =
                     u32::try_from(self.made.len()).map_err(|_| "there are too many schedules".to_owned())?;
                 let drifts = self.every == EveryNDays::Interval && restarts_monthly(schedule);
-                self.made.push(Known { text: pattern.into_string().into(), drifts });
+                let text = pattern.into_string().into();
+                self.made.push(Known { text, schedule: schedule.clone(), clock, drifts });
                 Ok(PatternId(id))
             });
         self.ids.insert(wanted, made.clone());
@@ -82,6 +86,17 @@ impl Patterns {
         self.get(id).is_some_and(|known| known.drifts)
     }
 
+    /// What a proof of the pattern is about.
+    #[must_use]
+    pub fn subject(&self, id: PatternId) -> Option<Subject<'_>> {
+        self.get(id).map(|known| Subject {
+            schedule: &known.schedule,
+            clock: known.clock,
+            pattern: &known.text,
+            start_time: icalendar::START_TIME,
+        })
+    }
+
     fn get(&self, id: PatternId) -> Option<&Known> {
         usize::try_from(id.0).ok().and_then(|n| self.made.get(n))
     }
@@ -95,8 +110,8 @@ fn restarts_monthly(schedule: &Schedule) -> bool {
 /// The zone of one schedule: what it is called, its offset, and who said so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placed {
-    /// The offset used.
-    pub offset: Offset,
+    /// The clock, with the offset used.
+    pub clock: WallClock,
     /// The zone for the report: `UTC+08:00`, or an IANA name with the offset it stands for.
     pub said: String,
     /// Who said so.
@@ -127,7 +142,7 @@ pub fn place(
         Zone::Fixed(offset) => offset.to_string(),
         Zone::Named(name) => format!("{} as {offset}", name.name()),
     };
-    Ok(Placed { offset, said, origin })
+    Ok(Placed { clock: WallClock { zone, saved: offset }, said, origin })
 }
 
 /// The columns that a schedule's inputs stand in.

@@ -8,7 +8,7 @@ use crate::outcome::{Outcome, Skip};
 use crate::settings::{Settings, ZoneOrigin};
 use crate::transform::ledger::{Culprit, Index, Ledger, at, id_order, join, places};
 use crate::transform::policies::{
-    Context, OperationView, PlanView, PolicyFigures, ResourceView, TargetFacts,
+    Context, OperationView, PlanView, PolicyFigures, ResourceView, TargetFacts, Wanted,
 };
 use crate::transform::schedules::{PatternId, Patterns, ScheduleColumns, place};
 use parsers::columns::Table;
@@ -65,8 +65,9 @@ impl VbsPlans {
         &'t self,
         tables: &'t VbsTables,
         settings: &'t Settings,
+        wanted: Wanted,
     ) -> impl Iterator<Item = PlanView<'t>> {
-        self.standing.iter().filter_map(|standing| view(standing, tables, settings))
+        self.standing.iter().filter_map(move |standing| view(standing, tables, settings, wanted))
     }
 
     /// The ids of the policies that became plans, as at the source.
@@ -113,7 +114,7 @@ pub fn resolve(
             found: Findings::default(),
         };
         let (standing, mut found) = judge.family(&family);
-        let view = view(&standing, tables, settings);
+        let view = view(&standing, tables, settings, Wanted::All);
         let context = Context { settings, facts, patterns };
         if found.culprits.is_empty()
             && let (Some(view), Some(policy)) = (&view, at(&tables.policies, standing.policy))
@@ -213,10 +214,16 @@ impl Family {
             let row = at(&tables.relations, *n)?;
             Some((id_order(row.model.id()), row.model.trigger_id(), row.origin))
         });
-        self.resources.sort_by_key(|n| {
-            let row = at(&tables.resources, *n)?;
-            let of_row = (row.model.times.created, row.model.times.updated, row.model.availability_zone());
-            Some((row.model.resource_id(), id_order(row.model.id()), of_row, row.origin))
+        self.resources.sort_by(|a, b| {
+            let row = |n: &u32| at(&tables.resources, *n);
+            let volume = |n: &u32| row(n).map(|row| row.model.resource_id());
+            let rest = |n: &u32| {
+                let row = row(n)?;
+                let of_row =
+                    (row.model.times.created, row.model.times.updated, row.model.availability_zone());
+                Some((id_order(row.model.id()), of_row, row.origin))
+            };
+            volume(a).cmp(&volume(b)).then_with(|| rest(a).cmp(&rest(b)))
         });
         self.tags.sort_by_key(|n| {
             let row = at(&tables.tags, *n)?;
@@ -403,7 +410,7 @@ impl Judge<'_> {
                 return None;
             }
         };
-        match self.patterns.pattern(&schedule, placed.offset, true) {
+        match self.patterns.pattern(&schedule, placed.clock, true) {
             Ok(pattern) => {
                 self.found.zones.insert((placed.said, placed.origin));
                 Some(pattern)
@@ -448,10 +455,17 @@ fn misfit_of(policy: &Held<Policy>, misfit: &Misfit) -> Culprit {
     Culprit { table: Table::BackupPolicy, origin: policy.origin, fault }
 }
 
-fn view<'t>(standing: &Standing, tables: &'t VbsTables, settings: &Settings) -> Option<PlanView<'t>> {
+fn view<'t>(
+    standing: &Standing,
+    tables: &'t VbsTables,
+    settings: &Settings,
+    wanted: Wanted,
+) -> Option<PlanView<'t>> {
     let policy = &at(&tables.policies, standing.policy)?.model;
-    let tags = standing.tags.iter().filter_map(|n| at(&tables.tags, *n));
-    let resources = standing.resources.iter().filter_map(|n| at(&tables.resources, *n));
+    let tags = standing.tags.iter().filter(|_| wanted.plans()).filter_map(|n| at(&tables.tags, *n));
+    let resources = standing.resources.iter().filter(|_| wanted.resources());
+    let resources = resources.filter_map(|n| at(&tables.resources, *n));
+    let operations = standing.operations.iter().filter(|_| wanted.operations());
     let resource = |row: &'t Held<Resource>| ResourceView {
         id: row.model.resource_id(),
         availability_zone: row.model.availability_zone(),
@@ -496,7 +510,7 @@ fn view<'t>(standing: &Standing, tables: &'t VbsTables, settings: &Settings) -> 
         times: policy.times,
         tags: tags.map(|row| (row.model.key(), row.model.value().unwrap_or_default())).collect(),
         resources: resources.map(resource).collect(),
-        operations: standing.operations.iter().map(operation).collect(),
+        operations: operations.map(operation).collect(),
     })
 }
 

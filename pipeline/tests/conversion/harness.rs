@@ -5,7 +5,9 @@ use crate::landing::{Ended, Held, Landed, Landing, Row};
 use parsers::columns::ColumnMap;
 use parsers::input::Input;
 use parsers::scan::Limits;
+use pipeline::compare::Prune;
 use pipeline::error::Error;
+use pipeline::firings::Horizon;
 use pipeline::options::{Mode, Options};
 use pipeline::outcome::Report;
 use pipeline::progress::{Cancel, Progress};
@@ -28,6 +30,8 @@ pub(crate) struct Setup {
     pub(crate) rejects: bool,
     /// Whether the file for them cannot get its name, because a folder has it.
     pub(crate) rejects_taken: bool,
+    /// Over which time schedules are proved.
+    pub(crate) proof: Option<Horizon>,
     pub(crate) mode: Mode,
     pub(crate) held: Held,
     /// Whether there is a target at all.
@@ -43,6 +47,8 @@ impl Default for Setup {
             threads: 2,
             rejects: false,
             rejects_taken: false,
+            // From 2020-01-01 00:00:00 UTC on.
+            proof: Some(Horizon::new(1_577_836_800, 400)),
             mode: Mode::Run,
             held: Held::default(),
             target: true,
@@ -89,6 +95,8 @@ impl Setup {
             limits: self.limits,
             threads: self.threads,
             rejects: self.rejects.then(|| folder.path().join(REJECTS)),
+            proof: self.proof,
+            prune: Prune::No,
             mode: self.mode,
         };
         let target = self.target.then_some(target as Box<dyn pipeline::load::Target>);
@@ -120,6 +128,13 @@ fn check_balance(report: &Report) {
         let all = tally.migrated + tally.all_skipped() + tally.all_deferred() + tally.rejected;
         assert_eq!(tally.read, all, "{table}: {tally:?}");
     }
+    // No schedule that is written may run at other times than the contract says.
+    assert_eq!(
+        report.schedules.as_ref().map_or(0, |schedules| schedules.different),
+        0,
+        "{:?}",
+        report.schedules
+    );
     let rejected: u64 = report.sources.iter().map(|(_, tally)| tally.rejected).sum();
     assert_eq!(report.rejected, rejected);
     let listed: u64 = report.rejections.iter().map(|rejection| 1 + rejection.with).sum();

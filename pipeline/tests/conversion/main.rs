@@ -20,6 +20,8 @@ mod damage;
 mod dps_rows;
 // A bad row takes its family along, and nothing else.
 mod families;
+// Copies and schedules as the report counts them.
+mod figures;
 // Which ids are kept, and what the others are derived from.
 mod ids;
 // Copies of cinder: every column, and extend_info byte for byte.

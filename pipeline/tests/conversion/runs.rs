@@ -185,7 +185,7 @@ fn checks_report_what_a_run_would() {
         assert!(!out.committed());
         assert_eq!(out.report.sources, run.report.sources);
         let written = |out: &Outcome| -> Vec<(String, u64)> {
-            out.report.tables.iter().map(|t| (t.table.clone(), t.written)).collect()
+            out.report.tables.iter().map(|t| (t.table.clone(), t.written())).collect()
         };
         assert_eq!(written(&out), written(&run));
         assert_eq!(out.report.zones, run.report.zones);

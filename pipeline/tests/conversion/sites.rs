@@ -56,7 +56,7 @@ fn check(out: &Outcome, expected: &Expected, what: &str) {
         [plans, resources, operations, operations, operations, items, karbor.items_with_plan],
         "{what}"
     );
-    let reported: Vec<u64> = out.report.tables.iter().map(|table| table.written).collect();
+    let reported: Vec<u64> = out.report.tables.iter().map(|table| table.written()).collect();
     assert_eq!(reported, found[..6], "{what}");
 }
 

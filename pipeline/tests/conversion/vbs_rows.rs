@@ -336,7 +336,7 @@ fn retention_is_a_number_else_days_else_for_ever() {
 fn a_state_has_no_updated_at_and_nothing_else_is_written() {
     let out = convert(&[policy(P), resource(P, "v"), backup("b")]);
     assert!(!out.only("scheduled_operation_states").contains_key("updated_at"));
-    let written: Vec<_> = out.report.tables.iter().map(|t| (t.table.as_str(), t.written)).collect();
+    let written: Vec<_> = out.report.tables.iter().map(|t| (t.table.as_str(), t.written())).collect();
     let expected = [
         "plans",
         "resources",

@@ -12,6 +12,9 @@ use tokio_postgres::types::Type;
 /// What a client waits beyond the server's own lock_timeout, for servers that have none.
 const MARGIN: Duration = Duration::from_secs(2);
 
+/// What is said of a holder who was gone before he could be named.
+const JUST_ENDED: &str = "it has just ended";
+
 /// Opens the transaction.
 ///
 /// # Errors
@@ -43,17 +46,25 @@ fn be_alone(backend: &Backend) -> Result<()> {
     if try_lock(backend).map_err(|failure| backend.explain(doing, &failure))? {
         return Ok(());
     }
-    // As PostgreSQL shows a 64-bit key in pg_locks (documentation, "pg_locks").
-    let (high, low) = (LOCK_KEY >> 32, LOCK_KEY & 0xffff_ffff);
-    let condition = "l.locktype = 'advisory' AND l.objsubid = 1 AND CAST(l.classid AS bigint) = $1 \
-                     AND CAST(l.objid AS bigint) = $2";
-    let holders = holders(backend, condition, &[(&high, Type::INT8), (&low, Type::INT8)]);
-    let holders = holders.map_err(|failure| backend.explain(doing, &failure))?;
+    let holders = holders_of_run(backend)?.unwrap_or_else(|| JUST_ENDED.to_owned());
     let what = format!("{}: another etl run is under way in this database: {holders}", backend.target);
     Err(Error::target(
         what,
         "wait until it is over, then run again; if its process is gone, end its session: SELECT pg_terminate_backend(PID)",
     ))
+}
+
+/// Who holds the lock that says that a run is under way, in words.
+///
+/// # Errors
+/// The server's.
+pub(super) fn holders_of_run(backend: &Backend) -> Result<Option<String>> {
+    // As PostgreSQL shows a 64-bit key in pg_locks (documentation, "pg_locks").
+    let (high, low) = (LOCK_KEY >> 32, LOCK_KEY & 0xffff_ffff);
+    let condition = "l.locktype = 'advisory' AND l.objsubid = 1 AND CAST(l.classid AS bigint) = $1 \
+                     AND CAST(l.objid AS bigint) = $2";
+    let holders = holders(backend, condition, &[(&high, Type::INT8), (&low, Type::INT8)]);
+    holders.map_err(|failure| backend.explain("looking for another run", &failure))
 }
 
 /// Keeps other writers out; readers go on.
@@ -80,6 +91,7 @@ fn lock_tables(backend: &Backend, seen: &Seen) -> Result<()> {
                      AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')";
     let holders = holders(backend, condition, &[(&oids, Type::INT8_ARRAY)]);
     let holders = holders.map_err(|failure| backend.explain(doing, &failure))?;
+    let holders = holders.unwrap_or_else(|| JUST_ENDED.to_owned());
     let seconds = LOCK_PATIENCE.as_secs();
     let what = format!(
         "{}: Karbor's tables are being written by others, waited {seconds} s: {holders}",
@@ -91,12 +103,12 @@ fn lock_tables(backend: &Backend, seen: &Seen) -> Result<()> {
     ))
 }
 
-/// Who holds locks in this database, in words.
+/// Who holds locks in this database, in words; `None` where nobody does.
 fn holders(
     backend: &Backend,
     condition: &str,
     parameters: &[Parameter<'_>],
-) -> std::result::Result<String, Failure> {
+) -> std::result::Result<Option<String>, Failure> {
     let sql = format!(
         "SELECT DISTINCT CAST(l.pid AS bigint), CAST(a.usename AS text), CAST(a.application_name AS text), \
          CAST(host(a.client_addr) AS text), \
@@ -121,5 +133,5 @@ fn holders(
         text
     });
     let described: Vec<_> = described.collect();
-    Ok(if described.is_empty() { "it has just ended".to_owned() } else { described.join("; ") })
+    Ok((!described.is_empty()).then(|| described.join("; ")))
 }

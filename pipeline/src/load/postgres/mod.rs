@@ -13,6 +13,7 @@ pub mod connect;
 mod copy;
 mod failure;
 mod lock;
+mod policies;
 mod server;
 mod session;
 mod sink;
@@ -96,6 +97,18 @@ impl Postgres {
         backend.close();
         Err(refused)
     }
+}
+
+/// Reads the policies that the database named by `text` holds.
+///
+/// # Errors
+/// The text cannot be understood, or the database cannot be reached or read.
+pub(super) fn read_policies(text: &str, context: Context, take: super::policies::Take<'_>) -> Result<()> {
+    let mut target = Postgres::new(text, context)?;
+    let backend = target.connect()?;
+    let outcome = policies::read(&backend, &policies::lookup(target.context.names), take);
+    backend.close();
+    outcome
 }
 
 /// Asks, and keeps the answer.

@@ -11,6 +11,8 @@ pub(super) struct Server {
     pub(super) version: String,
     /// Whether varchar(n) means n bytes.
     pub(super) widths_in_bytes: bool,
+    /// Whether the catalog says which columns the server numbers or computes: PostgreSQL 12 and later.
+    pub(super) marks_generated: bool,
     /// The role, quoted for a statement.
     pub(super) role: String,
     /// The schemas where tables are looked for, with commas.
@@ -26,7 +28,10 @@ impl Server {
         let sql = "SELECT version(), CAST(quote_ident(current_user::text) AS text), \
                    coalesce(array_to_string(current_schemas(false), ', '), ''), \
                    (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'sql_compatibility'), \
-                   pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'";
+                   pg_is_in_recovery(), current_setting('transaction_read_only') = 'on', \
+                   (SELECT count(*) FROM pg_catalog.pg_attribute \
+                    WHERE attrelid = CAST('pg_catalog.pg_attribute' AS regclass) \
+                        AND attname IN ('attidentity', 'attgenerated')) = 2";
         let fails = |failure| backend.explain("asking which server this is", &failure);
         let rows = backend.rows(sql, &[]).map_err(fails)?;
         let row = rows
@@ -50,7 +55,8 @@ impl Server {
             return Err(Error::target(what, remedy));
         }
         let widths_in_bytes = counts_bytes(&version, compatibility.as_deref());
-        Ok(Self { version, widths_in_bytes, role: row.get(1), schemas: row.get(2) })
+        let (role, schemas, marks_generated) = (row.get(1), row.get(2), row.get(6));
+        Ok(Self { version, widths_in_bytes, marks_generated, role, schemas })
     }
 }
 

@@ -4,6 +4,7 @@ use super::backend::Backend;
 use super::connect::{ConnInfo, with_causes};
 use super::copy::{self, Copying};
 use super::failure::{Failure, ended_the_session, explain};
+use super::lock;
 use super::verdict::{self, Verdict, Witness};
 use crate::error::{Error, Result};
 use crate::karbor::ddl::Dialect;
@@ -103,6 +104,10 @@ impl Sink for Transaction {
 
     fn session(&mut self) -> Option<&mut dyn Session> {
         Some(self)
+    }
+
+    fn holder(&mut self) -> Result<Option<String>> {
+        lock::holders_of_run(self.backend()?)
     }
 
     fn commit(mut self: Box<Self>) -> Result<()> {

@@ -81,7 +81,7 @@ fn relations(
     let mut absent = Vec::new();
     for table in WRITTEN.iter().map(|table| table.name).chain(["services"]) {
         let name = names.table(table);
-        match catalog::relation(backend, name, server.widths_in_bytes).map_err(fails)? {
+        match catalog::relation(backend, name, server).map_err(fails)? {
             Some(relation) if relation.is_table => found.push(relation),
             Some(relation) => {
                 let what = format!(

@@ -4,12 +4,13 @@
 //! the same lock as a run, looks the service and the trusts up, and counts before it commits. It is text COPY and SQL of
 //! PostgreSQL 9.2. The same rows always give the same bytes.
 
-mod sql;
+pub(crate) mod sql;
 
 use crate::error::{Error, Result};
 use crate::karbor::layout::{Format, Layout};
 use crate::karbor::{STATES, WRITTEN};
 use crate::load::lookup::Lookup;
+use crate::load::names::TargetNames;
 use crate::load::part::{Part, Place};
 use crate::load::{Context, Intent, Opened, Refusal, Service, Sink, Survey, Target, fit};
 use crate::progress::Cancel;
@@ -49,13 +50,18 @@ impl Script {
     }
 }
 
+/// The tables as a script has to take them: nothing is known of the target but its names.
+pub(crate) fn layouts(names: &TargetNames) -> [Layout; 6] {
+    fit::all_built_in(names, Format::Text)
+}
+
 impl Target for Script {
     fn name(&self) -> String {
         self.path.display().to_string()
     }
 
     fn survey(&mut self) -> Result<Survey> {
-        let mut layouts = fit::all_built_in(&self.context.names, Format::Text);
+        let mut layouts = layouts(&self.context.names);
         let service = self.context.service_id.map(|id| Service { id, host: None, others: Vec::new() });
         if service.is_none() {
             // NULL in the script says: to be looked up.

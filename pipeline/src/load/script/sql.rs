@@ -12,15 +12,36 @@ const WAITING: &str = "etl_states";
 /// Rows there were before, by table and tag.
 const BEFORE: &str = "etl_before";
 
-/// Opens the transaction, and refuses where it cannot end well.
+/// Opens the transaction of a load, and refuses where it cannot end well.
 pub(super) fn head(lookup: &Lookup, service_known: bool) -> String {
-    let seconds = LOCK_PATIENCE.as_secs();
-    let mut out = format!(
-        r"-- Rows for Karbor, made by etl. They are loaded as a whole or not at all.
+    let comment = "\
+-- Rows for Karbor, made by etl. They are loaded as a whole or not at all.
 -- To load them:  psql -X -f FILE DATABASE      (openGauss, GaussDB:  gsql -f FILE -d DATABASE)
 -- They are there only if the last line says: etl: all rows are committed
 -- The role needs SELECT, INSERT and UPDATE on the tables, and the schema must be in its search_path.
-\set ON_ERROR_STOP on
+";
+    let mut checks = String::new();
+    if !service_known {
+        let (table, live) = (lookup.table("services"), lookup.live_engine());
+        let _ = write!(
+            checks,
+            "    IF NOT EXISTS (SELECT 1 FROM {table} WHERE {live}) THEN
+        RAISE EXCEPTION 'no {ENGINE} is alive that could run the operations'
+            USING HINT = 'start Karbor''s operationengine once, or write this script with a service_id';
+    END IF;\n"
+        );
+    }
+    let tables: Vec<_> = WRITTEN.iter().map(|table| lookup.table(table.name)).collect();
+    let mut out = opening(comment, &checks, &tables);
+    let _ = write!(out, "CREATE TEMPORARY TABLE {BEFORE} ON COMMIT DROP AS\n{};\n", counts(lookup));
+    out
+}
+
+/// Opens a transaction that takes the lock of a run, makes these `checks` and locks `tables` against other writers.
+pub(crate) fn opening(comment: &str, checks: &str, tables: &[String]) -> String {
+    let seconds = LOCK_PATIENCE.as_secs();
+    format!(
+        r"{comment}\set ON_ERROR_STOP on
 SET client_encoding = 'UTF8';
 SET standard_conforming_strings = on;
 SET client_min_messages = warning;
@@ -37,31 +58,12 @@ BEGIN
     PERFORM set_config(name, '{seconds}s', true) FROM pg_settings WHERE name = 'lock_timeout';
     PERFORM set_config(name, '0', true) FROM pg_settings
         WHERE name IN ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout');
-"
-    );
-    if !service_known {
-        let (table, live) = (lookup.table("services"), lookup.live_engine());
-        let _ = write!(
-            out,
-            "    IF NOT EXISTS (SELECT 1 FROM {table} WHERE {live}) THEN
-        RAISE EXCEPTION 'no {ENGINE} is alive that could run the operations'
-            USING HINT = 'start Karbor''s operationengine once, or write this script with a service_id';
-    END IF;\n"
-        );
-    }
-    let tables: Vec<_> = WRITTEN.iter().map(|table| lookup.table(table.name)).collect();
-    let _ = write!(
-        out,
-        "END;
+{checks}END;
 $etl$;
-LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE;
-CREATE TEMPORARY TABLE {BEFORE} ON COMMIT DROP AS
-{};
+LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE;
 ",
-        tables.join(", "),
-        counts(lookup),
-    );
-    out
+        tables = tables.join(", "),
+    )
 }
 
 /// Begins the rows of a table.

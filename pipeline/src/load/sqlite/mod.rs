@@ -6,6 +6,7 @@
 
 mod failure;
 mod insert;
+mod policies;
 mod sink;
 
 use crate::error::{Error, Result};
@@ -163,6 +164,14 @@ impl Sqlite {
         }
         Ok((layouts, warnings))
     }
+}
+
+/// Reads the policies that the file at `path` holds.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn read_policies(path: &Path, context: &Context, take: super::policies::Take<'_>) -> Result<()> {
+    policies::read(path, &context.cancel, take)
 }
 
 impl Target for Sqlite {

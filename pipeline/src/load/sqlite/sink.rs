@@ -9,11 +9,12 @@ use crate::load::part::{Part, Place};
 use crate::load::session::{Presence, Session, TakeRow, TakeTexts};
 use crate::load::{Refusal, Sink};
 use crate::progress::Cancel;
-use rusqlite::Connection;
 use rusqlite::types::ValueRef;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Rows between two looks at whether the run is to stop.
 const ROWS_UNCANCELLED: u64 = 1024;
@@ -92,6 +93,22 @@ impl Sink for Transaction {
 
     fn session(&mut self) -> Option<&mut dyn Session> {
         Some(self)
+    }
+
+    fn holder(&mut self) -> Result<Option<String>> {
+        let explain = |e| self.explain.error(e);
+        // Whether a transaction could be opened to write is asked by opening one, which is over before it has written anything.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let Some(path) = self.connection.path() else { return Ok(None) };
+        let other = Connection::open_with_flags(path, flags).map_err(explain)?;
+        other.busy_timeout(Duration::ZERO).map_err(explain)?;
+        match other.execute_batch("BEGIN IMMEDIATE; ROLLBACK") {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                Ok(Some("another run or program is writing to the file".to_owned()))
+            }
+            // A file that may only be read is nobody's to write.
+            _ => Ok(None),
+        }
     }
 
     fn commit(self: Box<Self>) -> Result<()> {

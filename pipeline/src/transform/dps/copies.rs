@@ -3,7 +3,7 @@
 use crate::karbor::json::ExtendInfo;
 use crate::karbor::rows::Item as ItemRow;
 use crate::karbor::{Source, ids, json};
-use crate::outcome::{Defer, Outcome, Skip};
+use crate::outcome::{Counted, Defer, Outcome, Skip};
 use crate::transform::items::{Converted, CopyContext, Transform};
 use crate::transform::vbs::{NOT_A_VOLUME, is_volume};
 use parsers::columns::Table;
@@ -58,14 +58,34 @@ impl Transform for Items {
                 out.dps_ids.push(ids::digest(&[copy_id(&item)]));
             }
             match outcome {
-                Ok(Outcome::Migrated) => out.migrated(chunk.position, row.position()),
-                Ok(outcome) => out.tally.count(outcome),
+                Ok(Outcome::Migrated) => {
+                    out.migrated(chunk.position, row.position());
+                    out.copies.migrated(counted(&item));
+                }
+                Ok(outcome) => {
+                    if matches!(outcome, Outcome::Deferred(_)) {
+                        out.copies.deferred(item.status);
+                    }
+                    out.waits_or_not(outcome, copy_id(&item));
+                }
                 Err(fault) => {
+                    out.hold(copy_id(&item));
                     let origin = block.origin(row.position(), row.raw());
                     out.reject(context, TABLE, origin, row.raw(), item.id.is_empty(), &fault);
                 }
             }
         }
+    }
+}
+
+/// What the report counts of one copy.
+fn counted<'i>(item: &Item<'i>) -> Counted<'i> {
+    Counted {
+        status: item.status,
+        project_id: item.project_id,
+        protected_at: item.started_at.unwrap_or(item.times.created_or_default()),
+        gigabytes: item.size.unwrap_or(0),
+        good: item.status != "error",
     }
 }
 

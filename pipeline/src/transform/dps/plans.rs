@@ -3,6 +3,7 @@
 //! A plan stands or falls with its objects, its mapping rows and the policies mapped to it; a policy brings its timers,
 //! specs and targets. A policy that several plans share still migrates with those that stand.
 
+use crate::firings::WallClock;
 use crate::karbor::layout::{Layout, Misfit};
 use crate::karbor::{Source, ids, json};
 use crate::outcome::{Outcome, Skip};
@@ -11,7 +12,7 @@ use crate::transform::dps::copies::{DpsPlansOfItems, PlanOfItem};
 use crate::transform::dps::keys::Keys;
 use crate::transform::ledger::{Culprit, Index, Ledger, at, id_order, join, places};
 use crate::transform::policies::{
-    Context, OperationView, PlanView, PolicyFigures, ResourceView, TargetFacts,
+    Context, OperationView, PlanView, PolicyFigures, ResourceView, TargetFacts, Wanted,
 };
 use crate::transform::schedules::{PatternId, Patterns, ScheduleColumns, place};
 use crate::transform::vbs::{NOT_A_VOLUME, is_volume};
@@ -118,8 +119,8 @@ pub struct DpsPlans {
 
 impl DpsPlans {
     /// The plans, one after the other.
-    pub fn views<'t>(&'t self, tables: &'t DpsTables) -> impl Iterator<Item = PlanView<'t>> {
-        self.standing.iter().filter_map(move |plan| view(plan, &self.policies, tables))
+    pub fn views<'t>(&'t self, tables: &'t DpsTables, wanted: Wanted) -> impl Iterator<Item = PlanView<'t>> {
+        self.standing.iter().filter_map(move |plan| view(plan, &self.policies, tables, wanted))
     }
 }
 
@@ -158,7 +159,7 @@ pub fn resolve(
         }
         let context = Context { settings, facts, patterns };
         if culprits.is_empty()
-            && let Some(view) = view(plan, &policies, tables)
+            && let Some(view) = view(plan, &policies, tables, Wanted::All)
             && let Err(misfit) = view.fits(layouts, context)
         {
             culprits.push(misfit_of(row, &misfit));
@@ -185,7 +186,7 @@ pub fn resolve(
             ledger.count(table, Outcome::Migrated);
         }
         of_items.0.insert(row.model.id().into(), PlanOfItem::Migrated);
-        if let Some(view) = view(plan, &policies, tables) {
+        if let Some(view) = view(plan, &policies, tables, Wanted::All) {
             let zones =
                 plan.scheduled.iter().filter_map(|n| policies.get(*n)).flat_map(|p| p.zones.iter().cloned());
             figures.count(&view, zones.collect::<BTreeSet<_>>(), context);
@@ -499,18 +500,18 @@ impl<'t> Schedules<'t> {
     ) -> Result<PatternId, FieldError> {
         let schedule = Schedule::from_timer(self.kind, self.days, self.week_days, self.times)
             .map_err(|e| TIMER_COLUMNS.fault(&e))?;
-        let (schedule, offset) = match self.zone {
+        let (schedule, clock) = match self.zone {
             None => {
                 zones.insert((Offset::UTC.to_string(), ZoneOrigin::None));
-                (schedule, Offset::UTC)
+                (schedule, WallClock::fixed(Offset::UTC))
             }
             Some(zone) => {
                 let placed = place(Some(zone), "time_zone", server, times)?;
                 zones.insert((placed.said, placed.origin));
-                (schedule.local_to_utc(placed.offset), placed.offset)
+                (schedule.local_to_utc(placed.clock.saved), placed.clock)
             }
         };
-        patterns.pattern(&schedule, offset, self.zone.is_some()).map_err(|reason| {
+        patterns.pattern(&schedule, clock, self.zone.is_some()).map_err(|reason| {
             FieldError::new("start_time", self.times.unwrap_or_default(), FieldReason::Rule(reason))
         })
     }
@@ -613,14 +614,21 @@ fn misfit_of(plan: &Held<Plan>, misfit: &Misfit) -> Culprit {
     Culprit { table: Table::ProtectionPlan, origin: plan.origin, fault }
 }
 
-fn view<'t>(plan: &PlanFamily, policies: &'t [PolicyFamily], tables: &'t DpsTables) -> Option<PlanView<'t>> {
+fn view<'t>(
+    plan: &PlanFamily,
+    policies: &'t [PolicyFamily],
+    tables: &'t DpsTables,
+    wanted: Wanted,
+) -> Option<PlanView<'t>> {
     let own = &at(&tables.plans, *plan.plans.first()?)?.model;
     let mut operations = Vec::new();
-    for family in plan.scheduled.iter().filter_map(|n| policies.get(*n)) {
+    let scheduled = plan.scheduled.iter().filter(|_| wanted.operations());
+    for family in scheduled.filter_map(|n| policies.get(*n)) {
         operations_of(own, family, tables, &mut operations);
     }
     let mut resources: Vec<ResourceView<'_>> = Vec::new();
-    for row in plan.objects.iter().filter_map(|n| at(&tables.objects, *n)) {
+    let objects = plan.objects.iter().filter(|_| wanted.resources());
+    for row in objects.filter_map(|n| at(&tables.objects, *n)) {
         let (id, availability_zone) = (row.model.resource_id(), row.model.availability_zone());
         if resources.last().is_none_or(|last| last.id != id) {
             resources.push(ResourceView { id, availability_zone, times: row.model.times });

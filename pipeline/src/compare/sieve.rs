@@ -1,0 +1,110 @@
+//! What happens to the copies of a chunk on their way to the target, in the thread that converted them.
+
+use super::held::Key;
+use super::{Compared, Fate};
+use crate::karbor::layout::Layout;
+use crate::karbor::tuple::Rows;
+use crate::transform::items::Converted;
+
+/// What is wanted of a chunk's rows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Sieve<'s> {
+    /// The rows, for a target that has none.
+    All,
+    /// Their digests.
+    Digest(&'s Compared),
+    /// The rows that are new, and apart from them those that the database is to judge.
+    Sort(&'s Compared),
+}
+
+/// What a sieve made of a chunk.
+#[derive(Debug, Default)]
+pub(crate) struct Sifted {
+    /// Digests of rows that may be there: see [`super::Sums::subtract`].
+    pub(crate) digests: Vec<(Key, u64, Option<u128>)>,
+    /// Rows that are certainly not there.
+    pub(crate) new: u64,
+    /// Rows that are there as they are.
+    pub(crate) unchanged: u64,
+    /// Rows to be judged, and those of which only the key is known, encoded for the staging table.
+    pub(crate) staged: Vec<u8>,
+    /// How many they are.
+    pub(crate) staged_rows: u64,
+    /// How many of them are known by their key only.
+    pub(crate) keys_only: u64,
+}
+
+impl Sieve<'_> {
+    /// Sifts a chunk. Of the rows in `converted` those remain that go straight to the target.
+    pub(crate) fn sift(self, layout: &Layout, converted: &mut Converted) -> Sifted {
+        let mut sifted = Sifted::default();
+        match self {
+            Self::All => sifted.new = converted.rows,
+            Self::Digest(table) => digest(table, layout, converted, &mut sifted),
+            Self::Sort(table) => sort(table, layout, converted, &mut sifted),
+        }
+        sifted
+    }
+}
+
+fn digest(table: &Compared, layout: &Layout, converted: &mut Converted, out: &mut Sifted) {
+    let digester = &table.digester;
+    for row in Rows::new(layout, &std::mem::take(&mut converted.bytes)) {
+        let key = digester.key(row);
+        if table.is_new(key) {
+            out.new += 1;
+        } else {
+            out.digests.push((key, digester.whole_key(row), Some(digester.row(row))));
+        }
+    }
+    for_held(table, converted, |key, row| out.digests.push((key, digester.whole_key(row), None)));
+}
+
+fn sort(table: &Compared, layout: &Layout, converted: &mut Converted, out: &mut Sifted) {
+    let bytes = std::mem::take(&mut converted.bytes);
+    let lines = std::mem::take(&mut converted.lines);
+    converted.bytes.reserve(bytes.len());
+    converted.rows = 0;
+    for (n, row) in Rows::new(layout, &bytes).enumerate() {
+        let key = table.key(row);
+        if table.is_new(key) {
+            out.new += 1;
+            converted.rows += 1;
+            converted.bytes.extend_from_slice(row.bytes());
+            converted.lines.extend(lines.get(n));
+        } else if table.fate(key) == Fate::Unchanged {
+            out.unchanged += 1;
+        } else {
+            out.staged_rows += 1;
+            out.staged.extend_from_slice(row.bytes());
+        }
+    }
+    for_held(table, converted, |key, row| {
+        if table.fate(key) == Fate::Staged {
+            out.staged_rows += 1;
+            out.keys_only += 1;
+            out.staged.extend_from_slice(row.bytes());
+        }
+    });
+}
+
+/// The keys of rows that the dumps hold although they gave no row, as far as the target may hold them.
+fn for_held(
+    table: &Compared,
+    converted: &mut Converted,
+    mut take: impl FnMut(Key, crate::karbor::tuple::Row<'_>),
+) {
+    let digester = &table.digester;
+    let mut bytes = Vec::new();
+    for id in std::mem::take(&mut converted.held) {
+        bytes.clear();
+        if digester.encode_key(&id, &mut bytes).is_ok()
+            && let Some(row) = Rows::new(digester.layout(), &bytes).next()
+        {
+            let key = digester.key(row);
+            if !table.is_new(key) {
+                take(key, row);
+            }
+        }
+    }
+}

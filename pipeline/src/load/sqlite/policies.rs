@@ -1,0 +1,50 @@
+//! The policies that an embedded database holds. The file is opened for reading only.
+
+use super::failure::Explain;
+use crate::error::{Error, Result};
+use crate::load::lookup::Lookup;
+use crate::load::names::TargetNames;
+use crate::load::policies::{self, Dialect, Plans, Row, Take};
+use crate::progress::Cancel;
+use rusqlite::{Connection, OpenFlags};
+use std::collections::HashMap;
+use std::path::Path;
+
+const DIALECT: Dialect = Dialect {
+    plan_of: |definition| {
+        format!("CASE WHEN json_valid({definition}) THEN json_extract({definition}, '$.plan_id') END")
+    },
+    // A subquery with a limit is worked out on its own, and given an index of its own.
+    fence: " LIMIT -1",
+};
+
+/// Reads the policies.
+///
+/// # Errors
+/// The file cannot be read.
+pub(super) fn read(path: &Path, cancel: &Cancel, take: Take<'_>) -> Result<()> {
+    let explain = Explain::of(path);
+    let fails = |error| explain.error(error);
+    if !path.exists() {
+        let what = format!("{}: there is no such file", path.display());
+        return Err(Error::target(what, "name the target that the dumps were loaded into"));
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(fails)?;
+    let lookup = Lookup { names: TargetNames::default(), qualified: HashMap::new() };
+    let mut statement = connection.prepare(&policies::statement(&lookup, &DIALECT)).map_err(fails)?;
+    let mut rows = statement.query([]).map_err(fails)?;
+    let mut plans = Plans::new(take);
+    while let Some(row) = rows.next().map_err(fails)? {
+        cancel.check()?;
+        let mut values = Row::default();
+        for (n, value) in values.iter_mut().enumerate() {
+            *value = row.get(n).map_err(fails)?;
+        }
+        if plans.row(values).is_break() {
+            return Ok(());
+        }
+    }
+    plans.finish();
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! What the report says of schedules: how many run as before, which do not and why, and when in the week backups start.
+
+use crate::firings::{Horizon, Proof, Verdict, WeekHours};
+use parsers::zone::Offset;
+use serde::{Serialize, Serializer};
+
+/// How many policies that drift are listed; all are counted.
+pub const DRIFTING_LISTED: usize = 100;
+
+/// What became of the schedules.
+#[derive(Clone, Debug, Serialize)]
+pub struct ScheduleReport {
+    /// The first second of the time looked at, since 1970-01-01 00:00:00 UTC.
+    pub from: i64,
+    /// How many days were looked at.
+    pub days: u16,
+    /// The clock by which the week is told.
+    #[serde(serialize_with = "as_text")]
+    pub clock: Offset,
+    /// Schedules that run at the same instants as before.
+    pub exact: u64,
+    /// Schedules that drift as the contract accepts.
+    pub accepted: u64,
+    /// Schedules that differ, or that Karbor would refuse: there should be none.
+    pub different: u64,
+    /// The first of those that drift or differ, the latter first.
+    pub listed: Vec<Drifting>,
+    /// Backups started in each hour of the week at the source: one for each volume of each policy that runs, over so many
+    /// weeks. Monday 00:00 first.
+    #[serde(serialize_with = "as_list")]
+    pub before: WeekHours,
+    /// The same in Karbor.
+    #[serde(serialize_with = "as_list")]
+    pub after: WeekHours,
+    /// The weeks counted.
+    pub weeks: u16,
+}
+
+/// A schedule that drifts or differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Drifting {
+    /// The plan's id at the source.
+    pub policy_id: String,
+    /// The policy's name.
+    pub name: String,
+    /// `backup` or `replication`.
+    pub operation: &'static str,
+    /// Whether the contract accepts it.
+    pub accepted: bool,
+    /// Why.
+    pub cause: String,
+    /// From when on, and how far.
+    pub drift: Option<String>,
+}
+
+impl ScheduleReport {
+    /// Nothing counted yet.
+    #[must_use]
+    pub fn new(horizon: Horizon, clock: Offset) -> Self {
+        Self {
+            from: horizon.from(),
+            days: horizon.days(),
+            clock,
+            exact: 0,
+            accepted: 0,
+            different: 0,
+            listed: Vec::new(),
+            before: WeekHours::default(),
+            after: WeekHours::default(),
+            weeks: horizon.days() / 7,
+        }
+    }
+
+    /// Counts the schedules of one proof: so many of them, that start so many backups each time.
+    pub fn count(&mut self, proof: &Proof, schedules: u64, starts: u64) {
+        match proof.verdict {
+            Verdict::Exact => self.exact += schedules,
+            Verdict::Accepted(..) => self.accepted += schedules,
+            Verdict::Differs(_) | Verdict::Refused(_) => self.different += schedules,
+        }
+        self.before.add(&proof.source, starts);
+        self.after.add(&proof.karbor, starts);
+    }
+
+    /// Lists a schedule that is not exact, as long as there is room; one that is not accepted takes the place of one that is.
+    pub fn list(&mut self, policy_id: &str, name: &str, operation: &'static str, verdict: &Verdict) {
+        let (accepted, cause, drift) = match verdict {
+            Verdict::Exact => return,
+            Verdict::Accepted(cause, drift) => (true, cause.to_string(), Some(drift.to_string())),
+            Verdict::Differs(drift) => (false, "differs".to_owned(), Some(drift.to_string())),
+            Verdict::Refused(error) => (false, format!("Karbor refuses it: {error}"), None),
+        };
+        if self.listed.len() >= DRIFTING_LISTED {
+            if accepted || self.listed.last().is_some_and(|last| !last.accepted) {
+                return;
+            }
+            self.listed.pop();
+        }
+        let at =
+            if accepted { self.listed.len() } else { self.listed.partition_point(|known| !known.accepted) };
+        let (policy_id, name) = (policy_id.to_owned(), name.to_owned());
+        self.listed.insert(at, Drifting { policy_id, name, operation, accepted, cause, drift });
+    }
+}
+
+fn as_text<S: Serializer>(clock: &Offset, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(clock)
+}
+
+fn as_list<S: Serializer>(week: &WeekHours, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(week.counts())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::firings::{Cause, Drift, Side};
+
+    #[test]
+    fn what_the_contract_does_not_accept_is_listed_first_whatever_else_there_is() {
+        let drift = Drift { parts: 0, side: Side::Source, widest: Some(60), missed: 1, added: 1 };
+        let mut report = ScheduleReport::new(Horizon::new(0, 400), Offset::UTC);
+        for n in 0..DRIFTING_LISTED + 5 {
+            report.list(&n.to_string(), "drifts", "backup", &Verdict::Accepted(Cause::Interval, drift));
+        }
+        report.list("x", "differs", "backup", &Verdict::Differs(drift));
+        report.list("y", "differs too", "backup", &Verdict::Differs(drift));
+        report.list("z", "exact", "backup", &Verdict::Exact);
+        assert_eq!(report.listed.len(), DRIFTING_LISTED);
+        let ids: Vec<_> = report.listed.iter().map(|one| one.policy_id.as_str()).collect();
+        assert_eq!((ids[0], ids[1], ids[2], ids[DRIFTING_LISTED - 1]), ("x", "y", "0", "97"));
+        assert_eq!(
+            report.listed[0].drift.as_deref(),
+            Some("from 1970-01-01 00:00 UTC on, when only the source would run, up to 1 minute apart")
+        );
+    }
+}

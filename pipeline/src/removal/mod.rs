@@ -1,0 +1,147 @@
+//! Takes imported rows out of Karbor's database again: all of a source's, in one transaction.
+//!
+//! ```text
+//!   marks (what tells a row) ─► sets (which rows) ─┬► preview (what goes, what changed, what hangs on it)
+//!                                                  ├► delete (in the order of foreign keys, and proves it)
+//!                                                  └► script (the same statements, for psql)
+//! ```
+//! The statements stand once: they are what PostgreSQL 9.2 and SQLite both read. What is shown to the operator is looked at
+//! in a transaction of its own, so that nobody waits for an answer at a terminal; the transaction that deletes looks again,
+//! and refuses where it finds anything else.
+
+pub(crate) mod beside;
+pub(crate) mod delete;
+pub(crate) mod marks;
+pub(crate) mod preview;
+mod script;
+pub(crate) mod sets;
+
+use crate::error::{Error, Result};
+use crate::karbor::Source;
+use crate::load::session::Session;
+use crate::load::{Intent, Opened, Sink, Target};
+use crate::progress::{Cancel, Progress, Stage};
+use serde::{Serialize, Serializer};
+
+pub use preview::{
+    Beside, Change, ChangeCount, ChangedRow, Changes, Dependent, Dependents, LISTED, Origin, Preview, Rows,
+};
+pub use script::write as write_script;
+
+/// Whose rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Those of one source.
+    Of(Source),
+    /// Those of both.
+    All,
+}
+
+impl Scope {
+    /// The scope's name, as it is typed.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Of(source) => source.prefix(),
+            Self::All => "all",
+        }
+    }
+}
+
+impl Serialize for Scope {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// What becomes of rows that Karbor made and hung on imported ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnDependents {
+    /// Nothing is deleted as long as there are any.
+    Refuse,
+    /// They are deleted too.
+    Take,
+    /// The families that they hang on stay.
+    KeepFamilies,
+}
+
+/// Which rows are to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Request {
+    /// Whose.
+    pub scope: Scope,
+    /// And what of those that hang on them.
+    pub dependents: OnDependents,
+}
+
+/// How a rollback ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// The rows are gone, and that is committed.
+    RolledBack,
+    /// Nothing imported was found.
+    Nothing,
+    /// Rows that Karbor made hang on imported ones: nothing was deleted.
+    Refused,
+    /// Nothing was asked for but to be shown.
+    Shown,
+}
+
+/// Looks at what a rollback would delete; changes nothing, and lets nobody wait.
+///
+/// # Errors
+/// The target's.
+pub fn look(target: Box<dyn Target>, request: Request, progress: &Progress) -> Result<Preview> {
+    // From here on nothing has begun that a killed process would leave undone, the operator's thinking included.
+    progress.enter(Stage::Reading);
+    let name = target.name();
+    let Opened { mut sink, layouts } = target.open(Intent::Look)?;
+    let preview = preview::look(session_of(&mut sink, &name)?, &layouts, request)?;
+    sink.rollback()?;
+    Ok(preview)
+}
+
+/// Deletes the rows, proves that they are gone, and commits. With what was `shown` before, it must still be so.
+///
+/// # Errors
+/// Nothing was deleted, but for [`Error::CommitUnknown`].
+pub fn roll_back(
+    target: Box<dyn Target>,
+    request: Request,
+    shown: Option<&Preview>,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<(Preview, Ending)> {
+    progress.enter(Stage::Preparing);
+    let name = target.name();
+    let Opened { mut sink, layouts } = target.open(Intent::Write)?;
+    let session = session_of(&mut sink, &name)?;
+    let preview = preview::look(session, &layouts, request)?;
+    if let Some(difference) = shown.and_then(|shown| shown.difference(&preview)) {
+        let what = format!("{name}: it changed since it was shown ({difference}); nothing was deleted");
+        return Err(Error::target(what, "run the rollback again and look at what it shows now"));
+    }
+    let ending = match preview.total() {
+        _ if preview.refused() => Ending::Refused,
+        0 => Ending::Nothing,
+        _ => Ending::RolledBack,
+    };
+    if ending != Ending::RolledBack {
+        sink.rollback()?;
+        return Ok((preview, ending));
+    }
+    progress.enter(Stage::Loading);
+    delete::roll_back(session, &name, &layouts, &preview)?;
+    progress.enter(Stage::Finishing);
+    cancel.check()?;
+    sink.commit()?;
+    Ok((preview, ending))
+}
+
+fn session_of<'s>(sink: &'s mut Box<dyn Sink>, name: &str) -> Result<&'s mut dyn Session> {
+    let none =
+        || Error::target(format!("{name}: is no database"), "name a database: postgresql://… or PATH.db");
+    sink.session().ok_or_else(none)
+}

@@ -1,0 +1,234 @@
+//! A target of each kind that a test runs into again and again, and looks at.
+
+use crate::dumps::{Form, Source, dump, file_of};
+use fixtures::server::shared;
+use parsers::columns::ColumnMap;
+use parsers::input::Input;
+use parsers::scan::Limits;
+use pipeline::compare::Prune;
+use pipeline::error::Error;
+use pipeline::karbor::WRITTEN;
+use pipeline::karbor::ddl::{Dialect, script as schema};
+use pipeline::load::postgres::Postgres;
+use pipeline::load::sqlite::Sqlite;
+use pipeline::load::{Context, Target, names::TargetNames};
+use pipeline::options::{Mode, Options};
+use pipeline::outcome::{Report, TargetTally};
+use pipeline::progress::{Cancel, Progress};
+use pipeline::settings::Settings;
+use rusqlite::Connection;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// A target, and what runs into it are told to do.
+pub(crate) struct Site {
+    place: Place,
+    folder: TempDir,
+    pub(crate) settings: Settings,
+    pub(crate) mode: Mode,
+    pub(crate) rejects: Option<PathBuf>,
+    pub(crate) prune: Prune,
+}
+
+enum Place {
+    Postgres(String),
+    Sqlite,
+}
+
+impl Site {
+    /// Runs a test on an empty target of each kind.
+    pub(crate) fn each(test: impl Fn(&mut Self)) {
+        for place in [Place::Sqlite, Place::Postgres(postgres())] {
+            let folder = tempfile::tempdir().unwrap();
+            let settings = Settings::default();
+            let mut site = Self { place, folder, settings, mode: Mode::Run, rejects: None, prune: Prune::No };
+            test(&mut site);
+        }
+    }
+
+    fn target(&self) -> Box<dyn Target> {
+        let context = Context {
+            names: TargetNames::default(),
+            service_id: self.settings.service_id,
+            trust_known: self.settings.trust_id.is_some(),
+            ask: Box::new(|_| None),
+            cancel: Arc::new(Cancel::default()),
+        };
+        match &self.place {
+            Place::Postgres(database) => {
+                let url = format!("{}?sslmode=disable", shared().url(database));
+                Box::new(Postgres::new(&url, context).unwrap())
+            }
+            Place::Sqlite => Box::new(Sqlite::new(&self.file(), context)),
+        }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("karbor.db")
+    }
+
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.place, Place::Postgres(_))
+    }
+
+    /// Runs over these rows, in the dumps of their databases.
+    pub(crate) fn try_run(&self, rows: &[Source]) -> Result<Report, Error> {
+        let dumps = ["cinder.sql", "vbs.sql", "taskmgr.sql", "dps.sql"].into_iter().filter_map(|name| {
+            let rows: Vec<&Source> = rows.iter().filter(|row| file_of(row.table) == name).collect();
+            (!rows.is_empty()).then(|| (name, dump(&rows, Form::Copy).into_bytes()))
+        });
+        self.try_run_dumps(dumps)
+    }
+
+    pub(crate) fn try_run_dumps(
+        &self,
+        dumps: impl IntoIterator<Item = (&'static str, Vec<u8>)>,
+    ) -> Result<Report, Error> {
+        let inputs = tempfile::tempdir().unwrap();
+        let mut opened = Vec::new();
+        for (name, bytes) in dumps {
+            let path = inputs.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            opened.push(Input::open(path.to_str().unwrap(), inputs.path()).unwrap());
+        }
+        let options = Options {
+            settings: self.settings.clone(),
+            columns: ColumnMap::built_in().unwrap(),
+            limits: Limits::default(),
+            threads: 2,
+            rejects: self.rejects.clone(),
+            prune: self.prune,
+            mode: self.mode,
+            proof: None,
+        };
+        let progress = Progress::new(opened.len());
+        let cancel = Arc::new(Cancel::default());
+        pipeline::run::run(&mut opened, Some(self.target()), &options, &progress, &cancel)
+    }
+
+    #[track_caller]
+    pub(crate) fn run(&self, rows: &[Source]) -> Told {
+        Told(self.try_run(rows).unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    /// What a run would do, which must change nothing.
+    #[track_caller]
+    pub(crate) fn check(&mut self, rows: &[Source]) -> Told {
+        let before = self.rows();
+        self.mode = Mode::Check;
+        let told = self.run(rows);
+        self.mode = Mode::Run;
+        assert_eq!(self.rows(), before, "a check changes nothing");
+        told
+    }
+
+    /// Runs SQL as Karbor or somebody else would.
+    pub(crate) fn sql(&self, sql: &str) {
+        match &self.place {
+            Place::Postgres(database) => drop(shared().psql(database, sql)),
+            Place::Sqlite => Connection::open(self.file()).unwrap().execute_batch(sql).unwrap(),
+        }
+    }
+
+    /// One value, as text.
+    pub(crate) fn ask(&self, sql: &str) -> String {
+        match &self.place {
+            Place::Postgres(database) => shared().psql(database, sql),
+            Place::Sqlite => Connection::open(self.file())
+                .unwrap()
+                .query_row(sql, [], |row| row.get::<_, rusqlite::types::Value>(0))
+                .map(|value| match value {
+                    rusqlite::types::Value::Text(text) => text,
+                    rusqlite::types::Value::Integer(number) => number.to_string(),
+                    other => format!("{other:?}"),
+                })
+                .unwrap(),
+        }
+    }
+
+    /// Everything in the tables, temporary ones and all, in a form that shows any change.
+    pub(crate) fn rows(&self) -> Vec<String> {
+        let mut out = Vec::new();
+        if !self.is_postgres() && !self.file().exists() {
+            return out;
+        }
+        for table in WRITTEN.map(|table| table.name).into_iter().chain(["services"]) {
+            match &self.place {
+                Place::Postgres(database) => {
+                    let sql = format!("SELECT '{table}' || CAST(x AS text) FROM {table} x ORDER BY 1");
+                    out.extend(shared().psql(database, &sql).lines().map(str::to_owned));
+                }
+                Place::Sqlite => {
+                    let connection = Connection::open(self.file()).unwrap();
+                    let mut statement =
+                        connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1")).unwrap();
+                    let columns = statement.column_count();
+                    let mut rows = statement.query([]).unwrap();
+                    while let Some(row) = rows.next().unwrap() {
+                        let cells = (0..columns).map(|n| format!("{:?}", row.get_ref(n).unwrap()));
+                        out.push(format!("{table} {}", cells.collect::<Vec<_>>().join(" ")));
+                    }
+                }
+            }
+        }
+        let tables = match &self.place {
+            Place::Postgres(_) => "SELECT count(*) FROM pg_catalog.pg_class WHERE relname LIKE 'etl%'",
+            Place::Sqlite => "SELECT count(*) FROM sqlite_master WHERE name LIKE 'etl%'",
+        };
+        assert_eq!(self.ask(tables), "0", "nothing of a comparison stays");
+        out
+    }
+}
+
+fn postgres() -> String {
+    let database = shared().create_db();
+    shared().psql(&database, &schema(Dialect::Postgres));
+    shared().psql(
+        &database,
+        "INSERT INTO services (created_at, updated_at, deleted, host, \"binary\", topic, report_count, disabled) \
+         VALUES ('2018-01-01', '2018-01-02', false, 'node1', 'karbor-operationengine', 't', 1, false)",
+    );
+    database
+}
+
+/// What a run told.
+pub(crate) struct Told(pub(crate) Report);
+
+impl Told {
+    fn tally(&self, table: &str) -> &TargetTally {
+        self.0.tables.iter().find(|tally| tally.table == table).unwrap()
+    }
+
+    /// What became of a table's rows: `1 inserted, 2 unchanged, 1 changed-in-karbor, 1 lost`.
+    pub(crate) fn became(&self, table: &str) -> String {
+        let tally = self.tally(table);
+        let mut parts = Vec::new();
+        let mut part = |rows: u64, what: &str| (rows > 0).then(|| parts.push(format!("{rows} {what}")));
+        part(tally.inserted, "inserted");
+        part(tally.updated, "updated");
+        part(tally.unchanged, "unchanged");
+        for (reason, rows) in &tally.kept {
+            part(*rows, reason.word());
+        }
+        part(tally.lost, "lost");
+        part(tally.pruned, "pruned");
+        parts.join(", ")
+    }
+
+    /// Checks what became of the rows of these tables; those of all others must be unchanged.
+    #[track_caller]
+    pub(crate) fn check(&self, expected: &[(&str, &str)]) {
+        for table in WRITTEN.map(|table| table.name) {
+            let became = self.became(table);
+            match expected.iter().find(|(name, _)| *name == table) {
+                Some((_, expected)) => assert_eq!(became, *expected, "{table}: {:?}", self.0.target_rows),
+                None => {
+                    let all = self.tally(table).unchanged;
+                    let unchanged = if all == 0 { String::new() } else { format!("{all} unchanged") };
+                    assert_eq!(became, unchanged, "{table}: {:?}", self.0.target_rows);
+                }
+            }
+        }
+    }
+}

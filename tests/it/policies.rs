@@ -1,0 +1,185 @@
+//! Policies given back from what was imported.
+
+use crate::karbor::database;
+use crate::scene::{Scene, fixture};
+use fixtures::server::{Server, Stop};
+use serde_json::Value;
+
+/// A database file with the bundled dumps in it.
+fn imported() -> Scene {
+    let scene = Scene::new();
+    let dumps = ["cinder.sql", "vbs.sql", "dps.sql"].map(fixture);
+    let [cinder, vbs, dps] = dumps.each_ref().map(String::as_str);
+    assert_eq!(scene.etl(&["run", cinder, vbs, dps, "--no-log"]).code, 3);
+    scene
+}
+
+fn listed(scene: &Scene, target: &str, form: &str) -> String {
+    let answer = scene.etl(&["policies", "--target", target, "--as", form]);
+    assert_eq!((answer.code, answer.stderr.as_str()), (0, ""));
+    answer.stdout
+}
+
+#[test]
+fn the_table_shows_local_days_and_times() {
+    let table = listed(&imported(), "karbor.db", "table");
+    insta::assert_snapshot!("policies_table", table);
+    for line in table.lines() {
+        let wide = line.chars().filter(|c| ('\u{2e80}'..'\u{ffe0}').contains(c)).count();
+        assert!(line.chars().count() + wide <= 100, "{line}");
+    }
+}
+
+#[test]
+fn vbs_form_is_the_api_s() {
+    let scene = imported();
+    let answer: Value = serde_json::from_str(&listed(&scene, "karbor.db", "vbs")).unwrap();
+    let policies = answer["backup_policies"].as_array().unwrap();
+    assert_eq!(policies.len(), 31);
+    let named = |name: &str| policies.iter().find(|policy| policy["backup_policy_name"] == name).unwrap();
+    // Monday, Wednesday, Friday at 10:00, 12:00 and 14:00 of UTC+02:00.
+    assert_eq!(
+        named("policy_default-1")["scheduled_policy"],
+        serde_json::json!({
+            "remain_first_backup_of_curMonth": "N",
+            "rentention_num": 14,
+            "week_frequency": ["MON", "WED", "FRI"],
+            "start_time": "08:00,10:00,12:00",
+            "time_zone": "UTC+02:00",
+            "status": "ON",
+        })
+    );
+    // A DPS policy whose timer names no zone.
+    let of_dps = named("gold-plan-9");
+    assert_eq!(of_dps["scheduled_policy"]["start_time"], "02:00");
+    assert_eq!(of_dps["scheduled_policy"].get("time_zone"), None);
+    assert!(policies.iter().any(|policy| policy["operation_type"] == "replication"));
+    assert!(policies.iter().any(|policy| !policy["tags"].as_array().unwrap().is_empty()));
+}
+
+#[test]
+fn json_has_every_plan_with_karbors_own_texts() {
+    let scene = imported();
+    let plans: Value = serde_json::from_str(&listed(&scene, "karbor.db", "json")).unwrap();
+    let plans = plans.as_array().unwrap();
+    assert_eq!(plans.len(), 26);
+    let ids: Vec<&str> = plans.iter().map(|plan| plan["id"].as_str().unwrap()).collect();
+    assert!(ids.is_sorted(), "{ids:?}");
+    for operation in plans.iter().flat_map(|plan| plan["operations"].as_array().unwrap()) {
+        let properties: Value =
+            serde_json::from_str(operation["trigger_properties"].as_str().unwrap()).unwrap();
+        assert!(properties["pattern"].as_str().unwrap().starts_with("BEGIN:VCALENDAR\r\n"));
+        assert_eq!(operation["reason"], Value::Null);
+    }
+}
+
+#[test]
+fn what_was_edited_or_deleted_in_karbor_is_told_and_left_out() {
+    let scene = imported();
+    let connection = rusqlite::Connection::open(scene.path("karbor.db")).unwrap();
+    connection
+        .execute_batch(
+            "UPDATE plans SET deleted = 1 WHERE name = 'gold-2';
+             UPDATE plans SET parameters = 'no JSON', name = 'two' || char(10) || 'lines' WHERE name = 'gold-13';
+             UPDATE triggers SET properties = '{\"pattern\":\"BEGIN:VEVENT\\nRRULE:FREQ=HOURLY\\nEND:VEVENT\"}'
+                 WHERE id IN (SELECT trigger_id FROM scheduled_operations WHERE name = 'weekly \\ \"full\"-0');
+             PRAGMA foreign_keys = OFF;
+             UPDATE triggers SET deleted = 1
+                 WHERE id IN (SELECT trigger_id FROM scheduled_operations WHERE name = '保留30天-14');
+             UPDATE scheduled_operations SET operation_definition = 'x' WHERE name = 'policy_default-11';
+             INSERT INTO plans (id, name, project_id, deleted) VALUES ('~', 'Karbor''s own', 'p', 0);",
+        )
+        .unwrap();
+    let table = listed(&scene, "karbor.db", "table");
+    let after = |start: &str| {
+        let mut lines = table.lines().skip_while(move |line| !line.starts_with(start));
+        (lines.next().unwrap_or_default().to_owned(), lines.next().unwrap_or_default().to_owned())
+    };
+    assert_eq!(after("gold-2 ").0, "");
+    assert!(after("two\\nlines").0.ends_with("99 copies"), "{table}");
+    let (edited, why) = after("weekly \\ \"full\"-0");
+    assert!(edited.ends_with("(not VBS's form)"), "{table}");
+    assert!(why.contains("FREQ=HOURLY"), "{table}");
+    assert!(after("保留30天-14").1.ends_with("the operation's trigger is not there"), "{table}");
+    // An operation whose definition names no plan is nobody's.
+    assert!(after("policy_default-11").0.ends_with("none"), "{table}");
+    assert!(after("Karbor's own").0.ends_with("none"), "{table}");
+    assert!(
+        table.ends_with("26 plans, 29 operations; 2 have a schedule that VBS has no form for\n"),
+        "{table}"
+    );
+    let vbs: Value = serde_json::from_str(&listed(&scene, "karbor.db", "vbs")).unwrap();
+    let without = |policy: &&Value| policy["scheduled_policy"].is_null();
+    assert_eq!(vbs["backup_policies"].as_array().unwrap().iter().filter(without).count(), 2);
+}
+
+#[test]
+fn a_server_gives_what_the_file_gives_and_so_does_its_standby() {
+    let scene = imported();
+    let mut server = Server::start();
+    let target_of = |server: &Server, name: &str| format!("{}?sslmode=disable", server.url(name));
+    let name = database(&server);
+    let dumps = ["cinder.sql", "vbs.sql", "dps.sql"].map(fixture);
+    let [cinder, vbs, dps] = dumps.each_ref().map(String::as_str);
+    let target = target_of(&server, &name);
+    assert_eq!(scene.etl(&["run", cinder, vbs, dps, "--no-log", "--target", &target]).code, 3);
+    let forms = ["table", "vbs", "json"];
+    let of_file = forms.map(|form| listed(&scene, "karbor.db", form));
+    assert_eq!(forms.map(|form| listed(&scene, &target, form)), of_file);
+
+    // JSON as Karbor writes it, with blanks, and a member whose value looks like another.
+    server.psql(
+        &name,
+        r#"UPDATE scheduled_operations SET operation_definition =
+               '{"spec.x": "\"plan_id\": \"none\"", ' || replace(substr(operation_definition, 2), '":"', '": "')"#,
+    );
+    assert_eq!(listed(&scene, &target, "table"), of_file[0]);
+
+    // Under other names.
+    server.psql(
+        &name,
+        "ALTER TABLE plans RENAME TO policies; ALTER TABLE policies RENAME project_id TO tenant",
+    );
+    let names = scene
+        .write("names.toml", "[target.plans]\nname = \"policies\"\ncolumns = { project_id = \"tenant\" }\n");
+    let renamed = scene.etl(&["policies", "--target", &target, "--columns", names.to_str().unwrap()]);
+    assert_eq!(renamed.stdout, of_file[0], "{}", renamed.stderr);
+    let unnamed = scene.etl(&["policies", "--target", &target]);
+    assert_eq!((unnamed.code, unnamed.stdout.as_str()), (1, ""));
+    assert!(
+        unnamed.stderr.contains("\"plans\"") && unnamed.stderr.contains("--columns"),
+        "{}",
+        unnamed.stderr
+    );
+
+    // A server in recovery takes no writes at all.
+    server.stop(Stop::Fast);
+    std::fs::write(server.folder().join("data/standby.signal"), "").unwrap();
+    server.restart();
+    assert_eq!(server.psql(&name, "SELECT pg_is_in_recovery()").trim(), "t");
+    let target = target_of(&server, &name);
+    let standby = scene.etl(&["policies", "--target", &target, "--columns", names.to_str().unwrap()]);
+    assert_eq!((standby.code, standby.stdout.as_str()), (0, of_file[0].as_str()), "{}", standby.stderr);
+}
+
+#[test]
+fn a_target_is_needed_and_must_hold_policies() {
+    let scene = Scene::new();
+    for (arguments, code, said) in [
+        (
+            &["policies"][..],
+            2,
+            "policies are read from a target, and none is named\n  → name one with --target or ETL_TARGET",
+        ),
+        (&["policies", "-t", "x.db"], 1, "x.db: there is no such file"),
+        (&["policies", "-t", "x.sql"], 1, "x.sql: a script holds no policies that could be read"),
+    ] {
+        let answer = scene.etl(arguments);
+        assert_eq!((answer.code, answer.stdout.as_str()), (code, ""), "{arguments:?}");
+        assert!(answer.stderr.starts_with(&format!("etl: {said}")), "{}", answer.stderr);
+    }
+    assert!(scene.files().is_empty());
+    scene.write("other.db", "");
+    let answer = scene.etl(&["policies", "-t", "other.db"]);
+    assert_eq!(answer.code, 1, "{}", answer.stdout);
+}
