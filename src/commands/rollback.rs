@@ -41,7 +41,12 @@ impl Standing {
         let screen = display.screen();
         let watch = signals::Watch::start(Arc::clone(&cancel), Arc::clone(&progress), display.screen())
             .map_err(system("signals cannot be watched for"))?;
-        let ask = password::on_terminal(outputs.terminal, display.screen(), Arc::clone(&cancel));
+        let ask = password::on_terminal(
+            outputs.terminal,
+            display.screen(),
+            Arc::clone(&cancel),
+            password::Typed::default(),
+        );
         let ask = Box::new(password::shared(ask));
         Ok(Self { ask, screen, progress, cancel, _display: display, _watch: watch })
     }
