@@ -49,7 +49,11 @@ impl Index {
             Ok(())
         })?;
         let Some(schema) = schema else {
-            tracing::info!("no index is made on {}.{}", marks.layout(&RESOURCES).name, column(marks));
+            tracing::info!(
+                "no index is made on {}.{}: it has one, or this role may not make one",
+                marks.layout(&RESOURCES).name,
+                column(marks)
+            );
             return Ok(Self { drop: None });
         };
         session.execute(doing, &create(marks))?;
