@@ -5,6 +5,7 @@ use crate::scene::{Answer, Scene, fixture};
 use fixtures::server::{SUPERUSER, Server, shared};
 use fixtures::{Database, Layout, Site};
 use rusqlite::Connection;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -425,6 +426,82 @@ fn families_on_which_something_hangs_are_left_alone_when_asked_for() {
     }
 }
 
+/// Rolls back at a terminal: what is asked is answered after `meanwhile`.
+fn at_terminal(scene: &Scene, target: &str, meanwhile: impl FnOnce(), reply: &str) -> Answer {
+    let terminal = nix::pty::openpty(None, None).unwrap();
+    let (mut keyboard, slave) = (std::fs::File::from(terminal.master), terminal.slave);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_etl"));
+    command.args(["rollback", "--no-log", "--source", "all", "--target", target]);
+    command
+        .current_dir(scene.path(""))
+        .env_clear()
+        .stdin(slave.try_clone().unwrap())
+        .stderr(slave)
+        .stdout(Stdio::piped());
+    let child = command.spawn().unwrap();
+    // The command's own copies of the terminal's other side: the end of the command is the end of the terminal.
+    drop(command);
+    let mut said = Vec::new();
+    let mut byte = [0];
+    while !String::from_utf8_lossy(&said).contains("to go on: ") {
+        assert_eq!(keyboard.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&said));
+        said.extend_from_slice(&byte);
+    }
+    meanwhile();
+    keyboard.write_all(reply.as_bytes()).unwrap();
+    // Linux ends a terminal that nobody holds with an error.
+    while let Ok(1) = keyboard.read(&mut byte) {
+        said.extend_from_slice(&byte);
+    }
+    let output = child.wait_with_output().unwrap();
+    Answer { stderr: String::from_utf8(said).unwrap().replace('\r', ""), ..Answer::of(output) }
+}
+
+#[test]
+fn at_a_terminal_the_rows_are_shown_and_go_when_that_is_confirmed() {
+    let scene = Scene::new();
+    for place in Place::both(&scene) {
+        let before = place.dump(&scene);
+        place.import(&scene, &ALL);
+        let (imported, target) = (place.dump(&scene), place.target());
+        let answer = at_terminal(&scene, &target, || (), "y\n");
+        assert_eq!(answer.code, 1, "{}", answer.shown());
+        assert!(answer.stderr.ends_with("\netl: not confirmed; nothing was deleted\n"), "{}", answer.stderr);
+        assert_eq!(place.dump(&scene), imported);
+
+        // Nobody waits for the operator; what changed while he thought is not deleted unseen.
+        let hang = || place.run(&scene, HUNG);
+        let answer = at_terminal(&scene, &target, hang, "yes\n");
+        assert_eq!(answer.code, 1, "{}", answer.shown());
+        assert!(
+            answer
+                .stderr
+                .contains("it changed since it was shown (0 rows hang on imported ones before, 3 rows"),
+            "{}",
+            answer.stderr
+        );
+        let unhang = "DELETE FROM scheduled_operation_states WHERE operation_id LIKE '22222222%';
+                      DELETE FROM scheduled_operations WHERE id LIKE '22222222%'; DELETE FROM triggers WHERE id LIKE '22222222%';
+                      DELETE FROM resources WHERE resource_name = 'database'; DELETE FROM checkpoint_items WHERE id = 'made'";
+        place.run(&scene, unhang);
+        assert_eq!(place.dump(&scene), imported);
+
+        let answer = at_terminal(&scene, &target, || (), "yes\n");
+        assert_eq!(answer.code, 0, "{}", answer.shown());
+        assert!(
+            answer.stdout.starts_with(&format!("351 rows will be deleted from {target}\n")),
+            "{}",
+            answer.stdout
+        );
+        assert!(
+            answer.stdout.contains(&format!("Rolled back: 351 rows deleted from {target}\n")),
+            "{}",
+            answer.stdout
+        );
+        assert_eq!(place.dump(&scene), before);
+    }
+}
+
 /// Runs a script the way an operator does.
 fn psql(database: &str, script: &Path) -> Result<String, String> {
     let output = Command::new(shared().installation().program("psql"))
@@ -679,9 +756,9 @@ fn there_is_one_at_a_time() {
     }
 }
 
-/// 100,000 copies and their policies, imported into a database.
-fn large(scene: &Scene, target: &str) {
-    let site = Site { policies: 1_000, job_records: 1_000, ..Site::sized(11, 100_000) };
+/// So many copies, and policies enough for a deletion to need its own index, imported into a database.
+fn large(scene: &Scene, target: &str, backups: u64) {
+    let site = Site { policies: 1_500, job_records: 1_000, ..Site::sized(11, backups) };
     let dumps = [Database::Cinder, Database::Vbs].map(|database| {
         let path = scene.path(database.file_name());
         site.write(database, &Layout::default(), &mut std::fs::File::create(&path).unwrap()).unwrap();
@@ -728,7 +805,7 @@ fn a_large_import_killed_in_the_middle_of_its_rollback_is_still_whole() {
     let (scene, server) = (Scene::new(), Server::start());
     let database = database(&server);
     let target = server.url(&database);
-    large(&scene, &target);
+    large(&scene, &target, 100_000);
     let rows = || postgres_rows(&server, &database);
     let imported = counts(&rows());
     assert!(imported[5] > 90_000, "{imported:?}");
@@ -741,16 +818,18 @@ fn a_large_import_killed_in_the_middle_of_its_rollback_is_still_whole() {
         assert!(begun.elapsed() < Duration::from_secs(60), "its session is still there");
     }
     check_large(&scene, &target, rows, &imported);
+    assert_eq!(server.psql(&database, "SELECT count(*) FROM pg_class WHERE relname LIKE 'etl%'"), "0");
 }
 
 #[test]
 fn a_large_embedded_import_killed_in_the_middle_of_its_rollback_is_still_whole() {
     let scene = Scene::new();
-    large(&scene, "karbor.db");
+    large(&scene, "karbor.db", 60_000);
     let path = scene.path("karbor.db");
     let rows = || sqlite_rows(&path);
     let imported = counts(&rows());
     let journal = scene.path("karbor.db-journal");
     kill_when(&scene, "karbor.db", || std::fs::metadata(&journal).is_ok_and(|found| found.len() > 1 << 20));
     check_large(&scene, "karbor.db", rows, &imported);
+    assert!(!sqlite_dump(&path).iter().any(|row| row.contains("etl_")));
 }

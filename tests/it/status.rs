@@ -2,7 +2,7 @@
 
 use crate::karbor::database;
 use crate::scene::{Scene, fixture};
-use fixtures::server::shared;
+use fixtures::server::{Server, Stop};
 
 #[test]
 fn the_status_of_an_import_is_as_it_was_read_last() {
@@ -41,19 +41,23 @@ fn the_status_of_an_import_is_as_it_was_read_last() {
 }
 
 #[test]
-fn a_server_that_can_only_be_read_has_a_status_and_the_same() {
-    let (scene, server) = (Scene::new(), shared());
-    let database = database(server);
+fn a_standby_has_the_same_status() {
+    let (scene, mut server) = (Scene::new(), Server::start());
+    let database = database(&server);
     let target = server.url(&database);
     let dumps = ["cinder.sql", "vbs.sql", "dps.sql"].map(fixture);
     let line = ["run", "--quiet", "--no-log", &dumps[0], &dumps[1], &dumps[2]];
     assert_eq!(scene.etl(&line).code, 3);
     assert_eq!(scene.etl(&[&line[..], &["--target", &target]].concat()).code, 3);
-    server.psql("postgres", &format!("ALTER DATABASE {database} SET default_transaction_read_only = on"));
+    server.stop(Stop::Fast);
+    std::fs::write(server.folder().join("data/standby.signal"), "").unwrap();
+    server.restart();
     let told = |target: &str| {
         let answer = scene.etl(&["status", "--target", target]);
         assert_eq!((answer.code, answer.stderr.as_str()), (0, ""), "{}", answer.shown());
         answer.stdout.split_once('\n').unwrap().1.to_owned()
     };
     assert_eq!(told(&target), told("karbor.db"));
+    let refused = scene.etl(&["rollback", "--no-log", "--source", "all", "--yes", "--target", &target]);
+    assert!(refused.code == 1 && refused.stderr.contains("is a standby"), "{}", refused.shown());
 }
