@@ -8,6 +8,7 @@ mod lookup;
 pub mod names;
 pub(crate) mod part;
 pub mod postgres;
+pub mod presence;
 pub mod script;
 pub mod spec;
 pub mod sqlite;

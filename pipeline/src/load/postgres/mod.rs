@@ -13,6 +13,7 @@ pub mod connect;
 mod copy;
 mod failure;
 mod lock;
+pub(super) mod presence;
 mod server;
 mod session;
 mod sink;

@@ -6,6 +6,7 @@
 
 mod failure;
 mod insert;
+pub(super) mod presence;
 mod sink;
 
 use crate::error::{Error, Result};
