@@ -14,7 +14,6 @@ use std::sync::Arc;
 
 const INFO: &str = r#"{"snapshot_id":"snap-1","volume_backups":[{"id":"other","snapshot_id": "snap-2"}]}"#;
 
-
 fn ask(spec: &Spec, names: &TargetNames) -> Result<Presence, pipeline::error::Error> {
     let mut nobody: pipeline::load::Ask = Box::new(|_| None);
     held(spec, names, &mut nobody, &Arc::new(Cancel::default()))
