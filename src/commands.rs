@@ -5,6 +5,7 @@ mod columns;
 mod completions;
 mod conversion;
 mod man;
+mod purge;
 mod run;
 mod schema;
 
@@ -27,6 +28,7 @@ pub fn execute(line: &[OsString], surroundings: &Surroundings<'_>, out: &mut dyn
     let text = match Args::read(line.iter().cloned())?.command {
         Command::Run(args) => return run::run(&args, surroundings, out),
         Command::Check(args) => return check::check(&args, line, surroundings, out),
+        Command::Purge(args) => return purge::purge(&args, surroundings, out),
         Command::Schema(args) => schema::schema(&args),
         Command::Columns(args) => columns::columns(&args)?,
         Command::Completions(args) => completions::completions(&args),

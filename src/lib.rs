@@ -25,6 +25,7 @@ pub mod memory;
 pub mod options;
 pub mod password;
 pub mod progress;
+pub mod purge;
 pub mod report;
 pub mod settings;
 pub mod signals;

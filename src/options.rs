@@ -7,6 +7,7 @@ mod dumps;
 mod error;
 mod identity;
 mod outputs;
+mod purge;
 pub(crate) mod spool;
 mod target;
 
@@ -15,6 +16,7 @@ pub use error::OptionError;
 pub use identity::Role;
 pub(crate) use outputs::part_of;
 pub use outputs::{Log, Outputs};
+pub use purge::PurgeOptions;
 pub use target::{Choice, NamedBy, password_in_arguments};
 
 use crate::cli::{CheckArgs, ConversionArgs, RunArgs};

@@ -6,6 +6,7 @@ mod advice;
 pub mod json;
 pub mod number;
 mod page;
+pub mod purge;
 mod text;
 
 pub(crate) use advice::quote;

@@ -85,7 +85,7 @@ fn load(options: &Options) -> Result<Report> {
     let progress = Arc::new(Progress::new(inputs.len()));
     let dumps = inputs.iter().map(|input| (input.name().to_owned(), input.meter())).collect();
     let counters = Counters { progress: Arc::clone(&progress), dumps };
-    let display = Display::start(style(&options.outputs), counters).map_err(no_thread)?;
+    let display = Display::start(Style::of(&options.outputs), counters).map_err(no_thread)?;
     let _watch = signals::Watch::start(Arc::clone(&cancel), Arc::clone(&progress), display.screen())
         .map_err(|source| Error::System { what: "signals cannot be watched for", source })?;
     let target = match &options.target {
@@ -111,15 +111,6 @@ fn load(options: &Options) -> Result<Report> {
             (_, error) => error.into(),
         }
     })
-}
-
-fn style(outputs: &Outputs) -> Style {
-    match outputs {
-        Outputs { quiet: true, .. } => Style::Nothing,
-        // Bars and the lines of the log would overwrite each other.
-        Outputs { terminal: true, verbose: 0, .. } => Style::Bars,
-        _ => Style::Lines,
-    }
 }
 
 fn exit_of(report: &Report) -> Exit {

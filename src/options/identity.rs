@@ -73,6 +73,10 @@ pub enum Role {
     Report,
     /// `--log`, or the log that is kept by default.
     Log,
+    /// `--ids`.
+    Ids,
+    /// `--journal`.
+    Journal,
     /// The file that becomes another one once it is complete.
     PartOf(Box<Role>),
 }
@@ -85,6 +89,8 @@ impl fmt::Display for Role {
             Self::Rejects => f.write_str("the --rejects file"),
             Self::Report => f.write_str("the --report file"),
             Self::Log => f.write_str("the log"),
+            Self::Ids => f.write_str("the --ids file"),
+            Self::Journal => f.write_str("the journal"),
             Self::PartOf(whole) => write!(f, "{whole} while it is being written"),
         }
     }

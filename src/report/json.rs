@@ -167,7 +167,7 @@ impl ReportFile {
     ///
     /// # Errors
     /// The system's.
-    pub fn write(self, document: &Document<'_>) -> io::Result<()> {
+    pub fn write(self, document: &impl Serialize) -> io::Result<()> {
         let mut text = serde_json::to_vec_pretty(document)?;
         text.push(b'\n');
         let mut file = self.begin()?;

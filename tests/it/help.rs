@@ -11,7 +11,7 @@ fn help(arguments: &[&str]) -> String {
 
 #[test]
 fn help_is_as_it_was_read_last() {
-    for command in ["", "run", "check", "schema", "columns", "completions", "man"] {
+    for command in ["", "run", "check", "purge", "schema", "columns", "completions", "man"] {
         for (form, flag) in [("short", "-h"), ("long", "--help")] {
             let arguments: Vec<&str> = [command, flag].into_iter().filter(|word| !word.is_empty()).collect();
             let name = if command.is_empty() { "etl" } else { command };
@@ -22,7 +22,7 @@ fn help_is_as_it_was_read_last() {
 
 #[test]
 fn help_fits_a_hundred_columns_and_every_command_has_an_example() {
-    for command in ["run", "check", "schema", "columns", "completions", "man"] {
+    for command in ["run", "check", "purge", "schema", "columns", "completions", "man"] {
         for flag in ["-h", "--help"] {
             let text = help(&[command, flag]);
             assert!(text.contains(&format!("\n  etl {command}")), "{command} {flag}");
