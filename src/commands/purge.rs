@@ -156,6 +156,7 @@ impl<'o> Work<'o> {
         }
         let named = if options.everything { None } else { Some(self.read()?) };
         let unreadable = named.as_ref().map_or(0, |named| named.unreadable);
+        let number = named.as_ref().map(|named| named.count(&options.what));
         let wishes = Wishes {
             what: options.what.clone(),
             projects: options.projects.clone(),
@@ -177,6 +178,7 @@ impl<'o> Work<'o> {
                 Some(path) => path.display().to_string(),
                 None => "the Karbor target".to_owned(),
             }),
+            named: number,
             earlier: past.done + gone_since,
             unreadable,
             outcome: None,

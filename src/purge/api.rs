@@ -3,7 +3,7 @@
 use super::credentials::Credentials;
 use super::error::PurgeError;
 use super::keystone::{self, Token};
-use super::pace::Pace;
+use super::pace::{Pace, Turn};
 use super::transport::{Answer, Lost, Method, Request, Transport};
 use std::cell::RefCell;
 use std::future::Future;
@@ -73,17 +73,18 @@ impl<T: Transport> Api<T> {
         self.token.borrow().clone().filter(|token| token.renew_at > Instant::now())
     }
 
-    /// Waits for a deletion's turn; answers the token for it, so that nothing comes between the turn and the request.
+    /// Waits for a deletion's turn; answers the token for it, too, so that no login comes between the turn and the
+    /// request.
     ///
     /// # Errors
     /// No token can be had.
-    pub async fn turn(&self) -> Result<Rc<Token>, Trouble> {
+    pub async fn turn(&self) -> Result<(Turn<'_>, Rc<Token>), Trouble> {
         loop {
             self.pace.clear().await;
             let token = self.token().await?;
-            self.pace.turn().await;
+            let turn = self.pace.turn().await;
             if token.renew_at > Instant::now() {
-                return Ok(token);
+                return Ok((turn, token));
             }
         }
     }

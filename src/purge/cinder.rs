@@ -161,15 +161,16 @@ impl<'a, T: Transport> Cinder<'a, T> {
                 )));
             }
             let page = page_of(kind, &answer.body).map_err(|what| self.wrong(what))?;
+            // Not every version says whether there are more: only a page with nothing new is the last.
             let before = seen.len();
             markers.clear();
-            for listed in page.objects {
+            for listed in page {
                 markers.push(listed.id.clone());
                 if seen.insert(digest(&[&listed.id])) {
                     take(listed);
                 }
             }
-            if seen.len() == before || (!page.more && markers.len() < PAGE) {
+            if seen.len() == before {
                 return Ok(());
             }
         }
@@ -291,24 +292,14 @@ fn throttled(answer: &Answer) -> Option<Duration> {
     }
 }
 
-struct Page {
-    objects: Vec<Listed>,
-    /// Whether Cinder says that there are more.
-    more: bool,
-}
-
-fn page_of(kind: Kind, body: &[u8]) -> std::result::Result<Page, String> {
+fn page_of(kind: Kind, body: &[u8]) -> std::result::Result<Vec<Listed>, String> {
     let collection = kind.collection();
     let mut document: Map<String, Value> =
         serde_json::from_slice(body).map_err(|error| format!("a list of {collection} is none: {error}"))?;
-    let Some(Value::Array(members)) = document.remove(collection) else {
-        return Err(format!("a list of {collection} has no {collection:?}"));
-    };
-    let next = |link: &Value| link.get("rel").and_then(Value::as_str) == Some("next");
-    let links = document.get(&format!("{collection}_links")).and_then(Value::as_array);
-    let more = links.is_some_and(|links| links.iter().any(next));
-    let objects = members.iter().map(|member| listed(kind, member)).collect::<std::result::Result<_, _>>()?;
-    Ok(Page { objects, more })
+    match document.remove(collection) {
+        Some(Value::Array(members)) => members.iter().map(|member| listed(kind, member)).collect(),
+        _ => Err(format!("a list of {collection} has no {collection:?}")),
+    }
 }
 
 fn listed(kind: Kind, member: &Value) -> std::result::Result<Listed, String> {
@@ -369,11 +360,10 @@ mod tests {
             "data_timestamp":"2026-01-02T03:04:05Z","os-backup-project-attr:project_id":"p","project_id":"q"}],
             "backups_links":[{"rel":"next","href":"http://elsewhere"}]}"#;
         let page = page_of(Kind::Backup, body).unwrap();
-        assert!(page.more);
         let made = time("2026-01-02T03:04:05");
         assert!(made.is_some());
         assert_eq!(
-            page.objects,
+            page,
             [Listed {
                 id: "b1".into(),
                 status: "available".into(),

@@ -182,11 +182,11 @@ impl<T: Transport> Run<'_, T> {
     /// Sends a deletion once, and watches it.
     async fn attempt(&self, index: usize, object: &Object) -> Step {
         let Engine { api, cinder, journal, stop, gauge, .. } = self.with;
-        let token = tokio::select! {
+        let (turn, token) = tokio::select! {
             biased;
             () = stop.reached(Stopping::Draining) => return Step::Left,
-            token = api.turn() => match token {
-                Ok(token) => token,
+            turn = api.turn() => match turn {
+                Ok(turn) => turn,
                 Err(trouble) => return self.untouched(trouble),
             },
         };
@@ -197,6 +197,7 @@ impl<T: Transport> Run<'_, T> {
             return Step::Left;
         }
         self.books.borrow_mut().enter_flight(index);
+        drop(turn);
         match cinder.delete(token, object.kind, &object.id).await {
             Ok(Reply::Accepted) => self.watch(object, self.with.limits.poll(Duration::ZERO), None).await,
             Ok(Reply::Gone) => Step::Gone,

@@ -10,13 +10,31 @@ use tokio::time::{Instant, sleep_until};
 /// The first pause after the API could not be reached, and the longest.
 const OUTAGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
+/// The right to send one deletion. It leaves, at the latest, when this is dropped.
+#[derive(Debug)]
+pub struct Turn<'p> {
+    pace: &'p Pace,
+    number: u64,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut turns = self.pace.turns.borrow_mut();
+        if let Some((_, left)) = turns.iter_mut().find(|(number, _)| *number == self.number) {
+            *left = Some(Instant::now());
+        }
+    }
+}
+
 /// The pace of a purge.
 #[derive(Debug)]
 pub struct Pace {
     burst: usize,
     every: Duration,
-    /// When the last deletions were sent, at most [`Pace::burst`] of them.
-    sent: RefCell<VecDeque<Instant>>,
+    /// The last turns, at most [`Pace::burst`] of them, and when their deletions left; none where that is still to come.
+    turns: RefCell<VecDeque<(u64, Option<Instant>)>>,
+    /// The number of the next turn.
+    number: Cell<u64>,
     /// Held by whoever waits for the next turn: first come, first served.
     turn: Mutex<()>,
     paused_until: Cell<Option<Instant>>,
@@ -30,35 +48,41 @@ impl Pace {
         Self {
             burst: burst.max(1),
             every,
-            sent: RefCell::default(),
+            turns: RefCell::default(),
+            number: Cell::new(0),
             turn: Mutex::new(()),
             paused_until: Cell::new(None),
             outage: Cell::new(OUTAGE.0),
         }
     }
 
-    /// Waits until a deletion may be sent; it counts as sent now.
-    pub async fn turn(&self) {
+    /// Waits until a deletion may be sent.
+    pub async fn turn(&self) -> Turn<'_> {
         let _first = self.turn.lock().await;
         loop {
             self.clear().await;
             let now = Instant::now();
-            match self.next() {
+            match self.next(now) {
                 Some(next) if next > now => sleep_until(next).await,
                 _ => break,
             }
         }
-        let mut sent = self.sent.borrow_mut();
-        if sent.len() >= self.burst {
-            sent.pop_front();
+        let number = self.number.get();
+        self.number.set(number + 1);
+        let mut turns = self.turns.borrow_mut();
+        if turns.len() >= self.burst {
+            turns.pop_front();
         }
-        sent.push_back(Instant::now());
+        turns.push_back((number, None));
+        Turn { pace: self, number }
     }
 
     /// When the next deletion may be sent, where that is not at once.
-    fn next(&self) -> Option<Instant> {
-        let sent = self.sent.borrow();
-        if sent.len() < self.burst { None } else { sent.front().map(|first| *first + self.every) }
+    fn next(&self, now: Instant) -> Option<Instant> {
+        let turns = self.turns.borrow();
+        let (_, left) = turns.front().filter(|_| turns.len() >= self.burst)?;
+        // One that has not left yet leaves now at the earliest.
+        Some(left.unwrap_or(now) + self.every)
     }
 
     /// Waits while nothing at all may be sent.
@@ -110,20 +134,34 @@ mod tests {
     async fn no_stretch_of_time_has_more_turns_than_a_burst() {
         let pace = Pace::new(3, SECOND);
         let begun = Instant::now();
-        let turn = async {
-            pace.turn().await;
-            begun.elapsed()
-        };
-        let turns = join_all((0..8).map(|_| async { turn_of(&pace, begun).await })).await;
+        let turns = join_all((0..8).map(|_| turn_of(&pace, begun))).await;
         let seconds: Vec<u64> = turns.iter().map(Duration::as_secs).collect();
         assert_eq!(seconds, [0, 0, 0, 1, 1, 1, 2, 2]);
         // A burst that was not used up is no credit.
         tokio::time::sleep(SECOND / 2).await;
-        assert_eq!(turn.await, Duration::from_millis(2500));
+        assert_eq!(turn_of(&pace, begun).await, Duration::from_millis(2500));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_counts_from_when_a_deletion_leaves_not_from_when_it_might_have() {
+        let pace = Pace::new(2, SECOND);
+        let begun = Instant::now();
+        let slow = async {
+            let turn = pace.turn().await;
+            // Writing the journal takes its time.
+            tokio::time::sleep(SECOND * 5).await;
+            drop(turn);
+        };
+        let next = async {
+            turn_of(&pace, begun).await;
+            turn_of(&pace, begun).await
+        };
+        let ((), next) = tokio::join!(slow, next);
+        assert_eq!(next, SECOND * 6);
     }
 
     async fn turn_of(pace: &Pace, begun: Instant) -> Duration {
-        pace.turn().await;
+        drop(pace.turn().await);
         begun.elapsed()
     }
 

@@ -32,6 +32,8 @@ pub struct Purge {
     pub kept: Kept,
     /// The target whose copies stay, by name.
     pub target: Option<String>,
+    /// How many ids were named; absent where everything goes.
+    pub named: Option<u64>,
     /// Objects that earlier purges deleted, by the journal.
     pub earlier: u64,
     /// Rows of the dumps that could not be read.
@@ -174,6 +176,9 @@ fn kept(purge: &Purge) -> Vec<String> {
         .filter(|(count, _)| count.all() > 0)
         .map(|(count, why)| format!("{}, {why}", both(*count)))
         .collect();
+    if purge.named == Some(0) {
+        lines.push("the dumps and files name no copy and no snapshot".to_owned());
+    }
     if *absent > 0 {
         let earlier = match purge.earlier {
             0 => String::new(),
@@ -258,6 +263,7 @@ pub struct Document<'p> {
     exit_code: u8,
     error: Option<Failure>,
     seconds: f64,
+    peak_memory_bytes: Option<u64>,
     /// Absent where it failed before anything was chosen.
     purge: Option<Body<'p>>,
 }
@@ -322,6 +328,7 @@ impl<'p> Document<'p> {
             exit_code: exit.code(),
             error: error.map(|error| Failure { message: error.to_string(), remedy: error.remedy() }),
             seconds: elapsed.as_secs_f64(),
+            peak_memory_bytes: crate::memory::peak(),
             purge: purge.map(Body::new),
         }
     }

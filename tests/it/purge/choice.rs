@@ -57,21 +57,47 @@ async fn a_copy_of_an_untold_project_is_no_copy_of_the_named_one() {
 
 #[tokio::test(start_paused = true)]
 async fn all_pages_are_read_while_what_they_list_goes() {
-    let settings = Settings {
-        page: 3,
-        latency: SECOND * 4..SECOND * 8,
-        deletion: SECOND * 10..SECOND * 200,
-        ..Settings::default()
+    let settings = Settings { page: 3, latency: SECOND * 10..SECOND * 10, ..Settings::default() };
+    let stage = Stage::new(settings, (0..30).map(|n| Thing::snapshot(format!("s{n:02}"))));
+    let (stop, wishes, limits) = (Stop::default(), everything(), Limits::default());
+    stop.ask("the test");
+    let purge = stage.purge_until(&wishes, &limits, &stop);
+    // The login takes 10 seconds, an empty list of copies 10, and each page of snapshots 10.
+    let vanish = async {
+        tokio::time::sleep(SECOND * 25).await;
+        for marker in ["s27", "s24", "s23", "s21"] {
+            stage.cloud().vanish(marker);
+        }
     };
-    let stage = Stage::new(settings, (0..120).map(|n| Thing::snapshot(format!("s{n:03}"))));
-    let limits = Limits::default();
-    // A purge that is cut off in the middle leaves a hundred deletions under way, which end while the next one lists.
-    let (wishes, stop) = (everything(), Stop::default());
-    let first = stage.purge_until(&wishes, &limits, &stop);
-    assert!(tokio::time::timeout(SECOND * 270, first).await.is_err());
-    stage.cloud().forget();
-    stage.purge(&limits).await.all_gone();
+    let (purged, ()) = tokio::join!(purge, vanish);
+    let purged = purged.unwrap();
+    let ids: Vec<&str> = purged.plan.objects.iter().map(|object| &*object.id).collect();
+    // What was listed before it went is there once, what went before it was listed is not.
+    let expected: Vec<String> =
+        (0..30).rev().filter(|n| ![24, 23, 21].contains(n)).map(|n| format!("s{n:02}")).collect();
+    assert_eq!(ids, expected);
     let record = stage.record();
-    assert!(record.entries.iter().any(|entry| entry.path == "snapshots/detail" && entry.status == Some(400)));
-    assert_eq!(stage.there(), Vec::<String>::new());
+    let refused = |entry: &&fixtures::openstack::Entry| entry.status == Some(400);
+    assert_eq!(record.entries.iter().filter(refused).count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_survives_an_outage_but_not_every_outage() {
+    for (outage, expected) in [(20, None), (900, Some("snapshots cannot be listed: connection refused"))] {
+        let settings = Settings {
+            page: 10,
+            latency: SECOND..SECOND * 2,
+            outages: vec![SECOND * 8..SECOND * outage],
+            ..Settings::default()
+        };
+        let stage = Stage::new(settings, (0..100).map(|n| Thing::snapshot(format!("s{n}"))));
+        let stop = Stop::default();
+        stop.ask("the test");
+        let purged = stage.purge_until(&everything(), &Limits::default(), &stop).await;
+        match (purged, expected) {
+            (Ok(purged), None) => assert_eq!(purged.plan.objects.len(), 100),
+            (Err(error), Some(expected)) => assert!(error.to_string().ends_with(expected), "{error}"),
+            (other, _) => panic!("{outage}: {:?}", other.err()),
+        }
+    }
 }

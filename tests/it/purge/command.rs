@@ -316,3 +316,13 @@ fn where_nothing_can_be_written_down_nothing_more_is_sent() {
     assert!(listener.cloud().there(listener.now()).is_empty());
     assert!(listener.cloud().record().tries().values().all(|tries| *tries == 1));
 }
+
+#[test]
+fn dumps_that_name_nothing_say_so() {
+    let listener = Listener::start(quick([Thing::backup("b")]), None);
+    let scene = scene(&listener);
+    let answer = scene.etl(&["purge", &fixture("vbs.sql"), "--no-target", "--yes"]);
+    assert_eq!(answer.code, 0, "{}", answer.shown());
+    assert!(answer.stdout.contains("Nothing is there to be deleted\n"), "{}", answer.stdout);
+    assert!(answer.stdout.contains("the dumps and files name no copy and no snapshot"), "{}", answer.stdout);
+}
