@@ -37,13 +37,14 @@ use std::time::Instant;
 pub(super) fn purge(args: &PurgeArgs, surroundings: &Surroundings<'_>, out: &mut dyn Write) -> Result<Exit> {
     let options = PurgeOptions::check(args, surroundings)?;
     let started = Instant::now();
-    if let Some(warning) = log::start(&options.outputs)? {
-        tracing::warn!("{warning}");
-    }
+    let unlogged = log::start(&options.outputs)?;
     let file = options.outputs.report.as_deref().map(ReportFile::try_place).transpose()?;
     tracing::info!("etl {} purge", env!("CARGO_PKG_VERSION"));
     tracing::debug!("{:?}", options.limits);
     let mut work = Work::new(&options)?;
+    if let Some(warning) = unlogged {
+        work.screen.say(&format!("etl: {warning}"));
+    }
     let done = work.go(out);
     drop(work);
     let elapsed = started.elapsed();

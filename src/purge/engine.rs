@@ -246,8 +246,8 @@ impl<T: Transport> Run<'_, T> {
 
     /// Asks for an object until it is gone or no longer being deleted; `first` is the wait before the first question,
     /// `doubt` why it is not known that the deletion began.
-    async fn watch(&self, object: &Object, first: Duration, doubt: Option<Refusal>) -> Step {
-        let Engine { api, cinder, limits, .. } = self.with;
+    async fn watch(&self, object: &Object, first: Duration, mut doubt: Option<Refusal>) -> Step {
+        let Engine { api, cinder, limits, gauge, .. } = self.with;
         let begun = Instant::now();
         let mut wait = first;
         loop {
@@ -260,7 +260,11 @@ impl<T: Transport> Run<'_, T> {
             };
             match looked {
                 Ok(Looked::Gone) => return Step::Gone,
-                Ok(Looked::There { status, .. }) if status == "deleting" => {}
+                // So it did begin.
+                Ok(Looked::There { status, .. }) if status == "deleting" => {
+                    doubt = None;
+                    gauge.pause(None);
+                }
                 Ok(Looked::There { status, fail_reason, request_id }) => {
                     let stuck = status == "error_deleting";
                     let refusal = doubt.unwrap_or_else(|| {

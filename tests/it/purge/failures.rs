@@ -67,6 +67,19 @@ async fn cut_connections_and_late_answers_are_looked_into_before_anything_is_sen
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reason_is_that_of_the_deletion_where_it_began_and_that_of_the_request_where_not() {
+    let things = [
+        Thing::backup("began").never(Fault::CutAndEndsIn("error")),
+        Thing::backup("lost").never(Fault::CutBefore),
+    ];
+    let settings = Settings { deletion: SECOND * 20..SECOND * 40, ..Settings::default() };
+    let stage = Stage::new(settings, things);
+    let purged = stage.purge(&Limits { retries: 1, ..limits() }).await;
+    assert_eq!(purged.failure("began").1, "the deletion ended in status \"error\": the driver failed");
+    assert_eq!(purged.failure("lost").1, "connection closed before message completed");
+}
+
+#[tokio::test(start_paused = true)]
 async fn throttling_pauses_everything_for_as_long_as_was_asked_and_is_no_try() {
     for (status, waits_are_dates) in [(429, false), (503, false), (429, true), (503, true)] {
         let busy = Thing::backup("busy").failing(vec![Fault::PutOff(status, 30); 8]);
