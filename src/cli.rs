@@ -5,12 +5,14 @@
 mod batch;
 mod maintenance;
 mod outputs;
+mod purge;
 mod settings;
 mod sync;
 
 pub use batch::BatchArgs;
 pub use maintenance::{RollbackArgs, SourceChoice, StatusArgs};
 pub use outputs::OutputArgs;
+pub use purge::{CloudArgs, FlowArgs, PurgeArgs, What};
 pub use settings::{ReadingArgs, SettingArgs};
 pub use sync::SyncArgs;
 
@@ -111,6 +113,14 @@ pub enum Command {
     /// It only reads, so it works on a standby and while a run is under way.
     #[command(after_help = STATUS_EXAMPLES)]
     Status(StatusArgs),
+    /// Deletes old copies and snapshots from the cloud, a few at a time.
+    ///
+    /// What is deleted is chosen by the dumps: the copies of VBS and DPS in them, and their snapshots. Copies that a
+    /// Karbor target holds are not deleted, and copies go after those that continue them. Cinder is asked through the
+    /// OpenStack APIs, as the user that the OS_* variables name (as for the openstack command; a password comes from
+    /// OS_PASSWORD or is asked for). What is to go is shown first, and its number has to be typed.
+    #[command(after_help = PURGE_EXAMPLES, after_long_help = PURGE_NOTES)]
+    Purge(PurgeArgs),
     /// Prints the target's tables as SQL.
     ///
     /// The tables of Karbor that etl writes or reads, for a database to try a run on. Karbor's own database has
@@ -157,6 +167,29 @@ const STATUS_EXAMPLES: &str = "\
 Examples:
   etl status --target postgresql://karbor@db1/karbor
   etl status --target karbor.db --json";
+
+const PURGE_EXAMPLES: &str = "\
+Examples:
+  etl purge cinder.sql dps.sql --target postgresql://karbor@db1/karbor --dry-run
+  etl purge cinder.sql dps.sql --target postgresql://karbor@db1/karbor
+  etl purge --ids old.txt --no-target --what snapshots --older-than 30days";
+
+const PURGE_NOTES: &str = "\
+Examples:
+  etl purge cinder.sql dps.sql --target postgresql://karbor@db1/karbor --dry-run
+          what would go, and what would stay and why
+  etl purge cinder.sql dps.sql --target postgresql://karbor@db1/karbor
+          the purge itself; the same command again goes on where it stopped
+  etl purge --ids old.txt --no-target --what snapshots --older-than 30days
+
+Stopping:
+  Ctrl-C sends nothing more and waits for the deletions under way; a second one leaves them to
+  themselves. The journal knows them.
+
+Exit codes:
+  0  all that was to go is gone
+  1  something is left, or nothing could be begun; the report says what and why
+  2  wrong usage, nothing was begun";
 
 const SCHEMA_EXAMPLES: &str = "\
 Example:

@@ -7,6 +7,7 @@ mod completions;
 mod conversion;
 mod man;
 mod policies;
+mod purge;
 mod rollback;
 mod run;
 mod schema;
@@ -38,6 +39,7 @@ pub fn execute(line: &[OsString], surroundings: &Surroundings<'_>, out: &mut dyn
         Command::Policies(args) => return policies::policies(&args, surroundings, out),
         Command::Rollback(args) => return rollback::rollback(&args, surroundings, out),
         Command::Status(args) => status::status(&args, surroundings)?,
+        Command::Purge(args) => return purge::purge(&args, surroundings, out),
         Command::Schema(args) => schema::schema(&args),
         Command::Columns(args) => columns::columns(&args)?,
         Command::Completions(args) => completions::completions(&args),

@@ -4,6 +4,7 @@
 
 use crate::exit::Exit;
 use crate::options::OptionError;
+use crate::purge::error::PurgeError;
 use crate::settings::SettingError;
 use pipeline::outcome::Rejection;
 use std::io;
@@ -28,6 +29,9 @@ pub enum Error {
     /// The run failed.
     #[error(transparent)]
     Run(#[from] pipeline::error::Error),
+    /// The purge failed, or left something.
+    #[error(transparent)]
+    Purge(#[from] PurgeError),
     /// Rows break rules, so that nothing was written.
     #[error("{}", rejected(*total, *stops))]
     Rejected {
@@ -109,6 +113,7 @@ impl Error {
         match self {
             Self::Arguments(error) if error.exit_code() == 0 => Exit::Done,
             Self::Arguments(_) | Self::Options(_) | Self::Setting(_) => Exit::Usage,
+            Self::Purge(error) => error.exit(),
             Self::Run(pipeline::error::Error::CommitUnknown(_)) => Exit::Unknown,
             Self::Run(_)
             | Self::Rejected { .. }
@@ -129,6 +134,7 @@ impl Error {
             Self::Options(error) => error.remedy(),
             Self::Setting(error) => error.remedy(),
             Self::Run(error) => error.remedy(),
+            Self::Purge(error) => error.remedy(),
             Self::Rejected { stops: Stops::ThisRun, .. } => Some(
                 "mend them at the source and dump again, or set them aside with --rejects FILE".to_owned(),
             ),

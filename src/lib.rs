@@ -14,7 +14,8 @@
 //!
 //! Here a command line goes through [`cli`] (as typed), [`settings`] and [`options`] (as checked) to [`commands`], which
 //! call the pipeline while [`progress`] is shown, [`signals`] are watched for and a [`log`] is kept; [`report`] says
-//! what became of every row, [`error`] why there is nothing to report, and [`exit`] both in one number.
+//! what became of every row, [`error`] why there is nothing to report, and [`exit`] both in one number. [`purge`] is a room
+//! of its own: it needs no conversion and talks to the cloud.
 
 pub mod cli;
 pub mod commands;
@@ -29,6 +30,7 @@ pub mod memory;
 pub mod options;
 pub mod password;
 pub mod progress;
+pub mod purge;
 pub mod report;
 pub mod settings;
 pub mod signals;

@@ -5,8 +5,9 @@
 mod bars;
 mod lines;
 
+use crate::options::Outputs;
 use bars::Bars;
-use indicatif::{MultiProgress, ProgressDrawTarget};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 use lines::Lines;
 use pipeline::progress::{Progress, Stage};
 use std::io::{self, Write as _};
@@ -30,11 +31,39 @@ pub enum Style {
     Nothing,
 }
 
+impl Style {
+    /// The style that fits where standard error goes, and what else goes there.
+    #[must_use]
+    pub fn of(outputs: &Outputs) -> Self {
+        match outputs {
+            Outputs { quiet: true, .. } => Self::Nothing,
+            // Bars and the lines of the log would overwrite each other.
+            Outputs { terminal: true, verbose: 0, .. } => Self::Bars,
+            _ => Self::Lines,
+        }
+    }
+}
+
 /// Standard error, shared by the bars and those who have something to say meanwhile.
 #[derive(Clone, Debug)]
 pub struct Screen(MultiProgress);
 
 impl Screen {
+    /// Standard error, on which bars move or do not.
+    #[must_use]
+    pub(crate) fn new(style: Style) -> Self {
+        let target = match style {
+            Style::Bars => ProgressDrawTarget::stderr(),
+            Style::Lines | Style::Nothing => ProgressDrawTarget::hidden(),
+        };
+        Self(MultiProgress::with_draw_target(target))
+    }
+
+    /// Shows a bar.
+    pub(crate) fn add(&self, bar: ProgressBar) -> ProgressBar {
+        self.0.add(bar)
+    }
+
     /// Says one line.
     pub fn say(&self, line: &str) {
         // There is nobody left to tell when standard error is gone.
@@ -119,11 +148,7 @@ impl Display {
     /// # Errors
     /// The system gives no thread.
     pub fn start(style: Style, counters: Counters) -> io::Result<Self> {
-        let target = match style {
-            Style::Bars => ProgressDrawTarget::stderr(),
-            Style::Lines | Style::Nothing => ProgressDrawTarget::hidden(),
-        };
-        let screen = Screen(MultiProgress::with_draw_target(target));
+        let screen = Screen::new(style);
         let (stop, stopped) = mpsc::channel::<()>();
         let mut teller = match style {
             Style::Nothing => return Ok(Self { screen, stop: None, thread: None }),

@@ -11,6 +11,7 @@ pub mod json;
 pub mod number;
 mod page;
 mod picture;
+pub mod purge;
 pub mod rollback;
 pub mod status;
 pub mod sync;

@@ -32,25 +32,32 @@ impl Watch {
     /// # Errors
     /// The system's.
     pub fn start(cancel: Arc<Cancel>, progress: Arc<Progress>, screen: Screen) -> io::Result<Self> {
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
-        let handle = signals.handle();
         let over = Arc::new(AtomicBool::new(false));
         let ended = Arc::clone(&over);
-        let watch = move || {
-            for signal in signals.forever() {
-                let name = name_of(signal);
-                let first = cancel.reason().is_none();
-                cancel.cancel(name);
-                screen.say(&answer(name, first, progress.stage()));
-                if first {
-                    let (ended, progress, screen) =
-                        (Arc::clone(&ended), Arc::clone(&progress), screen.clone());
-                    std::thread::spawn(move || leave_if_stuck(name, &ended, &progress, &screen));
-                }
+        let act = move |name| {
+            let first = cancel.reason().is_none();
+            cancel.cancel(name);
+            screen.say(&answer(name, first, progress.stage()));
+            if first {
+                let (ended, progress, screen) = (Arc::clone(&ended), Arc::clone(&progress), screen.clone());
+                std::thread::spawn(move || leave_if_stuck(name, &ended, &progress, &screen));
             }
         };
+        let mut watch = Self::on_each(act)?;
+        watch.over = over;
+        Ok(watch)
+    }
+
+    /// Begins to watch; each signal is told by its name.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn on_each(mut act: impl FnMut(&'static str) + Send + 'static) -> io::Result<Self> {
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+        let handle = signals.handle();
+        let watch = move || signals.forever().for_each(|signal| act(name_of(signal)));
         let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(watch)?;
-        Ok(Self { handle, thread: Some(thread), over })
+        Ok(Self { handle, thread: Some(thread), over: Arc::default() })
     }
 }
 

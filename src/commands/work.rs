@@ -74,7 +74,7 @@ impl Command {
         let dumps = inputs.iter().map(|input| (input.name().to_owned(), input.meter())).collect();
         let counters = Counters { progress: Arc::clone(&progress), dumps };
         let no_thread = |source| Error::System { what: "no thread can be started", source };
-        let display = Display::start(style(outputs), counters).map_err(no_thread)?;
+        let display = Display::start(Style::of(outputs), counters).map_err(no_thread)?;
         let _watch = signals::Watch::start(Arc::clone(&self.cancel), Arc::clone(&progress), display.screen())
             .map_err(|source| Error::System { what: "signals cannot be watched for", source })?;
         let cancel = if self.deaf { Arc::default() } else { Arc::clone(&self.cancel) };
@@ -110,15 +110,6 @@ impl Command {
         work: impl FnOnce(&Work<'_>) -> pipeline::error::Result<T>,
     ) -> Result<T> {
         self.work(&[], Path::new(""), outputs, |_, surroundings| work(surroundings))
-    }
-}
-
-fn style(outputs: &Outputs) -> Style {
-    match outputs {
-        Outputs { quiet: true, .. } => Style::Nothing,
-        // Bars and the lines of the log would overwrite each other.
-        Outputs { terminal: true, verbose: 0, .. } => Style::Bars,
-        _ => Style::Lines,
     }
 }
 

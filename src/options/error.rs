@@ -154,7 +154,7 @@ impl OptionError {
     pub fn remedy(&self) -> Option<String> {
         let text = match self {
             Self::PasswordInArguments => {
-                "change it, then leave it out: etl asks for it, or takes it from PGPASSWORD, ~/.pgpass or ETL_TARGET"
+                "change it, then leave it out: etl asks for it, or takes it from PGPASSWORD, ~/.pgpass, ETL_TARGET or OS_PASSWORD"
             }
             Self::TargetAsDump { .. } => "name it with --target",
             Self::FullWithoutTarget => "name one with --target or ETL_TARGET",

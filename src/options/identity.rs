@@ -71,10 +71,12 @@ pub enum Role {
     Rejects,
     /// `--report`.
     Report,
-    /// The journal of a batch.
+    /// `--journal`, of a batch or a purge.
     Journal,
     /// `--log`, or the log that is kept by default.
     Log,
+    /// `--ids`.
+    Ids,
     /// The file that becomes another one once it is complete.
     PartOf(Box<Role>),
 }
@@ -88,6 +90,7 @@ impl fmt::Display for Role {
             Self::Report => f.write_str("the --report file"),
             Self::Journal => f.write_str("the journal"),
             Self::Log => f.write_str("the log"),
+            Self::Ids => f.write_str("the --ids file"),
             Self::PartOf(whole) => write!(f, "{whole} while it is being written"),
         }
     }

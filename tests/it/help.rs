@@ -10,7 +10,7 @@ fn help(arguments: &[&str]) -> String {
 }
 
 /// The commands, in the order of the help.
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "run",
     "check",
     "sync",
@@ -18,6 +18,7 @@ const COMMANDS: [&str; 11] = [
     "policies",
     "rollback",
     "status",
+    "purge",
     "schema",
     "columns",
     "completions",

@@ -1,5 +1,10 @@
 //! The command from outside: what it is given, what it answers, what it leaves behind.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 /// A command in a folder of its own, so that no test sees another's files or the developer's settings.
 mod scene;
@@ -45,6 +50,9 @@ mod karbor;
 
 /// Policies as they come back from what was imported.
 mod policies;
+
+/// Copies and snapshots deleted from a cloud.
+mod purge;
 
 /// The main job: the same rows in every target, all of them or none.
 mod cutover;

@@ -321,8 +321,8 @@ fn with_the_dumps_every_change_is_told() {
         }
         let answer = place.roll_back(&scene, "all", &["--yes", &dumps[0], "nowhere.sql"]);
         assert_eq!(answer.code, 1, "{}", answer.shown());
-        line.remove(0);
-        line.insert(0, "--yes");
+        let mut line: Vec<&str> = vec!["--yes", "--quiet"];
+        line.extend(dumps.iter().map(String::as_str));
         check_done(&place.roll_back(&scene, "all", &line));
         assert_eq!(place.dump(&scene), before);
     }

@@ -22,7 +22,7 @@ fn a_password_on_the_command_line_is_refused_and_not_repeated() {
             answer.shown(),
             "exit code 2\n---- stderr\n\
              etl: a password stands on the command line, where every user of this machine can see it\n  \
-             → change it, then leave it out: etl asks for it, or takes it from PGPASSWORD, ~/.pgpass or ETL_TARGET\n",
+             → change it, then leave it out: etl asks for it, or takes it from PGPASSWORD, ~/.pgpass, ETL_TARGET or OS_PASSWORD\n",
             "{arguments:?}"
         );
         assert!(scene.files().is_empty(), "{:?}", scene.files());

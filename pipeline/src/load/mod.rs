@@ -9,6 +9,7 @@ pub mod names;
 pub(crate) mod part;
 pub mod policies;
 pub mod postgres;
+pub mod presence;
 pub mod script;
 pub mod session;
 pub mod spec;

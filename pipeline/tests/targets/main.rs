@@ -6,6 +6,7 @@
 mod agreement;
 mod breakage;
 mod locks;
+mod presence;
 mod proxy;
 mod refusals;
 mod rows;

@@ -14,6 +14,7 @@ mod copy;
 mod failure;
 mod lock;
 mod policies;
+pub(super) mod presence;
 mod server;
 mod session;
 mod sink;

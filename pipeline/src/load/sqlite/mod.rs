@@ -7,6 +7,7 @@
 mod failure;
 mod insert;
 mod policies;
+pub(super) mod presence;
 mod sink;
 
 use crate::error::{Error, Result};

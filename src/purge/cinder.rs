@@ -1,0 +1,309 @@
+//! Cinder v3, as far as a purge needs it: listing with paging, looking at one object, deleting it.
+//!
+//! Sources: the Block Storage API reference, v3, "Backups" and "Snapshots". What an answer lacks is absent here, too:
+//! versions differ in what they tell.
+
+mod answers;
+
+pub use answers::Listed;
+
+use self::answers::{member_of, page_of, text};
+use super::Kind;
+use super::api::{Api, Trouble};
+use super::error::{PurgeError, Result};
+use super::keystone::Token;
+use super::limits::Limits;
+use super::transport::{Answer, Method, Transport};
+use pipeline::karbor::ids::digest;
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// Since this version a backup says its project; older ones are listed without.
+const VERSION: &str = "volume 3.18";
+
+/// Objects asked for at a time. Cinder answers fewer where its own limit is lower.
+const PAGE: usize = 1000;
+
+/// How often a page is asked for that cannot be had.
+const PAGE_TRIES: u32 = 5;
+
+/// The wait after a 429 that says no time.
+const THROTTLED: Duration = Duration::from_secs(10);
+
+/// Cinder, at one endpoint.
+pub struct Cinder<'a, T> {
+    api: &'a Api<T>,
+    endpoint: String,
+    /// Whether the endpoint takes [`VERSION`].
+    versioned: Cell<bool>,
+}
+
+/// What became of a question about one object.
+#[derive(Debug)]
+pub enum Looked {
+    /// It is gone.
+    Gone,
+    /// It is there.
+    There {
+        /// Its status, in small letters.
+        status: String,
+        /// Why it failed, as Cinder says.
+        fail_reason: Option<String>,
+        /// The id of the request that told this.
+        request_id: Option<String>,
+    },
+    /// Cinder wants to be left alone for so long.
+    Throttled(Duration),
+    /// Cinder said something else.
+    Refused(Refusal),
+}
+
+/// What became of a request to delete.
+#[derive(Debug)]
+pub enum Reply {
+    /// The deletion has begun.
+    Accepted,
+    /// There is no such object any more.
+    Gone,
+    /// Cinder wants to be left alone for so long; nothing was begun.
+    Throttled(Duration, Refusal),
+    /// Nothing was begun.
+    Refused(Refusal),
+}
+
+/// Why Cinder did not do something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// In Cinder's words.
+    pub reason: String,
+    /// The request's id, by which Cinder's log knows it.
+    pub request_id: Option<String>,
+    /// Whether it will say the same next time.
+    pub for_good: bool,
+}
+
+impl Refusal {
+    fn of(answer: &Answer) -> Self {
+        // 400 and 409 are states that pass; 403 and the like are rules that stay.
+        let for_good =
+            matches!(answer.status, 401..=407 | 410..=412 | 414..=428 | 430..=499) && answer.status != 404;
+        Self { reason: answer.fault(), request_id: answer.request_id.clone(), for_good }
+    }
+}
+
+impl<'a, T: Transport> Cinder<'a, T> {
+    /// Cinder at `endpoint`, which ends with the project.
+    #[must_use]
+    pub fn new(api: &'a Api<T>, endpoint: String) -> Self {
+        Self { api, endpoint, versioned: Cell::new(true) }
+    }
+
+    /// The endpoint without the project, which is the same for all users of a cloud.
+    #[must_use]
+    pub fn root(&self) -> &str {
+        match self.endpoint.find("/v3/") {
+            Some(at) => self.endpoint.get(..at + 3).unwrap_or(&self.endpoint),
+            None => &self.endpoint,
+        }
+    }
+
+    fn url(&self, kind: Kind, rest: &str) -> String {
+        format!("{}/{}/{rest}", self.endpoint, kind.collection())
+    }
+
+    /// Lists all objects of a kind, of one project or of all, and hands on each of them once.
+    ///
+    /// # Errors
+    /// A page cannot be had, or is none.
+    pub async fn list(
+        &self,
+        kind: Kind,
+        project: Option<&str>,
+        limits: &Limits,
+        take: &mut dyn FnMut(Listed),
+    ) -> Result<()> {
+        let mut seen: HashSet<u128> = HashSet::new();
+        // The ids of the last page: the next one begins behind the last of them that is still there.
+        let mut markers: Vec<String> = Vec::new();
+        loop {
+            let answer = self.page(kind, project, markers.last().map(String::as_str), limits).await?;
+            if matches!(answer.status, 400 | 404) && markers.pop().is_some() && !markers.is_empty() {
+                continue;
+            }
+            if !answer.is_success() {
+                return Err(self.wrong(format!(
+                    "{} cannot be listed ({})",
+                    kind.collection(),
+                    answer.fault()
+                )));
+            }
+            let page = page_of(kind, &answer.body).map_err(|what| self.wrong(what))?;
+            // Not every version says whether there are more: only a page with nothing new is the last.
+            let before = seen.len();
+            markers.clear();
+            for listed in page {
+                markers.push(listed.id.clone());
+                if seen.insert(digest(&[&listed.id])) {
+                    take(listed);
+                }
+            }
+            if seen.len() == before {
+                return Ok(());
+            }
+        }
+    }
+
+    /// One page, however often it must be asked for.
+    async fn page(
+        &self,
+        kind: Kind,
+        project: Option<&str>,
+        marker: Option<&str>,
+        limits: &Limits,
+    ) -> Result<Answer> {
+        let mut url = self.url(kind, &format!("detail?all_tenants=1&limit={PAGE}"));
+        for (name, value) in [("project_id", project), ("marker", marker)] {
+            if let Some(value) = value {
+                url.push_str(&format!("&{name}={value}"));
+            }
+        }
+        let mut tries = 0;
+        loop {
+            self.api.pace.clear().await;
+            let version = self.versioned.get().then_some(VERSION);
+            let problem = match self.api.send(Method::Get, url.clone(), version, None).await {
+                Ok(answer) if answer.status == 406 && version.is_some() => {
+                    self.versioned.set(false);
+                    continue;
+                }
+                Ok(answer) => match throttled(&answer) {
+                    Some(wait) => {
+                        self.api.pace.pause(wait);
+                        answer.fault()
+                    }
+                    None if answer.status >= 500 => answer.fault(),
+                    None => return Ok(answer),
+                },
+                Err(Trouble::Expired) => "the token is refused".to_owned(),
+                Err(Trouble::Unreachable(reason) | Trouble::Broken(reason)) => reason,
+                Err(Trouble::Denied(error)) => return Err(error),
+            };
+            tries += 1;
+            if tries >= PAGE_TRIES {
+                return Err(self.wrong(format!("{} cannot be listed: {problem}", kind.collection())));
+            }
+            tracing::warn!("listing {}: {problem}; trying again", kind.collection());
+            sleep(limits.wait(tries)).await;
+        }
+    }
+
+    fn wrong(&self, what: String) -> PurgeError {
+        let remedy = Some("see that Cinder answers (`openstack volume backup list`), and run again");
+        PurgeError::Cloud { service: self.root().to_owned(), what, remedy }
+    }
+
+    /// Asks for one object.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub async fn look(&self, kind: Kind, id: &str) -> std::result::Result<Looked, Trouble> {
+        let answer = self.api.send(Method::Get, self.url(kind, id), None, None).await?;
+        if answer.is_not_found() {
+            return Ok(Looked::Gone);
+        }
+        if let Some(wait) = throttled(&answer) {
+            return Ok(Looked::Throttled(wait));
+        }
+        let member = answer.is_success().then(|| member_of(kind, &answer.body)).flatten();
+        Ok(match member {
+            Some(member) => Looked::There {
+                status: text(&member, "status").unwrap_or_default().to_ascii_lowercase(),
+                fail_reason: text(&member, "fail_reason").map(str::to_owned),
+                request_id: answer.request_id,
+            },
+            None => Looked::Refused(Refusal::of(&answer)),
+        })
+    }
+
+    /// Asks for one object to be deleted, with the token of its turn.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub async fn delete(
+        &self,
+        token: Rc<Token>,
+        kind: Kind,
+        id: &str,
+    ) -> std::result::Result<Reply, Trouble> {
+        let answer = self.api.send_with(token, Method::Delete, self.url(kind, id), None, None).await?;
+        Ok(match () {
+            () if answer.is_success() => Reply::Accepted,
+            () if answer.is_not_found() => Reply::Gone,
+            () => match throttled(&answer) {
+                Some(wait) => Reply::Throttled(wait, Refusal::of(&answer)),
+                None => Reply::Refused(Refusal::of(&answer)),
+            },
+        })
+    }
+
+    /// Sets the status of an object whose deletion failed to one from which it can be deleted again. Only an
+    /// administrator may.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub async fn reset(&self, kind: Kind, id: &str) -> std::result::Result<Option<Refusal>, Trouble> {
+        let body = r#"{"os-reset_status":{"status":"error"}}"#.to_owned();
+        let url = self.url(kind, &format!("{id}/action"));
+        let answer = self.api.send(Method::Post, url, None, Some(body)).await?;
+        Ok(if answer.is_success() { None } else { Some(Refusal::of(&answer)) })
+    }
+}
+
+/// How long the answer asks to be left alone, if it does: 429 always (413 with Retry-After from old versions, too), 503
+/// where it says so.
+fn throttled(answer: &Answer) -> Option<Duration> {
+    match answer.status {
+        429 => Some(answer.asks_to_wait().unwrap_or(THROTTLED)),
+        413 | 503 => answer.asks_to_wait(),
+        _ => None,
+    }
+}
+
+/// Whether an id can stand in a URL as it is.
+#[must_use]
+pub fn is_plain(id: &str) -> bool {
+    !id.is_empty()
+        && id.len() <= 255
+        && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_stay_and_states_pass() {
+        for (status, for_good) in
+            [(400, false), (403, true), (404, false), (405, true), (409, false), (500, false), (503, false)]
+        {
+            assert_eq!(Refusal::of(&Answer { status, ..Answer::default() }).for_good, for_good, "{status}");
+        }
+    }
+
+    #[test]
+    fn throttling_is_429_or_a_time_to_wait() {
+        let check = |status, retry_after: Option<&str>, expected: Option<u64>| {
+            let answer = Answer { status, retry_after: retry_after.map(str::to_owned), ..Answer::default() };
+            assert_eq!(throttled(&answer), expected.map(Duration::from_secs), "{status} {retry_after:?}");
+        };
+        check(429, Some("3"), Some(3));
+        check(429, None, Some(10));
+        check(503, Some("3"), Some(3));
+        check(503, None, None);
+        check(413, Some("1"), Some(1));
+        check(500, Some("3"), None);
+    }
+}

@@ -1,0 +1,350 @@
+//! The deletions themselves: each object's way from being sent to being gone, many at a time.
+//!
+//! A deletion holds a slot from before it is sent until it is seen to have ended; there are as many slots as deletions may
+//! be under way. While an object rests before it is tried again it holds none. A request whose answer was lost may have
+//! been obeyed: its object keeps the slot and is looked at.
+
+mod books;
+
+pub use books::{Fate, Outcome};
+
+use self::books::Books;
+use super::api::{Api, Trouble};
+use super::cinder::{Cinder, Looked, Refusal, Reply};
+use super::error::{PurgeError, Result};
+use super::gauge::Gauge;
+use super::journal::Journal;
+use super::limits::Limits;
+use super::plan::{Object, Plan};
+use super::stop::{Stop, Stopping};
+use super::transport::Transport;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use std::cell::RefCell;
+use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, sleep};
+
+/// Questions asked at the same time.
+const QUESTIONS: usize = 10;
+
+/// What ended a purge that took too long.
+const DEADLINE: &str = "the deadline";
+
+/// All that a purge works with.
+pub struct Engine<'e, T> {
+    /// The cloud.
+    pub api: &'e Api<T>,
+    /// Cinder.
+    pub cinder: &'e Cinder<'e, T>,
+    /// Where it is written down.
+    pub journal: &'e Journal,
+    /// The limits.
+    pub limits: &'e Limits,
+    /// What is told meanwhile.
+    pub gauge: &'e Gauge,
+    /// What tells it to stop.
+    pub stop: &'e Stop,
+}
+
+/// A purge under way.
+struct Run<'e, T> {
+    with: &'e Engine<'e, T>,
+    plan: &'e Plan,
+    books: RefCell<Books<'e>>,
+    slots: Semaphore,
+    questions: Semaphore,
+    /// What makes going on impossible.
+    fatal: RefCell<Option<PurgeError>>,
+}
+
+/// How a step of an object's way ended.
+enum Step {
+    /// The object is gone.
+    Gone,
+    /// It is still there.
+    Back(Setback),
+    /// It is left as it is.
+    Left,
+}
+
+/// Why an object is still there.
+struct Setback {
+    refusal: Refusal,
+    /// Whether this was an attempt; if not, nothing was begun, for a reason that is not the object's.
+    counts: bool,
+    /// Whether its status must be reset before it can be deleted.
+    stuck: bool,
+}
+
+impl<T: Transport> Engine<'_, T> {
+    /// Deletes what is planned, within the limits.
+    pub async fn run(&self, plan: &Plan) -> Outcome {
+        let run = Run {
+            with: self,
+            plan,
+            books: RefCell::new(Books::new(plan, self.gauge)),
+            slots: Semaphore::new(self.limits.in_flight.max(1)),
+            questions: Semaphore::new(QUESTIONS),
+            fatal: RefCell::new(None),
+        };
+        let overdue = run.all().await;
+        let Run { books, fatal, .. } = run;
+        let error = fatal.into_inner().or_else(|| self.journal.sync_now().err());
+        let stopped = if overdue { Some(DEADLINE) } else { self.stop.reason() };
+        books.into_inner().close(stopped, error)
+    }
+}
+
+impl<T: Transport> Run<'_, T> {
+    /// Whether it took too long.
+    async fn all(&self) -> bool {
+        let stop = self.with.stop;
+        let deadline = sleep(self.with.limits.deadline);
+        tokio::pin!(deadline);
+        let mut ways = FuturesUnordered::new();
+        loop {
+            let more = stop.state() == Stopping::No && self.books.borrow().has_ready();
+            if ways.is_empty() && !more {
+                return false;
+            }
+            tokio::select! {
+                biased;
+                () = stop.reached(Stopping::Now) => return false,
+                () = &mut deadline => return true,
+                Some((index, fate)) = ways.next() => self.books.borrow_mut().settle(index, fate),
+                () = stop.reached(Stopping::Draining), if more => {}
+                Ok(slot) = self.slots.acquire(), if more => {
+                    let next = self.books.borrow_mut().next_ready();
+                    ways.extend(next.map(|index| self.way(index, slot)));
+                }
+            }
+        }
+    }
+
+    /// An object's whole way, with the slot that it begins with.
+    async fn way<'s>(&'s self, index: usize, slot: SemaphorePermit<'s>) -> (usize, Option<Fate>) {
+        let fate = self.go(index, slot).await;
+        if fate.is_some() {
+            self.books.borrow_mut().leave_flight(index);
+        }
+        (index, fate)
+    }
+
+    async fn go<'s>(&'s self, index: usize, slot: SemaphorePermit<'s>) -> Option<Fate> {
+        let object = self.plan.objects.get(index)?;
+        let mut slot = Some(slot);
+        // What was sent before is looked at before it is sent again.
+        let mut step = if object.deleting || object.tries > 0 {
+            self.books.borrow_mut().enter_flight(index);
+            self.watch(object, Duration::ZERO, None).await
+        } else {
+            self.attempt(index, object).await
+        };
+        let mut idle = 0;
+        loop {
+            let setback = match step {
+                Step::Gone => {
+                    self.keep(self.with.journal.done(object.kind, &object.id));
+                    return Some(Fate::Gone);
+                }
+                Step::Left => return None,
+                Step::Back(setback) => setback,
+            };
+            let tries = self.books.borrow_mut().set_back(index, &setback.refusal);
+            if setback.refusal.for_good || (setback.counts && tries > self.with.limits.retries) {
+                return Some(self.fail(object, tries, setback.refusal));
+            }
+            // Whatever it was, no deletion is under way now.
+            self.books.borrow_mut().leave_flight(index);
+            drop(slot.take());
+            idle = if setback.counts { 0 } else { idle + 1 };
+            if tries > 0 || !setback.counts {
+                let wait = self.with.limits.wait(if setback.counts { tries } else { idle });
+                tokio::select! {
+                    () = sleep(wait) => {}
+                    () = self.with.stop.reached(Stopping::Draining) => return None,
+                }
+            }
+            slot = tokio::select! {
+                slot = self.slots.acquire() => slot.ok(),
+                () = self.with.stop.reached(Stopping::Draining) => return None,
+            };
+            if setback.stuck
+                && let Some(refusal) = self.reset(object).await
+            {
+                return Some(self.fail(object, tries, refusal));
+            }
+            step = self.attempt(index, object).await;
+        }
+    }
+
+    /// Sends a deletion once, and watches it.
+    async fn attempt(&self, index: usize, object: &Object) -> Step {
+        let Engine { api, cinder, journal, stop, gauge, .. } = self.with;
+        let (turn, token) = tokio::select! {
+            biased;
+            () = stop.reached(Stopping::Draining) => return Step::Left,
+            turn = api.turn() => match turn {
+                Ok(turn) => turn,
+                Err(trouble) => return self.untouched(trouble),
+            },
+        };
+        gauge.pause(None);
+        let attempt = self.books.borrow_mut().begin_attempt(index);
+        if !self.keep(journal.sent(object.kind, &object.id, attempt).await) {
+            self.books.borrow_mut().withdraw_attempt(index);
+            return Step::Left;
+        }
+        self.books.borrow_mut().enter_flight(index);
+        drop(turn);
+        match cinder.delete(token, object.kind, &object.id).await {
+            Ok(Reply::Accepted) => self.watch(object, self.with.limits.poll(Duration::ZERO), None).await,
+            Ok(Reply::Gone) => Step::Gone,
+            Ok(Reply::Refused(refusal)) if refusal.for_good => {
+                Step::Back(Setback { refusal, counts: true, stuck: false })
+            }
+            // It may be refused because it is being deleted, or because of the status that an earlier attempt left.
+            Ok(Reply::Refused(refusal)) => self.watch(object, Duration::ZERO, Some(refusal)).await,
+            Ok(Reply::Throttled(wait, refusal)) => {
+                self.leave_alone(wait);
+                self.books.borrow_mut().withdraw_attempt(index);
+                Step::Back(Setback {
+                    refusal: Refusal { for_good: false, ..refusal },
+                    counts: false,
+                    stuck: false,
+                })
+            }
+            Err(Trouble::Broken(reason)) => {
+                let lost = Refusal { reason, request_id: None, for_good: false };
+                self.watch(object, Duration::ZERO, Some(lost)).await
+            }
+            Err(trouble) => {
+                self.books.borrow_mut().withdraw_attempt(index);
+                self.books.borrow_mut().leave_flight(index);
+                self.untouched(trouble)
+            }
+        }
+    }
+
+    /// What trouble means that kept an object from being touched.
+    fn untouched(&self, trouble: Trouble) -> Step {
+        let reason = match trouble {
+            Trouble::Denied(error) => {
+                self.give_up(error);
+                return Step::Left;
+            }
+            Trouble::Expired => "the token was refused".to_owned(),
+            Trouble::Unreachable(reason) | Trouble::Broken(reason) => {
+                self.unreachable(&reason);
+                reason
+            }
+        };
+        let refusal = Refusal { reason, request_id: None, for_good: false };
+        Step::Back(Setback { refusal, counts: false, stuck: false })
+    }
+
+    /// Asks for an object until it is gone or no longer being deleted; `first` is the wait before the first question,
+    /// `doubt` why it is not known that the deletion began.
+    async fn watch(&self, object: &Object, first: Duration, mut doubt: Option<Refusal>) -> Step {
+        let Engine { api, cinder, limits, gauge, .. } = self.with;
+        let begun = Instant::now();
+        let mut wait = first;
+        loop {
+            sleep(wait).await;
+            wait = limits.poll(begun.elapsed());
+            api.pace.clear().await;
+            let looked = {
+                let _one = self.questions.acquire().await;
+                cinder.look(object.kind, &object.id).await
+            };
+            match looked {
+                Ok(Looked::Gone) => return Step::Gone,
+                // So it did begin.
+                Ok(Looked::There { status, .. }) if status == "deleting" => {
+                    doubt = None;
+                    gauge.pause(None);
+                }
+                Ok(Looked::There { status, fail_reason, request_id }) => {
+                    let stuck = status == "error_deleting";
+                    let refusal = doubt.unwrap_or_else(|| {
+                        let why = fail_reason.map(|why| format!(": {why}")).unwrap_or_default();
+                        let reason = format!("the deletion ended in status {status:?}{why}");
+                        Refusal { reason, request_id, for_good: false }
+                    });
+                    return Step::Back(Setback { refusal, counts: true, stuck });
+                }
+                Ok(Looked::Throttled(wait)) => self.leave_alone(wait),
+                Ok(Looked::Refused(refusal)) if refusal.for_good => {
+                    return Step::Back(Setback { refusal, counts: true, stuck: false });
+                }
+                Ok(Looked::Refused(refusal)) => {
+                    tracing::warn!("{} {}: {}", object.kind.name(), object.id, refusal.reason);
+                }
+                Err(Trouble::Expired) => wait = Duration::ZERO,
+                Err(Trouble::Broken(reason)) => {
+                    tracing::warn!("{} {}: {reason}", object.kind.name(), object.id);
+                }
+                Err(Trouble::Unreachable(reason)) => self.unreachable(&reason),
+                Err(Trouble::Denied(error)) => {
+                    self.give_up(error);
+                    return Step::Left;
+                }
+            }
+        }
+    }
+
+    /// Resets the status of an object whose deletion failed, so that it can be deleted again; answers why that is
+    /// forbidden, if it is. Whatever else goes wrong shows when it is tried again.
+    async fn reset(&self, object: &Object) -> Option<Refusal> {
+        self.with.api.pace.clear().await;
+        match self.with.cinder.reset(object.kind, &object.id).await {
+            Ok(Some(refusal)) if refusal.for_good => Some(Refusal {
+                reason: format!(
+                    "its status is error_deleting, and may not be reset by this user: {}",
+                    refusal.reason
+                ),
+                ..refusal
+            }),
+            _ => None,
+        }
+    }
+
+    fn fail(&self, object: &Object, tries: u32, refusal: Refusal) -> Fate {
+        let Refusal { reason, request_id, .. } = refusal;
+        tracing::warn!("{} {}: failed after {tries} tries: {reason}", object.kind.name(), object.id);
+        let journal = self.with.journal;
+        self.keep(journal.failed(object.kind, &object.id, tries, &reason, request_id.as_deref()));
+        Fate::Failed { tries, reason, request_id }
+    }
+
+    /// Cinder asked to be left alone.
+    fn leave_alone(&self, wait: Duration) {
+        let Engine { api, gauge, .. } = self.with;
+        if wait > api.pace.paused() {
+            tracing::warn!("Cinder asks to be left alone for {} s", wait.as_secs());
+            gauge.pause(Some("Cinder asks to wait".to_owned()));
+        }
+        api.pace.pause(wait);
+    }
+
+    fn unreachable(&self, reason: &str) {
+        let Engine { api, gauge, .. } = self.with;
+        if api.pace.paused().is_zero() {
+            tracing::warn!("the cloud does not answer: {reason}");
+            gauge.pause(Some("the cloud does not answer".to_owned()));
+        }
+        api.pace.unreachable();
+    }
+
+    /// Whether something was written down; if not, nothing more is sent.
+    fn keep(&self, written: Result<()>) -> bool {
+        written.map_err(|error| self.give_up(error)).is_ok()
+    }
+
+    fn give_up(&self, error: PurgeError) {
+        tracing::error!("{error}");
+        self.fatal.borrow_mut().get_or_insert(error);
+        self.with.stop.drain("an error");
+    }
+}

@@ -1,0 +1,133 @@
+//! Why a purge ends without everything being gone that was to go, with what to do about it.
+
+use crate::exit::Exit;
+use crate::report::number::{counted, grouped};
+use std::io;
+
+/// The result of a step of the purge.
+pub type Result<T> = std::result::Result<T, PurgeError>;
+
+/// Why a purge does not end with [`Exit::Done`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PurgeError {
+    /// The arguments or the environment do not say what has to be known.
+    #[error("{what}")]
+    Usage {
+        /// What is missing or wrong.
+        what: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
+    /// A file that names ids cannot be read.
+    #[error("{path}: {problem}")]
+    Ids {
+        /// The file, with a line where one is at fault.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The identity service or Cinder does not do what is asked; nothing was sent.
+    #[error("{service}: {what}")]
+    Cloud {
+        /// Which service, by its URL.
+        service: String,
+        /// What happened.
+        what: String,
+        /// What to do about it.
+        remedy: Option<&'static str>,
+    },
+    /// The journal cannot be used.
+    #[error("the journal {path}: {problem}")]
+    Journal {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        problem: Box<JournalProblem>,
+    },
+    /// Whoever was asked did not say yes.
+    #[error("{asked} was not typed; nothing was deleted")]
+    NotConfirmed {
+        /// What would have been yes.
+        asked: String,
+    },
+    /// The user stopped it before the first deletion.
+    #[error("stopped by {0}; nothing was deleted")]
+    Interrupted(&'static str),
+    /// Some objects are still there.
+    #[error("{}", remaining(*.left, *.of, .stopped.as_deref()))]
+    Left {
+        /// How many.
+        left: u64,
+        /// How many were to go.
+        of: u64,
+        /// What ended the purge before its time.
+        stopped: Option<String>,
+        /// Whether some failed.
+        failed: bool,
+    },
+}
+
+/// What is wrong with a journal.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalProblem {
+    /// The system's answer.
+    #[error("it cannot be read or written: {0}")]
+    Io(#[source] io::Error),
+    /// What is there is a device, say.
+    #[error("it is no regular file")]
+    NoFile,
+    /// Two purges at a time.
+    #[error("another etl purge is writing to it")]
+    Taken,
+    /// A line is something else.
+    #[error("line {0} is no line of a journal")]
+    Line(u64),
+    /// It was begun elsewhere.
+    #[error("it is of a purge at {0}")]
+    OtherCloud(String),
+}
+
+impl PurgeError {
+    /// How the command ends because of this.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Usage { .. } => Exit::Usage,
+            Self::Journal { problem, .. } if !matches!(**problem, JournalProblem::Io(_)) => Exit::Usage,
+            _ => Exit::Failed,
+        }
+    }
+
+    /// What the user can do about it.
+    #[must_use]
+    pub fn remedy(&self) -> Option<String> {
+        let text = match self {
+            Self::Usage { remedy, .. } => remedy,
+            Self::Ids { .. } => "name a file with one id in each line",
+            Self::Cloud { remedy, .. } => return remedy.map(str::to_owned),
+            Self::Journal { problem, .. } => match **problem {
+                JournalProblem::Io(_) => "make room, or name another place with --journal",
+                JournalProblem::Taken => "wait until that is over, or stop it",
+                JournalProblem::NoFile | JournalProblem::Line(_) | JournalProblem::OtherCloud(_) => {
+                    "name another file with --journal; one that does not exist is made"
+                }
+            },
+            Self::Interrupted(_) => "run the same command again",
+            Self::NotConfirmed { .. } => "run the same command again, and type it as it is asked for",
+            Self::Left { failed: true, .. } => {
+                "the report lists what failed and why; the same command again tries what is left"
+            }
+            Self::Left { .. } => "run the same command again: it goes on where this one stopped",
+        };
+        Some((*text).to_owned())
+    }
+}
+
+fn remaining(left: u64, of: u64, stopped: Option<&str>) -> String {
+    let what = format!("{} of {} still there", grouped(left), counted(of, "object is", "objects are"));
+    match stopped {
+        Some(reason) => format!("stopped by {reason}: {what}"),
+        None => what,
+    }
+}

@@ -1,0 +1,366 @@
+//! The journal: what was sent, done and failed, as JSON lines on disk, so that a purge that ended before its time goes on.
+//!
+//! A line `sent` is on disk before the request leaves; the others may be lost with the machine, for what is gone is
+//! found to be gone. One purge at a time writes to a journal, and all that do are of one cloud.
+
+use super::Kind;
+use super::error::{JournalProblem, PurgeError, Result};
+use pipeline::karbor::ids::digest;
+use serde::{Deserialize, Serialize};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, BufRead as _, BufReader, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
+use tokio::task::yield_now;
+
+/// How long a journal that is taken is waited for, and how often it is looked at meanwhile.
+const PATIENCE: Duration = Duration::from_secs(1);
+const LOOKS: u32 = 20;
+
+/// A line of the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub enum Line {
+    /// A purge began.
+    Begin {
+        /// When, in UTC.
+        at: String,
+        /// Cinder's endpoint, without a project.
+        endpoint: String,
+        /// etl's version.
+        etl: String,
+    },
+    /// A deletion is sent now.
+    Sent {
+        /// When, in UTC.
+        at: String,
+        /// What is deleted.
+        kind: Kind,
+        /// Its id.
+        id: String,
+        /// Which attempt it is, from 1.
+        #[serde(rename = "try")]
+        attempt: u32,
+    },
+    /// The object is gone.
+    Done {
+        /// When that was seen, in UTC.
+        at: String,
+        /// What it was.
+        kind: Kind,
+        /// Its id.
+        id: String,
+    },
+    /// The object is not gone, and is not tried again by this purge.
+    Failed {
+        /// When, in UTC.
+        at: String,
+        /// What it is.
+        kind: Kind,
+        /// Its id.
+        id: String,
+        /// How often it was tried.
+        tries: u32,
+        /// Why.
+        reason: String,
+        /// The request that failed last.
+        request_id: Option<String>,
+    },
+}
+
+/// What earlier purges left in a journal.
+#[derive(Debug, Default)]
+pub struct Past {
+    /// Objects that were sent and whose end is not recorded, with the last attempt, by digest.
+    open: HashMap<u128, (Kind, String, u32)>,
+    /// Objects that are gone.
+    pub done: u64,
+    /// The endpoint of the purges.
+    endpoint: Option<String>,
+}
+
+impl Past {
+    /// How often an object was tried whose end is not recorded; 0 where it was not.
+    #[must_use]
+    pub fn tries(&self, kind: Kind, id: &str) -> u32 {
+        self.open.get(&key(kind, id)).map_or(0, |(_, _, attempt)| *attempt)
+    }
+
+    /// The objects that were sent and whose end is not recorded.
+    pub fn open(&self) -> impl Iterator<Item = (Kind, &str)> {
+        self.open.values().map(|(kind, id, _)| (*kind, id.as_str()))
+    }
+
+    fn take(&mut self, line: Line) {
+        match line {
+            Line::Begin { endpoint, .. } => self.endpoint = Some(endpoint),
+            Line::Sent { kind, id, attempt, .. } => {
+                self.open.insert(key(kind, &id), (kind, id, attempt));
+            }
+            Line::Done { kind, id, .. } => {
+                self.open.remove(&key(kind, &id));
+                self.done += 1;
+            }
+            // What failed is tried anew: somebody may have mended what it failed of.
+            Line::Failed { kind, id, .. } => {
+                self.open.remove(&key(kind, &id));
+            }
+        }
+    }
+}
+
+fn key(kind: Kind, id: &str) -> u128 {
+    digest(&[kind.member(), id])
+}
+
+/// A journal that is open for this purge alone.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: RefCell<File>,
+    written: Cell<u64>,
+    synced: Cell<u64>,
+}
+
+impl Journal {
+    /// Opens the journal at `path`, or makes it, and reads what it holds. A last line that was cut off is taken away.
+    ///
+    /// # Errors
+    /// It cannot be read or written, another purge writes to it, or a line is none of a journal.
+    pub fn open(path: &Path) -> Result<(Self, Past)> {
+        let wrong =
+            |problem| PurgeError::Journal { path: path.display().to_string(), problem: Box::new(problem) };
+        let io = |source| wrong(JournalProblem::Io(source));
+        let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path);
+        let mut file = file.map_err(io)?;
+        if !file.metadata().map_err(io)?.is_file() {
+            return Err(wrong(JournalProblem::NoFile));
+        }
+        lock(&file).map_err(wrong)?;
+        let (past, whole) = read(&mut file).map_err(wrong)?;
+        file.set_len(whole).map_err(io)?;
+        let journal = Self {
+            path: path.to_owned(),
+            file: RefCell::new(file),
+            written: Cell::new(0),
+            synced: Cell::new(0),
+        };
+        Ok((journal, past))
+    }
+
+    /// Begins a purge at `endpoint`.
+    ///
+    /// # Errors
+    /// The journal is of another cloud, or cannot be written.
+    pub fn begin(&self, past: &Past, endpoint: &str) -> Result<()> {
+        if let Some(other) = past.endpoint.as_deref().filter(|other| *other != endpoint) {
+            return Err(self.wrong(JournalProblem::OtherCloud(other.to_owned())));
+        }
+        let (endpoint, etl) = (endpoint.to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+        self.write(&Line::Begin { at: now(), endpoint, etl })?;
+        self.sync_now()
+    }
+
+    /// Notes that a deletion is sent, and returns when that is on disk. Those of one burst share one write to the disk.
+    ///
+    /// # Errors
+    /// The journal cannot be written: then it must not be sent.
+    pub async fn sent(&self, kind: Kind, id: &str, attempt: u32) -> Result<()> {
+        self.write(&Line::Sent { at: now(), kind, id: id.to_owned(), attempt })?;
+        let mine = self.written.get();
+        yield_now().await;
+        if self.synced.get() >= mine { Ok(()) } else { self.sync_now() }
+    }
+
+    /// Notes that an object is gone.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub fn done(&self, kind: Kind, id: &str) -> Result<()> {
+        self.write(&Line::Done { at: now(), kind, id: id.to_owned() })
+    }
+
+    /// Notes that an object is given up.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub fn failed(
+        &self,
+        kind: Kind,
+        id: &str,
+        tries: u32,
+        reason: &str,
+        request_id: Option<&str>,
+    ) -> Result<()> {
+        let (id, reason, request_id) = (id.to_owned(), reason.to_owned(), request_id.map(str::to_owned));
+        self.write(&Line::Failed { at: now(), kind, id, tries, reason, request_id })
+    }
+
+    /// Brings everything to the disk.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn sync_now(&self) -> Result<()> {
+        self.file.borrow().sync_data().map_err(|source| self.wrong(JournalProblem::Io(source)))?;
+        self.synced.set(self.written.get());
+        Ok(())
+    }
+
+    fn write(&self, line: &Line) -> Result<()> {
+        let written = serde_json::to_vec(line).map_err(io::Error::from).and_then(|mut text| {
+            text.push(b'\n');
+            self.file.borrow_mut().write_all(&text)
+        });
+        written.map_err(|source| self.wrong(JournalProblem::Io(source)))?;
+        self.written.set(self.written.get() + 1);
+        Ok(())
+    }
+
+    fn wrong(&self, problem: JournalProblem) -> PurgeError {
+        PurgeError::Journal { path: self.path.display().to_string(), problem: Box::new(problem) }
+    }
+}
+
+/// Takes the journal for this purge alone. A purge that is just ending is waited for.
+fn lock(file: &File) -> std::result::Result<(), JournalProblem> {
+    let mut looks = 0;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(source)) => return Err(JournalProblem::Io(source)),
+            Err(TryLockError::WouldBlock) if looks == LOOKS => return Err(JournalProblem::Taken),
+            Err(TryLockError::WouldBlock) => sleep(PATIENCE / LOOKS),
+        }
+        looks += 1;
+    }
+}
+
+/// Reads all lines; answers how many bytes of them are whole.
+fn read(file: &mut File) -> std::result::Result<(Past, u64), JournalProblem> {
+    file.rewind().map_err(JournalProblem::Io)?;
+    let mut past = Past::default();
+    let mut reader = BufReader::new(file);
+    let (mut whole, mut number, mut text) = (0, 0, Vec::new());
+    let mut bad: Option<u64> = None;
+    loop {
+        text.clear();
+        let bytes = reader.read_until(b'\n', &mut text).map_err(JournalProblem::Io)?;
+        if bytes == 0 {
+            return Ok((past, whole));
+        }
+        // Only the last line can be one that a crash cut off.
+        if let Some(line) = bad {
+            return Err(JournalProblem::Line(line));
+        }
+        number += 1;
+        match serde_json::from_slice(&text) {
+            Ok(line) if text.last() == Some(&b'\n') => {
+                past.take(line);
+                whole += u64::try_from(bytes).unwrap_or(u64::MAX);
+            }
+            _ => bad = Some(number),
+        }
+    }
+}
+
+fn now() -> String {
+    chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::future::join_all;
+
+    const CLOUD: &str = "https://cinder/v3";
+
+    fn lines(path: &Path) -> Vec<Line> {
+        let text = std::fs::read_to_string(path).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn what_was_sent_and_has_no_end_is_known_to_the_next_purge() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let (journal, past) = Journal::open(&path).unwrap();
+        journal.begin(&past, CLOUD).unwrap();
+        for id in ["a", "b", "c", "d"] {
+            journal.sent(Kind::Backup, id, 1).await.unwrap();
+        }
+        journal.sent(Kind::Backup, "d", 2).await.unwrap();
+        journal.done(Kind::Backup, "a").unwrap();
+        journal.failed(Kind::Backup, "b", 1, "403: no", Some("req-1")).unwrap();
+        drop(journal);
+        let (journal, past) = Journal::open(&path).unwrap();
+        journal.begin(&past, CLOUD).unwrap();
+        let tries: Vec<u32> =
+            ["a", "b", "c", "d", "e"].iter().map(|id| past.tries(Kind::Backup, id)).collect();
+        assert_eq!((tries, past.done), (vec![0, 0, 1, 2, 0], 1));
+        assert_eq!(past.tries(Kind::Snapshot, "c"), 0);
+    }
+
+    #[tokio::test]
+    async fn a_burst_is_written_before_anyone_of_it_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let (journal, _) = Journal::open(&path).unwrap();
+        let sent = |id: &'static str| {
+            let (journal, path) = (&journal, &path);
+            async move {
+                journal.sent(Kind::Snapshot, id, 1).await.unwrap();
+                (journal.synced.get(), lines(path).len())
+            }
+        };
+        let seen = join_all(["a", "b", "c"].map(sent)).await;
+        assert_eq!(seen, [(3, 3); 3]);
+    }
+
+    #[test]
+    fn a_last_line_that_was_cut_off_is_taken_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let (journal, past) = Journal::open(&path).unwrap();
+        journal.begin(&past, CLOUD).unwrap();
+        journal.done(Kind::Backup, "a").unwrap();
+        drop(journal);
+        let whole = std::fs::read(&path).unwrap();
+        for rest in [&b"{\"event\":\"done\",\"at\""[..], b"\0\0\0\n", b"{}\n"] {
+            std::fs::write(&path, [whole.as_slice(), rest].concat()).unwrap();
+            let (journal, past) = Journal::open(&path).unwrap();
+            assert_eq!(past.done, 1);
+            journal.done(Kind::Backup, "b").unwrap();
+            drop(journal);
+            assert_eq!(lines(&path).len(), 3);
+        }
+    }
+
+    #[test]
+    fn a_journal_that_cannot_be_relied_on_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let refused = |expected: &str| {
+            let error = Journal::open(&path).and_then(|(journal, past)| journal.begin(&past, CLOUD));
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        };
+        let (journal, past) = Journal::open(&path).unwrap();
+        refused("another etl purge is writing to it");
+        journal.begin(&past, "https://elsewhere/v3").unwrap();
+        drop(journal);
+        refused("it is of a purge at https://elsewhere/v3");
+        std::fs::write(&path, "-- PostgreSQL database dump\n-- complete\n").unwrap();
+        refused("line 1 is no line of a journal");
+        assert!(std::fs::read_to_string(&path).unwrap().starts_with("-- PostgreSQL"));
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        refused("it cannot be read or written");
+        std::fs::remove_dir(&path).unwrap();
+        std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+        refused("it is no regular file");
+    }
+}

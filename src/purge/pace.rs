@@ -1,0 +1,202 @@
+//! When a deletion may be sent: at most so many within any stretch of time, and none while the API asked to be left alone.
+
+use super::limits::jittered;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep_until};
+
+/// The first pause after the API could not be reached, and the longest.
+const OUTAGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// The right to send one deletion. It leaves, at the latest, when this is dropped.
+#[derive(Debug)]
+pub struct Turn<'p> {
+    pace: &'p Pace,
+    number: u64,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut turns = self.pace.turns.borrow_mut();
+        if let Some((_, left)) = turns.iter_mut().find(|(number, _)| *number == self.number) {
+            *left = Some(Instant::now());
+        }
+    }
+}
+
+/// The pace of a purge.
+#[derive(Debug)]
+pub struct Pace {
+    burst: usize,
+    every: Duration,
+    /// The last turns, at most [`Pace::burst`] of them, and when their deletions left; none where that is still to come.
+    turns: RefCell<VecDeque<(u64, Option<Instant>)>>,
+    /// The number of the next turn.
+    number: Cell<u64>,
+    /// Held by whoever waits for the next turn: first come, first served.
+    turn: Mutex<()>,
+    paused_until: Cell<Option<Instant>>,
+    outage: Cell<Duration>,
+}
+
+impl Pace {
+    /// At most `burst` turns within any stretch of `every`; at least one.
+    #[must_use]
+    pub fn new(burst: usize, every: Duration) -> Self {
+        Self {
+            burst: burst.max(1),
+            every,
+            turns: RefCell::default(),
+            number: Cell::new(0),
+            turn: Mutex::new(()),
+            paused_until: Cell::new(None),
+            outage: Cell::new(OUTAGE.0),
+        }
+    }
+
+    /// Waits until a deletion may be sent.
+    pub async fn turn(&self) -> Turn<'_> {
+        let _first = self.turn.lock().await;
+        loop {
+            self.clear().await;
+            let now = Instant::now();
+            match self.next(now) {
+                Some(next) if next > now => sleep_until(next).await,
+                _ => break,
+            }
+        }
+        let number = self.number.get();
+        self.number.set(number + 1);
+        let mut turns = self.turns.borrow_mut();
+        if turns.len() >= self.burst {
+            turns.pop_front();
+        }
+        turns.push_back((number, None));
+        Turn { pace: self, number }
+    }
+
+    /// When the next deletion may be sent, where that is not at once.
+    fn next(&self, now: Instant) -> Option<Instant> {
+        let turns = self.turns.borrow();
+        let (_, left) = turns.front().filter(|_| turns.len() >= self.burst)?;
+        // One that has not left yet leaves now at the earliest.
+        Some(left.unwrap_or(now) + self.every)
+    }
+
+    /// Waits while nothing at all may be sent.
+    pub async fn clear(&self) {
+        while let Some(until) = self.paused_until.get().filter(|until| *until > Instant::now()) {
+            sleep_until(until).await;
+        }
+    }
+
+    /// Nothing may be sent for so long.
+    pub fn pause(&self, time: Duration) {
+        let until = Instant::now() + time;
+        if self.paused_until.get().is_none_or(|set| set < until) {
+            self.paused_until.set(Some(until));
+        }
+    }
+
+    /// The API cannot be reached: a pause, longer each time until it answers again.
+    pub fn unreachable(&self) {
+        // All that were under way together find out together; that is one outage.
+        if self.paused_until.get().is_none_or(|until| until <= Instant::now()) {
+            self.pause(jittered(self.outage.get()));
+            self.outage.set((self.outage.get() * 2).min(OUTAGE.1));
+        }
+    }
+
+    /// The API answered.
+    pub fn reached(&self) {
+        self.outage.set(OUTAGE.0);
+    }
+
+    /// How long nothing may be sent from now on.
+    #[must_use]
+    pub fn paused(&self) -> Duration {
+        self.paused_until
+            .get()
+            .map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::future::join_all;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn no_stretch_of_time_has_more_turns_than_a_burst() {
+        let pace = Pace::new(3, SECOND);
+        let begun = Instant::now();
+        let turns = join_all((0..8).map(|_| turn_of(&pace, begun))).await;
+        let seconds: Vec<u64> = turns.iter().map(Duration::as_secs).collect();
+        assert_eq!(seconds, [0, 0, 0, 1, 1, 1, 2, 2]);
+        // A burst that was not used up is no credit.
+        tokio::time::sleep(SECOND / 2).await;
+        assert_eq!(turn_of(&pace, begun).await, Duration::from_millis(2500));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_counts_from_when_a_deletion_leaves_not_from_when_it_might_have() {
+        let pace = Pace::new(2, SECOND);
+        let begun = Instant::now();
+        let slow = async {
+            let turn = pace.turn().await;
+            // Writing the journal takes its time.
+            tokio::time::sleep(SECOND * 5).await;
+            drop(turn);
+        };
+        let next = async {
+            turn_of(&pace, begun).await;
+            turn_of(&pace, begun).await
+        };
+        let ((), next) = tokio::join!(slow, next);
+        assert_eq!(next, SECOND * 6);
+    }
+
+    async fn turn_of(pace: &Pace, begun: Instant) -> Duration {
+        drop(pace.turn().await);
+        begun.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_holds_everything_up_and_the_longest_counts() {
+        let pace = Pace::new(10, SECOND);
+        let begun = Instant::now();
+        pace.pause(SECOND * 5);
+        pace.pause(SECOND * 2);
+        assert_eq!(pace.paused(), SECOND * 5);
+        let longer = async {
+            tokio::time::sleep(SECOND * 4).await;
+            pace.pause(SECOND * 6);
+        };
+        let (turn, (), ()) = tokio::join!(turn_of(&pace, begun), pace.clear(), longer);
+        assert_eq!(turn, SECOND * 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_is_met_with_longer_and_longer_pauses_until_an_answer_comes() {
+        let pace = Pace::new(10, SECOND);
+        let mut longest = Vec::new();
+        for _ in 0..8 {
+            for _ in 0..100 {
+                pace.unreachable();
+            }
+            let paused = pace.paused();
+            longest.push(paused);
+            pace.clear().await;
+        }
+        for (n, most) in [1, 2, 4, 8, 16, 32, 60, 60].into_iter().enumerate() {
+            assert!(longest[n] <= SECOND * most && longest[n] >= SECOND * most / 2, "{n}: {longest:?}");
+        }
+        pace.reached();
+        pace.unreachable();
+        assert!(pace.paused() <= SECOND);
+    }
+}
