@@ -4,7 +4,7 @@ use crate::cli::RollbackArgs;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::options::{Outputs, RollbackOptions};
-use crate::progress::{Counters, Display, Screen, Style};
+use crate::progress::{Counters, Display, Style};
 use crate::report::file::ReportFile;
 use crate::report::json::Brief;
 use crate::report::rollback::{Rollback, ending, question, script, text};
@@ -24,7 +24,6 @@ use std::time::Instant;
 pub(super) struct Standing {
     /// Makes as many askers as there are targets to open.
     pub(super) ask: Box<dyn Fn() -> Ask>,
-    screen: Screen,
     progress: Arc<Progress>,
     cancel: Arc<Cancel>,
     _display: Display,
@@ -38,12 +37,11 @@ impl Standing {
         let system = |what| move |source| Error::System { what, source };
         let counters = Counters { progress: Arc::clone(&progress), dumps: Vec::new() };
         let display = Display::start(Style::Nothing, counters).map_err(system("no thread can be started"))?;
-        let screen = display.screen();
         let watch = signals::Watch::start(Arc::clone(&cancel), Arc::clone(&progress), display.screen())
             .map_err(system("signals cannot be watched for"))?;
         let ask = password::on_terminal(outputs.terminal, display.screen(), Arc::clone(&cancel));
         let ask = Box::new(password::shared(ask));
-        Ok(Self { ask, screen, progress, cancel, _display: display, _watch: watch })
+        Ok(Self { ask, progress, cancel, _display: display, _watch: watch })
     }
 
     /// Whoever stops at the password prompt gave no password; that is no error to tell.
@@ -164,7 +162,7 @@ fn work(options: &RollbackOptions, out: &mut dyn Write, name: &mut String) -> Re
     if let Some(preview) = &shown {
         let rollback = Rollback { ending: None, target: &target.name(), preview };
         say(out, &text(&rollback, options.outputs.paper), Exit::Failed)?;
-        if !confirm::on_terminal(&standing.screen, &question(&rollback, &options.target.spec)) {
+        if !confirm::on_terminal(&question(&rollback, &options.target.spec)) {
             return Err(Error::Unconfirmed);
         }
         standing.cancel.check()?;
