@@ -2,13 +2,17 @@
 //!
 //! The doc comments of this module are the help texts; the tests keep them word for word.
 
+mod batch;
 mod maintenance;
 mod outputs;
 mod settings;
+mod sync;
 
+pub use batch::BatchArgs;
 pub use maintenance::{RollbackArgs, SourceChoice, StatusArgs};
 pub use outputs::OutputArgs;
-pub use settings::SettingArgs;
+pub use settings::{ReadingArgs, SettingArgs};
+pub use sync::SyncArgs;
 
 use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -43,6 +47,8 @@ Examples:
           what would become of every row, without touching a database
   etl run cinder.sql vbs.sql dps.sql --target postgresql://karbor@db1/karbor
           the cutover itself
+  etl sync taskmgr.sql --target postgresql://karbor@db1/karbor
+          afterwards: how the jobs ended of copies that were still being made
 
 Settings:
   Every setting is a flag, an environment variable (--provider-id is ETL_PROVIDER_ID) and a key in
@@ -53,7 +59,7 @@ Exit codes:
   0  done
   1  failed, nothing was written
   2  wrong usage, nothing was begun
-  3  committed, but rows were deferred or set aside
+  3  committed, but rows were deferred or set aside; of a sync: copies still wait for their jobs
   5  COMMIT was sent, and its outcome is unknown";
 
 /// What is to be done.
@@ -71,6 +77,21 @@ pub enum Command {
     /// touched. With one its tables are looked at, and what stands in a run's way is told.
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
+    /// Brings the outcomes of unfinished jobs to imported copies that are `protecting`.
+    ///
+    /// For copies that a run with --unsteady carry wrote while they were being made. Each takes its job's outcome from
+    /// the task manager's dump: available, or error with the reason. Those whose job is not over stay as they are and
+    /// are listed. Everything happens in one transaction; run it as often as you like.
+    #[command(after_help = sync::EXAMPLES)]
+    Sync(SyncArgs),
+    /// Loads the dumps of several sites, each folder in a transaction of its own.
+    ///
+    /// Every site is loaded as `etl run` does it, into the target that its own etl.toml names, else into --target. A
+    /// journal says what is committed: run again after a crash or a failure, it goes on where it stopped and passes over
+    /// what has not changed since. Dumps are never written to; each folder gets the report of its site, etl-report.txt and
+    /// etl-report.json.
+    #[command(after_help = batch::EXAMPLES)]
+    Batch(BatchArgs),
     /// Prints the policies that a target holds, as VBS would have given them.
     ///
     /// Plans, operations and triggers are read from Karbor's database, and each operation is given back in the form of

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod batch;
 mod check;
 mod columns;
 mod completions;
@@ -10,6 +11,8 @@ mod rollback;
 mod run;
 mod schema;
 mod status;
+mod sync;
+mod work;
 
 use crate::cli::{Args, Command};
 use crate::error::{Error, Result};
@@ -30,6 +33,8 @@ pub fn execute(line: &[OsString], surroundings: &Surroundings<'_>, out: &mut dyn
     let text = match Args::read(line.iter().cloned())?.command {
         Command::Run(args) => return run::run(&args, surroundings, out),
         Command::Check(args) => return check::check(&args, line, surroundings, out),
+        Command::Batch(args) => return batch::batch(&args, surroundings, out),
+        Command::Sync(args) => return sync::sync(&args, surroundings, out),
         Command::Policies(args) => return policies::policies(&args, surroundings, out),
         Command::Rollback(args) => return rollback::rollback(&args, surroundings, out),
         Command::Status(args) => status::status(&args, surroundings)?,

@@ -7,6 +7,7 @@ use crate::options::OptionError;
 use crate::settings::SettingError;
 use pipeline::outcome::Rejection;
 use std::io;
+use std::path::PathBuf;
 
 /// The result of a step of the command.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -56,6 +57,22 @@ pub enum Error {
         /// The system's answer.
         source: io::Error,
     },
+    /// Another batch is using the journal.
+    #[error("{}: another etl batch is using this journal", path.display())]
+    JournalInUse {
+        /// The journal.
+        path: PathBuf,
+    },
+    /// A line of the journal is damaged.
+    #[error("{}:{line}: {problem}", path.display())]
+    Journal {
+        /// The journal.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The system does not give what the command needs to run.
     #[error("{what}: {source}")]
     System {
@@ -98,6 +115,8 @@ impl Error {
             | Self::Dependents { .. }
             | Self::Unconfirmed
             | Self::File { .. }
+            | Self::JournalInUse { .. }
+            | Self::Journal { .. }
             | Self::System { .. } => Exit::Failed,
             Self::Unsaid { exit, .. } => *exit,
         }
@@ -123,6 +142,12 @@ impl Error {
                     .to_owned(),
             ),
             Self::File { .. } => Some("make room, or name a place that can be written".to_owned()),
+            Self::JournalInUse { .. } => {
+                Some("wait until that batch is over, or name another journal with --journal".to_owned())
+            }
+            Self::Journal { .. } => Some(
+                "take the line away, or move the journal aside: sites that it no longer knows are loaded again".to_owned(),
+            ),
             Self::Unsaid { exit: Exit::Done | Exit::Incomplete, .. } => {
                 Some("the run itself ended as its exit code says; do not run it again for this".to_owned())
             }

@@ -18,6 +18,19 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// The worse of two ends: what is not known is worst, then what failed, then what waits.
+    #[must_use]
+    pub fn worse(self, other: Self) -> Self {
+        let weight = |exit: Self| match exit {
+            Self::Done => 0,
+            Self::Incomplete => 1,
+            Self::Usage => 2,
+            Self::Failed => 3,
+            Self::Unknown => 4,
+        };
+        if weight(other) > weight(self) { other } else { self }
+    }
+
     /// The number that the shell sees.
     #[must_use]
     pub fn code(self) -> u8 {

@@ -19,8 +19,10 @@
 pub mod cli;
 pub mod commands;
 pub mod confirm;
+pub mod digest;
 pub mod error;
 pub mod exit;
+pub mod journal;
 pub mod listing;
 pub mod log;
 pub mod memory;

@@ -2,21 +2,27 @@
 //!
 //! Nothing past this module sees an unchecked argument, and nothing is read or written before all are checked.
 
+mod batch;
 mod columns;
 mod dumps;
 mod error;
 mod identity;
 mod maintenance;
 mod outputs;
+mod site;
 pub(crate) mod spool;
+mod sync;
 mod target;
 
+pub use batch::{BatchOptions, Site};
 pub use columns::{Maps, SourceEntry, read as read_columns};
 pub use error::OptionError;
 pub use identity::Role;
 pub use maintenance::{RollbackOptions, StatusOptions};
 pub(crate) use outputs::part_of;
 pub use outputs::{Log, Outputs};
+pub use sync::SyncOptions;
+pub(crate) use target::may_hold_password;
 pub use target::{Choice, NamedBy, password_in_arguments};
 
 use crate::cli::{CheckArgs, ConversionArgs, RunArgs};
@@ -31,7 +37,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// What `etl run` or `etl check` is to do, checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// The dumps, as named.
     pub dumps: Vec<String>,
@@ -47,6 +53,8 @@ pub struct Options {
     pub outputs: Outputs,
     /// The settings that were given, and where.
     pub said: Vec<Said>,
+    /// Whether rows of other sites lie in the target too.
+    pub shared: bool,
 }
 
 impl Options {
@@ -83,16 +91,29 @@ impl Options {
     ) -> Result<Self> {
         let file = SettingsFile::find(args.settings.config.as_deref())?;
         let settings = Settings::resolve(&args.settings, surroundings, &file)?;
-        let Maps { sources, target: names, .. } = read_columns(args.columns.as_deref())?;
-        let dumps = dumps::check(&args.dumps, surroundings.stdin_terminal)?;
         let outputs = Outputs::check(&args.outputs, surroundings);
-        outputs::check_places(&dumps, target.as_ref(), rejects, &outputs)?;
+        let inputs = (args.dumps.as_slice(), args.columns.as_deref());
+        let prune = args.prune.map_or(Prune::No, |typed| Prune::Yes { typed });
+        Self::assemble(inputs, settings, (target, rejects, prune, mode), outputs, surroundings)
+    }
+
+    /// Puts what was checked together, and checks what goes together.
+    fn assemble(
+        (dumps, columns): (&[String], Option<&Path>),
+        settings: Settings,
+        (target, rejects, prune, mode): (Option<Choice>, Option<&Path>, Prune, Mode),
+        outputs: Outputs,
+        surroundings: &Surroundings<'_>,
+    ) -> Result<Self> {
+        let Maps { sources, target: names, .. } = read_columns(columns)?;
+        let checked = dumps::check(dumps, surroundings.stdin_terminal)?;
+        outputs::check_places(&checked, target.as_ref(), rejects, &outputs)?;
         let spool_dir = match settings.spool_dir {
             Some(folder) => folder,
-            None => spool::unnamed(&dumps, surroundings)?,
+            None => spool::unnamed(&checked, surroundings)?,
         };
         Ok(Self {
-            dumps: args.dumps.clone(),
+            dumps: dumps.to_vec(),
             target,
             names,
             pipeline: pipeline::options::Options {
@@ -101,13 +122,14 @@ impl Options {
                 limits: settings.limits,
                 threads: settings.threads,
                 rejects: rejects.map(Path::to_owned),
-                prune: args.prune.map_or(Prune::No, |typed| Prune::Yes { typed }),
+                prune,
                 proof: Some(Horizon::new(now(), DEFAULT_HORIZON_DAYS)),
                 mode,
             },
             spool_dir,
             outputs,
             said: settings.said,
+            shared: false,
         })
     }
 }

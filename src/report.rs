@@ -4,6 +4,7 @@
 //! The facts are the pipeline's [`Report`]; here they are only laid out.
 
 mod advice;
+pub mod batch;
 pub mod file;
 mod html;
 pub mod json;
@@ -12,6 +13,7 @@ mod page;
 mod picture;
 pub mod rollback;
 pub mod status;
+pub mod sync;
 mod text;
 
 pub(crate) use advice::quote;

@@ -7,14 +7,15 @@ mod file;
 mod key;
 mod value;
 
-pub use file::SettingsFile;
 pub(crate) use file::line_of;
+pub use file::{SettingsFile, SiteTarget};
 pub use key::Key;
 
 use crate::cli::SettingArgs;
 use crate::surroundings::Surroundings;
 use parsers::scan::Limits;
 use pipeline::settings::{ServerZone, ZoneOrigin};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -107,6 +108,22 @@ pub enum SettingError {
         /// What the TOML reader says.
         message: String,
     },
+    /// The target of a site is not written as a text.
+    #[error("{}:{line}: target is no text", path.display())]
+    SiteTarget {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// A password in a settings file.
+    #[error("{}:{line}: a password stands in the target", path.display())]
+    Password {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
     /// The settings file has a key that is no setting.
     #[error("{}:{line}: there is no setting {key:?}", path.display())]
     UnknownKey {
@@ -133,12 +150,27 @@ impl SettingError {
             }
             Self::SpoolDir { .. } => Some("name a folder on disk with room for the dump".to_owned()),
             Self::Form { .. } => Some("a setting is a line such as: threads = 4".to_owned()),
+            Self::SiteTarget { .. } => Some("write it as target = \"postgresql://…\"".to_owned()),
+            Self::Password { .. } => {
+                Some("leave it out: etl asks for it, or takes it from PGPASSWORD or ~/.pgpass".to_owned())
+            }
             Self::Value { .. } | Self::Unreadable { .. } => None,
         }
     }
 }
 
 impl Settings {
+    /// What was said of settings that a conversion's result depends on, by key.
+    #[must_use]
+    pub fn in_force(&self) -> BTreeMap<String, String> {
+        let matters = |said: &&Said| !matches!(said.key, Key::Threads | Key::SpoolDir);
+        self.said
+            .iter()
+            .filter(matters)
+            .map(|said| (said.key.name().to_owned(), said.value.clone()))
+            .collect()
+    }
+
     /// Finds every setting's value and checks it.
     ///
     /// # Errors
@@ -178,6 +210,7 @@ impl Settings {
             }
             Key::PolicyOn => conversion.policy_on = value::text(text, 255).ok_or_else(wrong)?,
             Key::EveryNDays => conversion.every_n_days = value::every_n_days(text).ok_or_else(wrong)?,
+            Key::Unsteady => conversion.unsteady = value::unsteady(text).ok_or_else(wrong)?,
             Key::ProviderId => conversion.provider_id = value::text(text, 36).ok_or_else(wrong)?,
             Key::UserId => conversion.user_id = Some(value::text(text, 64).ok_or_else(wrong)?),
             Key::TrustId => conversion.trust_id = Some(value::text(text, 64).ok_or_else(wrong)?),

@@ -36,7 +36,7 @@ pub fn members<'t, const N: usize>(
     text: &'t str,
     keys: [&str; N],
 ) -> Result<[Option<Raw<'t>>; N], NotAnObject> {
-    let mut cursor = Cursor { text, at: 0, escapes: false, block: 0, marks: specials(text.as_bytes()) };
+    let mut cursor = Cursor::new(text);
     let mut found = [None; N];
     cursor.blank();
     if !cursor.takes(b'{') {
@@ -65,6 +65,52 @@ pub fn members<'t, const N: usize>(
     Ok(found)
 }
 
+/// The JSON object `text` with the values of `keys` replaced by `values`, which are JSON; a member that is not there is put at
+/// the end. All the rest stays as it is, byte for byte. The keys are plain words.
+///
+/// # Errors
+/// The text is no JSON object.
+pub fn with_members<const N: usize>(
+    text: &str,
+    keys: [&str; N],
+    values: [&str; N],
+) -> Result<String, NotAnObject> {
+    let found = members(text, keys)?;
+    let mut changes = Vec::new();
+    let mut added = String::new();
+    // What is no object was refused above, so that there is a brace.
+    let end = text.rfind('}').unwrap_or(text.len());
+    let mut first = text.get(..end).is_some_and(|inside| inside.trim_end().ends_with('{'));
+    for ((key, value), place) in keys.into_iter().zip(values).zip(found) {
+        match place {
+            Some(Raw(old)) => changes.push((old, value.to_owned())),
+            None => {
+                let comma = if std::mem::take(&mut first) { "" } else { "," };
+                added.push_str(&format!("{comma}{key:?}:{value}"));
+            }
+        }
+    }
+    let mut changed = spliced(text, changes);
+    let end = changed.rfind('}').unwrap_or(changed.len());
+    changed.insert_str(end, &added);
+    Ok(changed)
+}
+
+/// `text` with parts of it, which are slices of it, replaced.
+fn spliced(text: &str, mut changes: Vec<(&str, String)>) -> String {
+    changes.sort_by_key(|(old, _)| old.as_ptr().addr());
+    let mut out = String::with_capacity(text.len());
+    let mut from = 0;
+    for (old, new) in changes {
+        let at = old.as_ptr().addr() - text.as_ptr().addr();
+        out.push_str(text.get(from..at).unwrap_or_default());
+        out.push_str(&new);
+        from = at + old.len();
+    }
+    out.push_str(text.get(from..).unwrap_or_default());
+    out
+}
+
 /// Reads JSON (RFC 8259) from left to right, and checks it as it goes.
 struct Cursor<'t> {
     text: &'t str,
@@ -78,6 +124,10 @@ struct Cursor<'t> {
 }
 
 impl<'t> Cursor<'t> {
+    fn new(text: &'t str) -> Self {
+        Self { text, at: 0, escapes: false, block: 0, marks: specials(text.as_bytes()) }
+    }
+
     fn rest(&self) -> &'t [u8] {
         self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
@@ -299,6 +349,25 @@ impl<'t> Raw<'t> {
         text.filter(|text| !text.is_empty())
     }
 
+    /// The list with each element that `change` answers something for replaced by that; all the rest stays as it is, byte
+    /// for byte. `None` where the value is no list.
+    #[must_use]
+    pub fn with_elements(self, mut change: impl FnMut(&'t str) -> Option<String>) -> Option<String> {
+        let mut cursor = Cursor::new(self.0);
+        let mut changes = Vec::new();
+        if !cursor.takes(b'[') {
+            return None;
+        }
+        cursor.blank();
+        let mut open = !cursor.takes(b']');
+        while open {
+            let Raw(old) = cursor.value().ok()?;
+            changes.extend(change(old).map(|new| (old, new)));
+            open = cursor.goes_on(b']').ok()?;
+        }
+        Some(spliced(self.0, changes))
+    }
+
     /// The digits of a number, or of a string that holds one; `None` for anything else.
     #[must_use]
     pub fn number(self) -> Option<&'t str> {
@@ -463,6 +532,34 @@ mod tests {
             assert_eq!(raw(json).is_true(), yes, "{json}");
         }
         assert!(raw("4").is(4.0) && raw("\"4\"").is(4.0) && !raw("5").is(4.0));
+    }
+
+    #[test]
+    fn members_are_replaced_and_all_the_rest_stays_byte_for_byte() {
+        let check = |text: &str, changed: &str| {
+            assert_eq!(with_members(text, ["progress", "st"], ["100", "\"x\""]).unwrap(), changed, "{text}");
+        };
+        check(r#"{"progress":0,"st":"a"}"#, r#"{"progress":100,"st":"x"}"#);
+        check(
+            " { \"st\" : null ,\t\"a\": 1.20, \"progress\":  { } }\n",
+            " { \"st\" : \"x\" ,\t\"a\": 1.20, \"progress\":  100 }\n",
+        );
+        check("{}", r#"{"progress":100,"st":"x"}"#);
+        check("{ }", r#"{ "progress":100,"st":"x"}"#);
+        check(r#"{"a": "}"}"#, r#"{"a": "}","progress":100,"st":"x"}"#);
+        // Of a repeated key the last counts.
+        check(r#"{"st":1,"progress":2,"st":3}"#, r#"{"st":1,"progress":100,"st":"x"}"#);
+        check(r#"{"\u0073t":1,"progress":2}"#, r#"{"\u0073t":"x","progress":100}"#);
+        assert!(with_members("[]", ["a"], ["1"]).is_err());
+    }
+
+    #[test]
+    fn elements_are_replaced_where_they_stand() {
+        let list = get(r#"{"v": [ {"a":1} ,"b" , {"a":2}] }"#, "v").unwrap();
+        let changed = list.with_elements(|old| with_members(old, ["a"], ["3"]).ok());
+        assert_eq!(changed.unwrap(), r#"[ {"a":3} ,"b" , {"a":3}]"#);
+        assert_eq!(get(r#"{"v":[]}"#, "v").unwrap().with_elements(|_| None).unwrap(), "[]");
+        assert!(get(r#"{"v":{}}"#, "v").unwrap().with_elements(|_| None).is_none());
     }
 
     #[test]

@@ -138,6 +138,8 @@ pub struct Tally {
     pub read: u64,
     /// Became, or joined into, a Karbor row.
     pub migrated: u64,
+    /// Those of them that were carried although they are still being made.
+    pub carried: u64,
     /// By rule.
     pub skipped: BTreeMap<Skip, u64>,
     /// By reason.
@@ -161,6 +163,7 @@ impl Tally {
     pub fn add(&mut self, other: &Self) {
         self.read += other.read;
         self.migrated += other.migrated;
+        self.carried += other.carried;
         self.rejected += other.rejected;
         for (rule, n) in &other.skipped {
             *self.skipped.entry(*rule).or_default() += n;
@@ -268,12 +271,13 @@ pub const REJECTIONS_LISTED: usize = 100;
 pub const TARGET_ROWS_LISTED: usize = 20;
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ending {
     /// Everything was written.
     Committed,
     /// Everything was converted (and, if asked, loaded and rolled back): nothing was written.
+    #[default]
     Checked,
     /// Rows were rejected: nothing was written.
     Refused,
@@ -356,7 +360,7 @@ pub struct ZoneUse {
 }
 
 /// What a run did.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
     /// How it ended.
     pub ending: Ending,
@@ -401,6 +405,12 @@ impl Report {
     #[must_use]
     pub fn deferred(&self) -> u64 {
         self.sources.iter().map(|(_, tally)| tally.all_deferred()).sum()
+    }
+
+    /// Copies that were carried although they are still being made.
+    #[must_use]
+    pub fn carried(&self) -> u64 {
+        self.sources.iter().map(|(_, tally)| tally.carried).sum()
     }
 
     /// Rows written, over all target tables.

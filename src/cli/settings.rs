@@ -33,6 +33,13 @@ pub struct SettingArgs {
     #[arg(long, value_name = "HOW", help_heading = "Conversion")]
     pub every_n_days: Option<String>,
 
+    /// What becomes of copies that are still being made, defer or carry; defer when not given.
+    ///
+    /// `defer` leaves them for a later run. `carry` writes those whose job is known from vbs.sql as `protecting`;
+    /// `etl sync` brings their outcome. Copies that are being restored or deleted wait in any case.
+    #[arg(long, value_name = "HOW", help_heading = "Conversion")]
+    pub unsteady: Option<String>,
+
     /// Id of Karbor's backup provider; that of Huawei's volume backup when not given.
     ///
     /// Huawei's is 1dc03359-1301-467b-9972-1a7599ae791d. Karbor names its own with `karbor provider-list`.
@@ -61,6 +68,20 @@ pub struct SettingArgs {
     #[arg(long, value_name = "FORMAT", help_heading = "Conversion")]
     pub trigger_format: Option<String>,
 
+    /// Settings of the reading of dumps.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
+
+    /// Threads that convert; one for each processor, 8 at most, when not given.
+    ///
+    /// The result does not depend on it.
+    #[arg(long, value_name = "NUMBER", help_heading = "Reading", allow_hyphen_values = true)]
+    pub threads: Option<String>,
+}
+
+/// Settings of the reading of dumps, whatever is done with them, as typed.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ReadingArgs {
     /// Encoding of dumps that say SQL_ASCII; UTF8 when not given.
     ///
     /// UTF8, GBK, GB18030, BIG5 or LATIN1. Every other dump says its encoding itself.
@@ -77,12 +98,6 @@ pub struct SettingArgs {
     /// that lies in memory (tmpfs) is refused, and passed over where TMPDIR names it.
     #[arg(long, value_name = "FOLDER", help_heading = "Reading")]
     pub spool_dir: Option<String>,
-
-    /// Threads that convert; one for each processor, 8 at most, when not given.
-    ///
-    /// The result does not depend on it.
-    #[arg(long, value_name = "NUMBER", help_heading = "Reading", allow_hyphen_values = true)]
-    pub threads: Option<String>,
 }
 
 impl SettingArgs {
@@ -93,14 +108,15 @@ impl SettingArgs {
             Key::ServerTimezone => &self.server_timezone,
             Key::PolicyOn => &self.policy_on,
             Key::EveryNDays => &self.every_n_days,
+            Key::Unsteady => &self.unsteady,
             Key::ProviderId => &self.provider_id,
             Key::UserId => &self.user_id,
             Key::TrustId => &self.trust_id,
             Key::ServiceId => &self.service_id,
             Key::TriggerFormat => &self.trigger_format,
-            Key::Encoding => &self.encoding,
-            Key::RowLimit => &self.row_limit,
-            Key::SpoolDir => &self.spool_dir,
+            Key::Encoding => &self.reading.encoding,
+            Key::RowLimit => &self.reading.row_limit,
+            Key::SpoolDir => &self.reading.spool_dir,
             Key::Threads => &self.threads,
         }
         .as_deref()

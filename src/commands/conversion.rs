@@ -1,31 +1,53 @@
-//! What `etl run` and `etl check` do: open, convert, load, tell.
+//! What `etl run`, `etl check` and each site of `etl batch` do: open, convert, load, tell.
 
+use super::work::{Command, kept, note, note_failure, tell};
 use crate::error::{Error, Result, Stops};
 use crate::exit::Exit;
-use crate::options::{Options, Outputs, now};
-use crate::progress::{Counters, Display, Style};
+use crate::options::{Options, now};
 use crate::report::file::{Ended, ReportFile};
 use crate::report::{Errand, Summary};
-use crate::terminal::{Paper, heard};
-use crate::{log, memory, password, report, signals};
-use parsers::input::Input;
+use crate::terminal::Paper;
+use crate::{log, memory, report};
 use pipeline::load::{self, Context};
 use pipeline::outcome::{Ending, Report};
-use pipeline::progress::{Cancel, Progress};
-use std::io::{self, Write};
-use std::sync::Arc;
+use std::io::Write;
 use std::time::Instant;
 
-/// Converts and loads as `options` say, and tells what became of it: the report to `out` and to the report file.
+/// What became of a conversion.
+pub(super) struct Converted {
+    /// The pipeline's report, if it came to one.
+    pub(super) report: Option<Report>,
+    /// How it ended.
+    pub(super) end: Result<Exit>,
+}
+
+impl From<Error> for Converted {
+    fn from(error: Error) -> Self {
+        Self { report: None, end: Err(error) }
+    }
+}
+
+/// Keeps a log, and converts as `options` say.
 pub(super) fn convert(errand: Errand<'_>, options: &Options, out: &mut dyn Write) -> Result<Exit> {
-    let started = Instant::now();
     let unlogged = log::start(&options.outputs)?;
-    let file = options.outputs.report.as_deref().map(ReportFile::try_place).transpose()?;
+    carry_out(&Command::default(), errand, options, unlogged, out).end
+}
+
+/// Converts and loads as `options` say, and tells what became of it: the report to `out` and to the report file.
+pub(super) fn carry_out(
+    command: &Command,
+    errand: Errand<'_>,
+    options: &Options,
+    warning: Option<String>,
+    out: &mut dyn Write,
+) -> Converted {
+    let started = Instant::now();
+    let file = match options.outputs.report.as_deref().map(ReportFile::try_place).transpose() {
+        Ok(file) => file,
+        Err(error) => return error.into(),
+    };
     note_begin(errand, options);
-    let result = load(options).map(|mut report| {
-        report.warnings.extend(unlogged);
-        report
-    });
+    let result = load(command, options);
     let elapsed = started.elapsed();
     let ended = |exit, error, summary| Ended {
         command: errand.name(),
@@ -36,7 +58,7 @@ pub(super) fn convert(errand: Errand<'_>, options: &Options, out: &mut dyn Write
         peak_memory: memory::peak(),
         summary,
     };
-    let report = match result {
+    let mut report = match result {
         Ok(report) => report,
         Err(error) => {
             note_failure(&error);
@@ -44,9 +66,13 @@ pub(super) fn convert(errand: Errand<'_>, options: &Options, out: &mut dyn Write
             if let Some(Err(error)) = file.map(|file| file.write(&ended)) {
                 tracing::error!("the report file cannot be written: {error}");
             }
-            return Err(error);
+            return error.into();
         }
     };
+    report.warnings.extend(warning);
+    if options.shared {
+        forget_lost(&mut report);
+    }
     let summary = Summary {
         report: &report,
         errand,
@@ -57,69 +83,44 @@ pub(super) fn convert(errand: Errand<'_>, options: &Options, out: &mut dyn Write
     };
     let refusal = refusal(&report, errand);
     let exit = refusal.as_ref().map_or_else(|| exit_of(&report), Error::exit);
-    for line in report::text(&summary, Paper::PLAIN).lines() {
-        tracing::info!(target: log::TOLD, "{line}");
-    }
-    let text = report::text(&summary, options.outputs.paper);
-    let told = heard(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
-    let kept = file.map_or(Ok(()), |file| file.write(&ended(exit, refusal.as_ref(), Some(summary))));
-    if let Some(refusal) = refusal {
-        note_failure(&refusal);
-        return Err(refusal);
-    }
-    told.map_err(|source| unsaid("standard output".to_owned(), source, exit))?;
-    kept.map_err(|source| unsaid(report_name(&options.outputs), source, exit))?;
-    Ok(exit)
+    note(&report::text(&summary, Paper::PLAIN));
+    let told = tell(out, &report::text(&summary, options.outputs.paper), exit);
+    let written = file.map_or(Ok(()), |file| file.write(&ended(exit, refusal.as_ref(), Some(summary))));
+    let end = match refusal {
+        Some(refusal) => {
+            note_failure(&refusal);
+            Err(refusal)
+        }
+        None => told.and_then(|()| kept(written, &options.outputs, exit)).map(|()| exit),
+    };
+    Converted { report: Some(report), end }
 }
 
-/// Opens everything and runs the pipeline, while progress is shown and signals are watched for.
-fn load(options: &Options) -> Result<Report> {
-    let open = |name: &String| Input::open(name, &options.spool_dir);
-    let mut inputs: Vec<Input> = options
-        .dumps
-        .iter()
-        .map(open)
-        .collect::<std::result::Result<_, _>>()
-        .map_err(pipeline::error::Error::from)?;
-    let cancel = Arc::new(Cancel::default());
-    let progress = Arc::new(Progress::new(inputs.len()));
-    let dumps = inputs.iter().map(|input| (input.name().to_owned(), input.meter())).collect();
-    let counters = Counters { progress: Arc::clone(&progress), dumps };
-    let display = Display::start(style(&options.outputs), counters).map_err(no_thread)?;
-    let _watch = signals::Watch::start(Arc::clone(&cancel), Arc::clone(&progress), display.screen())
-        .map_err(|source| Error::System { what: "signals cannot be watched for", source })?;
-    let target = match &options.target {
-        None => None,
-        Some(choice) => {
-            let settings = &options.pipeline.settings;
+/// Takes out of a report what a run cannot know where rows of other sites lie in its target: which rows nobody holds any more.
+fn forget_lost(report: &mut Report) {
+    report.tables.iter_mut().for_each(|table| table.lost = 0);
+    report.target_rows.retain(|row| row.reason.is_some());
+    report.warnings.push(
+        "rows of other sites lie in the target too: which rows these dumps no longer hold is not told"
+            .to_owned(),
+    );
+}
+
+/// Opens everything and runs the pipeline.
+pub(super) fn load(command: &Command, options: &Options) -> Result<Report> {
+    command.work(&options.dumps, &options.spool_dir, &options.outputs, |inputs, work| {
+        let settings = &options.pipeline.settings;
+        let open = |choice: &crate::options::Choice| {
             let context = Context {
-                names: options.names.clone(),
                 service_id: settings.service_id,
                 trust_known: settings.trust_id.is_some(),
-                ask: password::on_terminal(options.outputs.terminal, display.screen(), Arc::clone(&cancel)),
-                cancel: Arc::clone(&cancel),
+                ..work.context(&options.names)
             };
-            Some(load::open(&choice.spec, context)?)
-        }
-    };
-    pipeline::run::run(&mut inputs, target, &options.pipeline, &progress, &cancel).map_err(|error| {
-        match (cancel.reason(), error) {
-            // Whoever stops the run at the password prompt gave no password; that is no error to tell.
-            (Some(reason), pipeline::error::Error::Connect(_)) => {
-                pipeline::error::Error::Interrupted(reason).into()
-            }
-            (_, error) => error.into(),
-        }
+            load::open(&choice.spec, context)
+        };
+        let target = options.target.as_ref().map(open).transpose()?;
+        pipeline::run::run(inputs, target, &options.pipeline, work.progress, work.cancel)
     })
-}
-
-fn style(outputs: &Outputs) -> Style {
-    match outputs {
-        Outputs { quiet: true, .. } => Style::Nothing,
-        // Bars and the lines of the log would overwrite each other.
-        Outputs { terminal: true, verbose: 0, .. } => Style::Bars,
-        _ => Style::Lines,
-    }
 }
 
 fn exit_of(report: &Report) -> Exit {
@@ -131,7 +132,7 @@ fn exit_of(report: &Report) -> Exit {
 }
 
 /// The error that rejected rows are, where they kept a run from committing or would.
-fn refusal(report: &Report, errand: Errand<'_>) -> Option<Error> {
+pub(super) fn refusal(report: &Report, errand: Errand<'_>) -> Option<Error> {
     (report.ending == Ending::Refused).then(|| Error::Rejected {
         listed: report.rejections.clone(),
         total: report.rejected,
@@ -140,18 +141,6 @@ fn refusal(report: &Report, errand: Errand<'_>) -> Option<Error> {
             Errand::Check { .. } => Stops::TheRunToCome,
         },
     })
-}
-
-fn no_thread(source: io::Error) -> Error {
-    Error::System { what: "no thread can be started", source }
-}
-
-fn unsaid(what: String, source: io::Error, exit: Exit) -> Error {
-    Error::Unsaid { what, source, exit }
-}
-
-fn report_name(outputs: &Outputs) -> String {
-    outputs.report.as_deref().map_or_else(|| "the report".to_owned(), |path| path.display().to_string())
 }
 
 fn note_begin(errand: Errand<'_>, options: &Options) {
@@ -168,10 +157,4 @@ fn note_begin(errand: Errand<'_>, options: &Options) {
     let pipeline = &options.pipeline;
     tracing::debug!("{:?}, {:?}, threads {}", pipeline.settings, pipeline.limits, pipeline.threads);
     tracing::debug!("rejects {:?}, spool folder {:?}", pipeline.rejects, options.spool_dir);
-}
-
-fn note_failure(error: &Error) {
-    for line in error.text().lines() {
-        tracing::error!(target: log::TOLD, "{line}");
-    }
 }

@@ -26,6 +26,47 @@ pub enum OptionError {
         /// What is wrong.
         source: SpecError,
     },
+    /// A text in a site's settings file that names no target.
+    #[error("{}:{line}: target: {source}", path.display())]
+    SiteTarget {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        source: SpecError,
+    },
+    /// What is named as a site's folder is none that can be used.
+    #[error("{}: {problem}", path.display())]
+    Site {
+        /// What was named.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
+    /// Two sites whose scripts would overwrite each other.
+    #[error("{first} and {second} are written to the same script, {}", path.display())]
+    SameScript {
+        /// The one site.
+        first: String,
+        /// The other.
+        second: String,
+        /// The script.
+        path: PathBuf,
+    },
+    /// Removing rows where those of other sites lie too.
+    #[error(
+        "--prune: several sites are loaded into {target}, and the dumps of one say nothing of the others' rows"
+    )]
+    SharedPrune {
+        /// The target, without secrets.
+        target: String,
+    },
+    /// The folders lie in several places, so that none is next to all of them.
+    #[error("the folders lie in different places, and no journal is named")]
+    NoJournal,
     /// Loading and rolling back, but nowhere to load to.
     #[error("--full loads into a target, and none is named")]
     FullWithoutTarget,
@@ -134,7 +175,11 @@ impl OptionError {
             Self::NoCommand { commands, .. } => {
                 return Some(format!("the commands are {}", commands.join(", ")));
             }
-            Self::Target { .. } | Self::ColumnsUnreadable { .. } => return None,
+            Self::Site { remedy, .. } => remedy,
+            Self::SameScript { .. } => "name a script for each in its etl.toml: target = \"karbor.sql\"",
+            Self::SharedPrune { .. } => "leave --prune out, or name a target for each site in its etl.toml",
+            Self::NoJournal => "name one with --journal",
+            Self::Target { .. } | Self::SiteTarget { .. } | Self::ColumnsUnreadable { .. } => return None,
         };
         Some(text.to_owned())
     }

@@ -71,6 +71,8 @@ pub enum Role {
     Rejects,
     /// `--report`.
     Report,
+    /// The journal of a batch.
+    Journal,
     /// `--log`, or the log that is kept by default.
     Log,
     /// The file that becomes another one once it is complete.
@@ -84,6 +86,7 @@ impl fmt::Display for Role {
             Self::Target => f.write_str("the target"),
             Self::Rejects => f.write_str("the --rejects file"),
             Self::Report => f.write_str("the --report file"),
+            Self::Journal => f.write_str("the journal"),
             Self::Log => f.write_str("the log"),
             Self::PartOf(whole) => write!(f, "{whole} while it is being written"),
         }

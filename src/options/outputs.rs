@@ -102,6 +102,28 @@ pub(super) fn check_places(
     }
 }
 
+/// Checks that what a batch writes is no dump of any site, and that no two things are written to one file.
+pub(super) fn check_batch_places<'d>(
+    dumps: impl Iterator<Item = &'d String>,
+    written: &[(Role, Option<&Path>)],
+    outputs: &Outputs,
+) -> Result<(), OptionError> {
+    let dump = |name: &String| (Role::Dump(name.clone()), Identity::at(Path::new(name)));
+    let mut places: Vec<(Role, Option<Identity>)> = dumps.map(dump).collect();
+    for (role, path) in written {
+        let Some(path) = path else { continue };
+        check_place(role, path)?;
+        claim(&mut places, role.clone(), path)?;
+    }
+    match outputs.log.path() {
+        Some(path) if std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) => {
+            Ok(())
+        }
+        Some(path) => claim(&mut places, Role::Log, path),
+        None => Ok(()),
+    }
+}
+
 /// The name under which a file is written until it is complete.
 #[must_use]
 pub(crate) fn part_of(path: &Path) -> PathBuf {

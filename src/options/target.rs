@@ -1,6 +1,7 @@
 //! The target as chosen, and the refusal of passwords on the command line.
 
 use super::error::OptionError;
+use crate::settings::SiteTarget;
 use crate::surroundings::Surroundings;
 use pipeline::load::postgres::connect::password_in;
 use pipeline::load::spec::{Spec, SpecError};
@@ -30,6 +31,8 @@ pub enum NamedBy {
     Flag,
     /// ETL_TARGET.
     Environment,
+    /// The etl.toml of a site.
+    SiteFile,
     /// Nobody.
     Default,
 }
@@ -45,6 +48,25 @@ impl Choice {
         }
         let variable = surroundings.value(VARIABLE);
         variable.map(|text| Self::parse(&text, NamedBy::Environment, VARIABLE)).transpose()
+    }
+
+    /// The target that a site's file names; a path in it begins at the file's folder.
+    ///
+    /// # Errors
+    /// The text names none.
+    pub fn of_site(named: &SiteTarget) -> Result<Self, OptionError> {
+        let spec = Spec::parse(&named.text).map_err(|source| OptionError::SiteTarget {
+            path: named.path.clone(),
+            line: named.line,
+            source,
+        })?;
+        let folder = named.path.parent().unwrap_or(Path::new(""));
+        let spec = match spec {
+            Spec::Sqlite(path) => Spec::Sqlite(folder.join(path)),
+            Spec::Script(path) => Spec::Script(folder.join(path)),
+            spec @ Spec::Postgres(_) => spec,
+        };
+        Ok(Self { spec, named_by: NamedBy::SiteFile })
     }
 
     /// The target of a run for which none was named.
@@ -102,7 +124,7 @@ pub fn password_in_arguments(line: &[OsString]) -> Result<(), OptionError> {
 }
 
 /// Whether a text is a connection string with a password, or something like one: another program's, or a misspelt one.
-fn may_hold_password(text: &str) -> bool {
+pub(crate) fn may_hold_password(text: &str) -> bool {
     if matches!(Spec::parse(text), Ok(Spec::Postgres(_))) && password_in(text) {
         return true;
     }

@@ -68,6 +68,17 @@ pub(super) fn deferred(summary: &Summary<'_>) -> Option<String> {
     })
 }
 
+/// The copies that were carried although they are still being made, if there are any.
+pub(super) fn carried(summary: &Summary<'_>) -> Option<String> {
+    let copies = summary.report.carried();
+    (copies > 0 && summary.report.ending != Ending::Refused).then(|| {
+        format!(
+            "{} still being made: once their jobs are over, dump taskmgr and run `etl sync taskmgr.sql` with the same target.",
+            counted(copies, "copy was carried that is", "copies were carried that are")
+        )
+    })
+}
+
 fn quoted(path: &Path) -> String {
     quote(&path.display().to_string())
 }

@@ -31,10 +31,18 @@ pub struct Document<'r> {
     report: Option<Outcome<'r>>,
 }
 
+/// Why a command failed.
 #[derive(Debug, Serialize)]
-struct Failure {
+pub(super) struct Failure {
     message: String,
     remedy: Option<String>,
+}
+
+impl Failure {
+    /// The error in a program's words.
+    pub(super) fn of(error: &Error) -> Self {
+        Self { message: error.to_string(), remedy: error.remedy() }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -70,6 +78,8 @@ struct SourceTable<'r> {
     table: &'r str,
     read: u64,
     migrated: u64,
+    /// Of those migrated, copies that are still being made.
+    carried: u64,
     skipped: &'r BTreeMap<Skip, u64>,
     deferred: &'r BTreeMap<Defer, u64>,
     rejected: u64,
@@ -113,6 +123,7 @@ impl<'r> Outcome<'r> {
             table,
             read: tally.read,
             migrated: tally.migrated,
+            carried: tally.carried,
             skipped: &tally.skipped,
             deferred: &tally.deferred,
             rejected: tally.rejected,
@@ -176,11 +187,5 @@ impl<R> Brief<R> {
             peak_memory_bytes: crate::memory::peak(),
             report,
         }
-    }
-}
-
-impl Failure {
-    fn of(error: &Error) -> Self {
-        Self { message: error.to_string(), remedy: error.remedy() }
     }
 }

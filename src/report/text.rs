@@ -83,7 +83,9 @@ fn tally_row(name: &str, tally: &Tally) -> TableRow {
 /// Why rows of a table were skipped or wait.
 pub(super) fn tally_notes(tally: &Tally) -> Vec<String> {
     let skipped = reasons("skipped", tally.skipped.iter());
-    skipped.into_iter().chain(reasons("deferred", tally.deferred.iter())).collect()
+    let carried =
+        (tally.carried > 0).then(|| format!("carried unfinished, as protecting: {}", grouped(tally.carried)));
+    skipped.into_iter().chain(reasons("deferred", tally.deferred.iter())).chain(carried).collect()
 }
 
 fn reasons<'t, R: Display + 't>(
@@ -261,7 +263,7 @@ pub(super) fn dump_notes(dump: &DumpReport) -> Vec<String> {
     notes
 }
 
-fn dumps(page: &mut Page, dumps: &[DumpReport]) {
+pub(super) fn dumps(page: &mut Page, dumps: &[DumpReport]) {
     let row = |dump: &DumpReport| {
         let notes = dump_notes(dump);
         let remark = if dump.name == STDIN { "standard input".to_owned() } else { String::new() };
@@ -278,12 +280,12 @@ fn dumps(page: &mut Page, dumps: &[DumpReport]) {
 }
 
 fn warnings(page: &mut Page, summary: &Summary<'_>) {
-    let deferred = advice::deferred(summary);
-    if summary.report.warnings.is_empty() && deferred.is_none() {
+    let (deferred, carried) = (advice::deferred(summary), advice::carried(summary));
+    if summary.report.warnings.is_empty() && deferred.is_none() && carried.is_none() {
         return;
     }
     page.heading("Warnings");
-    for warning in summary.report.warnings.iter().chain(&deferred) {
+    for warning in summary.report.warnings.iter().chain(&deferred).chain(&carried) {
         page.inked_paragraph("  ! ", warning, Some(Ink::Yellow));
     }
 }

@@ -9,6 +9,8 @@ pub enum Key {
     PolicyOn,
     /// How "every N days" is written.
     EveryNDays,
+    /// What becomes of copies that are still being made.
+    Unsteady,
     /// provider_id of plans, operations and items.
     ProviderId,
     /// user_id of operations.
@@ -34,10 +36,11 @@ type Names = (&'static str, &'static str, &'static str, &'static str);
 
 impl Key {
     /// All settings, in the order of the help.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ServerTimezone,
         Self::PolicyOn,
         Self::EveryNDays,
+        Self::Unsteady,
         Self::ProviderId,
         Self::UserId,
         Self::TrustId,
@@ -91,6 +94,7 @@ impl Key {
             Self::EveryNDays => {
                 ("every_n_days", "--every-n-days", "ETL_EVERY_N_DAYS", "interval or month-days")
             }
+            Self::Unsteady => ("unsteady", "--unsteady", "ETL_UNSTEADY", "defer or carry"),
             Self::ProviderId => {
                 ("provider_id", "--provider-id", "ETL_PROVIDER_ID", "an id of 1 to 36 characters")
             }

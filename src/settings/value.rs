@@ -4,6 +4,7 @@
 use parsers::encoding::Encoding;
 use parsers::zone::Zone;
 use pipeline::icalendar::EveryNDays;
+use pipeline::settings::Unsteady;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
@@ -34,6 +35,15 @@ pub(super) fn every_n_days(text: &str) -> Option<EveryNDays> {
     match text {
         "interval" => Some(EveryNDays::Interval),
         "month-days" => Some(EveryNDays::MonthDays),
+        _ => None,
+    }
+}
+
+/// What becomes of copies that are still being made.
+pub(super) fn unsteady(text: &str) -> Option<Unsteady> {
+    match text {
+        "defer" => Some(Unsteady::Defer),
+        "carry" => Some(Unsteady::Carry),
         _ => None,
     }
 }
@@ -97,6 +107,8 @@ mod tests {
     fn names() {
         assert_eq!(every_n_days("month-days"), Some(EveryNDays::MonthDays));
         assert_eq!(every_n_days("monthly"), None);
+        assert_eq!(unsteady("carry"), Some(Unsteady::Carry));
+        assert_eq!(unsteady("Carry"), None);
         assert_eq!(encoding("gbk"), Some(Encoding::Gbk));
         assert_eq!(encoding("SQL_ASCII"), None);
         assert_eq!(number("+3", 1..=4_u8), Some(3));

@@ -121,38 +121,50 @@ fn the_designs_own_load_is_one_transaction_in_little_memory() {
 }
 
 /// A run that was started and goes on.
-struct Running(Child);
+pub(crate) struct Running(Child);
 
 impl Running {
-    fn start(scene: &Scene, arguments: &[&str]) -> Self {
+    pub(crate) fn start(scene: &Scene, arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_etl"));
         command.current_dir(scene.path("")).env_clear().args(arguments);
         Self(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap())
     }
 
     /// Waits until the server is in the middle of a COPY into checkpoint_items.
-    fn wait_for_copy(&mut self, server: &Server) {
+    pub(crate) fn wait_for_copy(&mut self, server: &Server) {
+        self.wait_until_busy(server, "");
+    }
+
+    /// The same, of one database.
+    pub(crate) fn wait_for_copy_to(&mut self, server: &Server, database: &str) {
+        self.wait_until_busy(server, &format!("AND datname = '{database}'"));
+    }
+
+    fn wait_until_busy(&mut self, server: &Server, condition: &str) {
         let begun = Instant::now();
-        let busy = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY public.checkpoint_items%' AND state = 'active'";
-        while server.psql("postgres", busy).trim() == "0" {
+        let busy = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY public.checkpoint_items%' AND state = 'active' \
+             {condition}"
+        );
+        while server.psql("postgres", &busy).trim() == "0" {
             assert!(self.0.try_wait().unwrap().is_none(), "the run ended before it was seen to load");
             assert!(begun.elapsed() < Duration::from_secs(60), "no COPY was seen");
         }
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let process = self.0.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &process]).status().unwrap().success());
     }
 
-    fn end(self) -> (Option<i32>, String) {
+    pub(crate) fn end(self) -> (Option<i32>, String) {
         let output = self.0.wait_with_output().unwrap();
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     }
 }
 
 /// Waits until no session of a run is left on the server.
-fn wait_until_gone(server: &Server) {
+pub(crate) fn wait_until_gone(server: &Server) {
     let begun = Instant::now();
     while server
         .psql("postgres", "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'etl'")

@@ -10,8 +10,19 @@ fn help(arguments: &[&str]) -> String {
 }
 
 /// The commands, in the order of the help.
-const COMMANDS: [&str; 9] =
-    ["run", "check", "policies", "rollback", "status", "schema", "columns", "completions", "man"];
+const COMMANDS: [&str; 11] = [
+    "run",
+    "check",
+    "sync",
+    "batch",
+    "policies",
+    "rollback",
+    "status",
+    "schema",
+    "columns",
+    "completions",
+    "man",
+];
 
 #[test]
 fn help_is_as_it_was_read_last() {

@@ -34,6 +34,12 @@ mod rejections;
 /// A run as it is watched and stopped: progress, signals, colours.
 mod running;
 
+/// Copies that are carried unfinished, and the outcomes of their jobs.
+mod sync;
+
+/// Several sites, one after the other, and the journal of what is committed.
+mod batch;
+
 /// Databases to import into, and what they hold.
 mod karbor;
 

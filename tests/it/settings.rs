@@ -38,6 +38,7 @@ fn every_setting_says_what_it_accepts() {
         ),
         (["--policy-on", ""], "--policy-on \"\": expected 1 to 255 characters"),
         (["--every-n-days", "monthly"], "--every-n-days \"monthly\": expected interval or month-days"),
+        (["--unsteady", "wait"], "--unsteady \"wait\": expected defer or carry"),
         (
             ["--provider-id", "1dc03359-1301-467b-9972-1a7599ae791d0"],
             "--provider-id \"1dc03359-1301-467b-9972-1a7599ae791d0\": expected an id of 1 to 36 characters",
@@ -93,7 +94,7 @@ fn an_unknown_key_is_answered_with_the_known_ones() {
     let answer = scene.etl(&["run", "cinder.sql"]);
     assert!(
         answer.stderr.ends_with(
-            "  → the settings are server_timezone, policy_on, every_n_days, provider_id, user_id, trust_id, \
+            "  → the settings are server_timezone, policy_on, every_n_days, unsteady, provider_id, user_id, trust_id, \
              service_id, trigger_format, encoding, row_limit, spool_dir, threads\n"
         ),
         "{}",

@@ -47,7 +47,7 @@ impl Transform for Backups {
             let outcome = if replaced {
                 Ok(Outcome::Skipped(Skip::Replaced))
             } else {
-                convert(&backup, fault, context, &mut scratch, &mut out.bytes)
+                convert(&backup, fault, context, &mut scratch, (&mut out.bytes, &mut out.tally.carried))
             };
             match outcome {
                 Ok(Outcome::Migrated) => {
@@ -81,13 +81,14 @@ fn counted<'b>(backup: &Backup<'b>) -> Counted<'b> {
     }
 }
 
-/// What becomes of one copy: skipped before deferred before rejected; a migrated one is appended to `bytes`.
+/// What becomes of one copy: skipped before deferred before rejected; a migrated one is appended to `bytes`, and one that is
+/// still being made is counted in `carried`.
 fn convert(
     backup: &Backup<'_>,
     fault: Option<FieldError>,
     context: &CopyContext<'_>,
     scratch: &mut String,
-    bytes: &mut Vec<u8>,
+    (bytes, carried): (&mut Vec<u8>, &mut u64),
 ) -> Result<Outcome, FieldError> {
     if backup.deleted {
         return Ok(Outcome::Skipped(Skip::SoftDeleted));
@@ -110,6 +111,7 @@ fn convert(
     }
     let plan_id = link.and_then(|link| context.plans.of(link)).unwrap_or_default();
     item(backup, plan_id, (status, progress, task), context, scratch, bytes)?;
+    *carried += u64::from(task.is_some());
     Ok(Outcome::Migrated)
 }
 

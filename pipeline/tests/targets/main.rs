@@ -13,6 +13,7 @@ mod script;
 mod session;
 mod sqlite;
 mod survey;
+mod sync;
 
 use fixtures::server::{Server, shared};
 use pipeline::error::Error;

@@ -1,0 +1,152 @@
+//! Brings the outcomes of unfinished jobs: every imported copy that is `protecting` takes that of its job, which the task
+//! manager's dump knows.
+//!
+//! The dumps are read first, so that what is wrong with them is told before the target is touched. Then everything happens in
+//! one transaction under the lock of a run. What the dumps do not settle stays as it is, and is listed. updated_at is never
+//! written: by it a later run sees that the source's finished copy is newer, and brings size and speed.
+
+mod info;
+mod items;
+mod jobs;
+
+use crate::error::{Error, Result};
+use crate::load::{Intent, Opened, Target};
+use crate::outcome::{DumpReport, Rejection};
+use crate::progress::{Cancel, Progress, Stage};
+use jobs::Jobs;
+use parsers::columns::ColumnMap;
+use parsers::input::Input;
+use parsers::scan::Limits;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What a sync is told to do.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Source tables and columns.
+    pub columns: ColumnMap,
+    /// How dumps are cut.
+    pub limits: Limits,
+}
+
+/// How many items that wait are listed; all are counted.
+pub const WAITING_LISTED: usize = 100;
+
+/// What a sync did.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The target, without secrets.
+    pub target: String,
+    /// The dumps.
+    pub dumps: Vec<DumpReport>,
+    /// Jobs in the dumps.
+    pub jobs: u64,
+    /// Rows of jobs that cannot be read; their items wait.
+    pub unreadable: u64,
+    /// The first of these rows.
+    pub rejections: Vec<Rejection>,
+    /// Items that were `protecting`.
+    pub protecting: u64,
+    /// Items that became `available`.
+    pub available: u64,
+    /// Items that became `error`.
+    pub failed: u64,
+    /// Items that wait, by reason.
+    pub waiting: BTreeMap<Why, u64>,
+    /// The first items that wait, by id.
+    pub listed: Vec<Waiting>,
+}
+
+impl Report {
+    /// Items that changed.
+    #[must_use]
+    pub fn settled(&self) -> u64 {
+        self.available + self.failed
+    }
+
+    /// Items that wait for any reason.
+    #[must_use]
+    pub fn waits(&self) -> u64 {
+        self.waiting.values().sum()
+    }
+}
+
+/// Why an item waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// Its job is not over.
+    Unfinished,
+    /// Its job has a state that is not known.
+    UnknownState,
+    /// The dumps hold two outcomes of its job.
+    Contradiction,
+    /// The dumps do not hold its job.
+    NotInDumps,
+    /// It names no job.
+    NoTask,
+    /// Its extend_info is no JSON object.
+    NotAnObject,
+    /// The target's columns cannot hold what it would become.
+    Misfit,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+/// An item that waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Waiting {
+    /// Its id.
+    pub id: String,
+    /// Its job's id, where it names one.
+    pub task_id: Option<String>,
+    /// Why.
+    pub why: Why,
+    /// The same in words, with the job's state where there is one.
+    pub detail: String,
+}
+
+/// Reads `inputs` and brings the outcomes into `target`.
+///
+/// # Errors
+/// Nothing was written, but for [`Error::CommitUnknown`].
+pub fn sync(
+    inputs: &mut [Input],
+    target: Box<dyn Target>,
+    options: &Options,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Result<Report> {
+    progress.enter(Stage::Reading);
+    let jobs = Jobs::read(inputs, options, progress, cancel)?;
+    progress.enter(Stage::Loading);
+    let name = target.name();
+    let Opened { mut sink, layouts } = target.open(Intent::Write)?;
+    let [.., layout] = &layouts;
+    let mut report = Report {
+        target: name,
+        dumps: Vec::new(),
+        jobs: jobs.rows,
+        unreadable: jobs.unreadable,
+        rejections: Vec::new(),
+        protecting: 0,
+        available: 0,
+        failed: 0,
+        waiting: BTreeMap::new(),
+        listed: Vec::new(),
+    };
+    items::settle(sink.as_mut(), layout, &jobs, &mut report, progress)?;
+    (report.dumps, report.rejections) = (jobs.dumps, jobs.rejections);
+    if report.protecting != report.settled() + report.waits() {
+        return Err(Error::Imbalance(format!("{} items were protecting: {report:?}", report.protecting)));
+    }
+    cancel.check()?;
+    progress.enter(Stage::Finishing);
+    if report.settled() > 0 { sink.commit() } else { sink.rollback() }?;
+    Ok(report)
+}

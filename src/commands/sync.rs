@@ -1,0 +1,60 @@
+//! `etl sync`: the outcomes of unfinished jobs.
+
+use super::work::{Command, kept, note, note_failure, tell};
+use crate::cli::SyncArgs;
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::options::SyncOptions;
+use crate::report::file::ReportFile;
+use crate::report::sync::{Document, Summary, text};
+use crate::surroundings::Surroundings;
+use crate::terminal::Paper;
+use crate::{log, memory};
+use pipeline::load;
+use std::io::Write;
+use std::time::Instant;
+
+/// Brings the outcomes into the target, and tells what became of every copy that was waiting for one.
+pub(super) fn sync(args: &SyncArgs, surroundings: &Surroundings<'_>, out: &mut dyn Write) -> Result<Exit> {
+    let options = SyncOptions::check(args, surroundings)?;
+    let started = Instant::now();
+    let unlogged = log::start(&options.outputs)?;
+    let file = options.outputs.report.as_deref().map(ReportFile::try_place).transpose()?;
+    note_begin(&options);
+    let result =
+        Command::default().work(&options.dumps, &options.spool_dir, &options.outputs, |inputs, work| {
+            let target = load::open(&options.target.spec, work.context(&options.names))?;
+            pipeline::sync::sync(inputs, target, &options.pipeline, work.progress, work.cancel)
+        });
+    let (elapsed, peak_memory) = (started.elapsed(), memory::peak());
+    let report = match result {
+        Ok(report) => report,
+        Err(error) => {
+            note_failure(&error);
+            if let Some(Err(error)) = file.map(|file| file.write_json(&Document::of_failure(&error, elapsed)))
+            {
+                tracing::error!("the report file cannot be written: {error}");
+            }
+            return Err(error);
+        }
+    };
+    let exit = if report.waits() > 0 { Exit::Incomplete } else { Exit::Done };
+    let summary = Summary { report: &report, warning: unlogged.as_deref(), exit, elapsed, peak_memory };
+    note(&text(&summary, Paper::PLAIN));
+    let told = tell(out, &text(&summary, options.outputs.paper), exit);
+    let written = file.map_or(Ok(()), |file| file.write_json(&Document::of(&summary)));
+    told?;
+    kept(written, &options.outputs, exit)?;
+    Ok(exit)
+}
+
+fn note_begin(options: &SyncOptions) {
+    tracing::info!("etl {} sync", env!("CARGO_PKG_VERSION"));
+    for dump in &options.dumps {
+        tracing::info!("dump {dump}");
+    }
+    for said in &options.said {
+        tracing::info!("setting {said}");
+    }
+    tracing::info!("target {:?}", options.target);
+}

@@ -1,0 +1,161 @@
+//! What commands have in common that read dumps: the dumps are opened, progress is shown and signals are watched for while
+//! the pipeline works; what is told at the end goes to standard output, to the log and to the report file.
+
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::options::Outputs;
+use crate::password::{self, Typed};
+use crate::progress::{Counters, Display, Screen, Style};
+use crate::terminal::heard;
+use crate::{log, signals};
+use parsers::input::Input;
+use pipeline::load::names::TargetNames;
+use pipeline::load::{Ask, Context};
+use pipeline::progress::{Cancel, Progress};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+/// What all the work of one command shares, also where it is done in several parts.
+#[derive(Clone, Default)]
+pub(super) struct Command {
+    /// The request to stop.
+    pub(super) cancel: Arc<Cancel>,
+    /// Whether the work goes on to its end although it is asked to stop.
+    pub(super) deaf: bool,
+    /// Passwords that were typed.
+    pub(super) typed: Typed,
+}
+
+/// The pipeline's surroundings while it works.
+pub(super) struct Work<'w> {
+    /// How far it is.
+    pub(super) progress: &'w Progress,
+    /// The request to stop.
+    pub(super) cancel: &'w Arc<Cancel>,
+    screen: Screen,
+    typed: &'w Typed,
+    terminal: bool,
+}
+
+impl Work<'_> {
+    /// What a target has to know.
+    pub(super) fn context(&self, names: &TargetNames) -> Context {
+        Context {
+            names: names.clone(),
+            service_id: None,
+            trust_known: true,
+            ask: self.ask(),
+            cancel: Arc::clone(self.cancel),
+        }
+    }
+
+    fn ask(&self) -> Ask {
+        password::on_terminal(self.terminal, self.screen.clone(), Arc::clone(self.cancel), self.typed.clone())
+    }
+}
+
+impl Command {
+    /// Opens the dumps and has `work` done with them.
+    ///
+    /// # Errors
+    /// A dump cannot be opened, or the work's own.
+    pub(super) fn work<T>(
+        &self,
+        dumps: &[String],
+        spool_dir: &Path,
+        outputs: &Outputs,
+        work: impl FnOnce(&mut [Input], &Work<'_>) -> pipeline::error::Result<T>,
+    ) -> Result<T> {
+        let open = |name: &String| Input::open(name, spool_dir);
+        let inputs: std::result::Result<Vec<_>, _> = dumps.iter().map(open).collect();
+        let mut inputs = inputs.map_err(pipeline::error::Error::from)?;
+        let progress = Arc::new(Progress::new(inputs.len()));
+        let dumps = inputs.iter().map(|input| (input.name().to_owned(), input.meter())).collect();
+        let counters = Counters { progress: Arc::clone(&progress), dumps };
+        let no_thread = |source| Error::System { what: "no thread can be started", source };
+        let display = Display::start(style(outputs), counters).map_err(no_thread)?;
+        let _watch = signals::Watch::start(Arc::clone(&self.cancel), Arc::clone(&progress), display.screen())
+            .map_err(|source| Error::System { what: "signals cannot be watched for", source })?;
+        let cancel = if self.deaf { Arc::default() } else { Arc::clone(&self.cancel) };
+        let surroundings = Work {
+            progress: &progress,
+            cancel: &cancel,
+            screen: display.screen(),
+            typed: &self.typed,
+            terminal: outputs.terminal,
+        };
+        work(&mut inputs, &surroundings).map_err(|error| {
+            if matches!(error, pipeline::error::Error::Connect(_)) {
+                // A password may have been mistyped: the next one who needs it asks again.
+                self.typed.borrow_mut().clear();
+                // Whoever stops the run at the password prompt gave no password; that is no error to tell.
+                if let Some(reason) = self.cancel.reason() {
+                    return pipeline::error::Error::Interrupted(reason).into();
+                }
+            }
+            error.into()
+        })
+    }
+}
+
+impl Command {
+    /// Has work done that reads no dumps, under the same watch.
+    ///
+    /// # Errors
+    /// The work's own.
+    pub(super) fn aside<T>(
+        &self,
+        outputs: &Outputs,
+        work: impl FnOnce(&Work<'_>) -> pipeline::error::Result<T>,
+    ) -> Result<T> {
+        self.work(&[], Path::new(""), outputs, |_, surroundings| work(surroundings))
+    }
+}
+
+fn style(outputs: &Outputs) -> Style {
+    match outputs {
+        Outputs { quiet: true, .. } => Style::Nothing,
+        // Bars and the lines of the log would overwrite each other.
+        Outputs { terminal: true, verbose: 0, .. } => Style::Bars,
+        _ => Style::Lines,
+    }
+}
+
+/// Writes what is told to standard output.
+///
+/// # Errors
+/// It cannot be written; the command would have ended with `exit`.
+pub(super) fn tell(out: &mut dyn Write, text: &str, exit: Exit) -> Result<()> {
+    let told = heard(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+    told.map_err(|source| Error::Unsaid { what: "standard output".to_owned(), source, exit })
+}
+
+/// The outcome of writing a report file, where the command would have ended with `exit`.
+///
+/// # Errors
+/// It cannot be written.
+pub(super) fn kept(written: io::Result<()>, outputs: &Outputs, exit: Exit) -> Result<()> {
+    let name =
+        outputs.report.as_deref().map_or_else(|| "the report".to_owned(), |path| path.display().to_string());
+    written.map_err(|source| Error::Unsaid { what: name, source, exit })
+}
+
+/// Says something on standard error; there is nobody left to tell where that is gone.
+pub(super) fn say(text: &str) {
+    drop(io::stderr().write_all(text.as_bytes()));
+}
+
+/// Puts what is told into the log.
+pub(super) fn note(text: &str) {
+    for line in text.lines() {
+        tracing::info!(target: log::TOLD, "{line}");
+    }
+}
+
+/// Puts an error into the log.
+pub(super) fn note_failure(error: &Error) {
+    for line in error.text().lines() {
+        tracing::error!(target: log::TOLD, "{line}");
+    }
+}
