@@ -1,15 +1,16 @@
 //! Asks the operator to confirm what cannot be taken back.
 
-use crate::progress::Screen;
 use std::io::{self, BufRead, Write};
 
 /// The answer that confirms.
 const YES: &str = "yes";
 
 /// Asks on the terminal; everything but the whole word is a no, the end of the input too.
+///
+/// Nothing is held while the operator thinks: whoever has to tell that the command stops can tell it.
 #[must_use]
-pub fn on_terminal(screen: &Screen, question: &str) -> bool {
-    screen.suspend(|| ask(&mut io::stdin().lock(), &mut io::stderr().lock(), question)).unwrap_or(false)
+pub fn on_terminal(question: &str) -> bool {
+    ask(&mut io::stdin().lock(), &mut io::stderr(), question).unwrap_or(false)
 }
 
 fn ask(input: &mut dyn BufRead, output: &mut dyn Write, question: &str) -> io::Result<bool> {

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::options::{Outputs, RollbackOptions};
 use crate::password::Typed;
-use crate::progress::{Counters, Display, Screen, Style};
+use crate::progress::{Counters, Display, Style};
 use crate::report::Errand;
 use crate::report::file::ReportFile;
 use crate::report::json::Brief;
@@ -28,7 +28,6 @@ use std::time::Instant;
 pub(super) struct Standing {
     /// Makes as many askers as there are targets to open.
     pub(super) ask: Box<dyn Fn() -> Ask>,
-    screen: Screen,
     progress: Arc<Progress>,
     cancel: Arc<Cancel>,
     _display: Display,
@@ -42,16 +41,15 @@ impl Standing {
         let system = |what| move |source| Error::System { what, source };
         let counters = Counters { progress: Arc::clone(&progress), dumps: Vec::new() };
         let display = Display::start(Style::Nothing, counters).map_err(system("no thread can be started"))?;
-        let screen = display.screen();
         let watch = signals::Watch::start(Arc::clone(&cancel), Arc::clone(&progress), display.screen())
             .map_err(system("signals cannot be watched for"))?;
         let terminal = outputs.terminal;
-        let asking = (screen.clone(), Arc::clone(&cancel), typed.clone());
+        let asking = (display.screen(), Arc::clone(&cancel), typed.clone());
         let ask = Box::new(move || {
             let (screen, cancel, typed) = asking.clone();
             password::on_terminal(terminal, screen, cancel, typed)
         });
-        Ok(Self { ask, screen, progress, cancel, _display: display, _watch: watch })
+        Ok(Self { ask, progress, cancel, _display: display, _watch: watch })
     }
 
     /// Whoever stops at the password prompt gave no password; that is no error to tell.
@@ -197,7 +195,7 @@ fn work(
     if let Some(preview) = &shown {
         let rollback = Rollback { ending: None, target: &target.name(), preview };
         say(out, &text(&rollback, options.outputs.paper), Exit::Failed)?;
-        if !confirm::on_terminal(&standing.screen, &question(&rollback, &options.target.spec)) {
+        if !confirm::on_terminal(&question(&rollback, &options.target.spec)) {
             return Err(Error::Unconfirmed);
         }
         standing.cancel.check()?;

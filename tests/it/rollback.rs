@@ -466,8 +466,8 @@ fn families_on_which_something_hangs_are_left_alone_when_asked_for() {
     }
 }
 
-/// Rolls back at a terminal: what is asked is answered after `meanwhile`.
-fn at_terminal(scene: &Scene, target: &str, meanwhile: impl FnOnce(), reply: &str) -> Answer {
+/// Rolls back at a terminal: what is asked is answered after `meanwhile`, which is told the command's process.
+fn at_terminal(scene: &Scene, target: &str, meanwhile: impl FnOnce(u32), reply: &str) -> Answer {
     let terminal = nix::pty::openpty(None, None).unwrap();
     let (mut keyboard, slave) = (std::fs::File::from(terminal.master), terminal.slave);
     let mut command = Command::new(env!("CARGO_BIN_EXE_etl"));
@@ -487,7 +487,7 @@ fn at_terminal(scene: &Scene, target: &str, meanwhile: impl FnOnce(), reply: &st
         assert_eq!(keyboard.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&said));
         said.extend_from_slice(&byte);
     }
-    meanwhile();
+    meanwhile(child.id());
     keyboard.write_all(reply.as_bytes()).unwrap();
     // Linux ends a terminal that nobody holds with an error.
     while let Ok(1) = keyboard.read(&mut byte) {
@@ -504,13 +504,26 @@ fn at_a_terminal_the_rows_are_shown_and_go_when_that_is_confirmed() {
         let before = place.dump(&scene);
         place.import(&scene, &ALL);
         let (imported, target) = (place.dump(&scene), place.target());
-        let answer = at_terminal(&scene, &target, || (), "y\n");
+        let answer = at_terminal(&scene, &target, |_| (), "y\n");
         assert_eq!(answer.code, 1, "{}", answer.shown());
         assert!(answer.stderr.ends_with("\netl: not confirmed; nothing was deleted\n"), "{}", answer.stderr);
         assert_eq!(place.dump(&scene), imported);
 
+        let interrupt = |process: u32| {
+            assert!(
+                Command::new("kill").args(["-s", "INT", &process.to_string()]).status().unwrap().success()
+            );
+        };
+        let answer = at_terminal(&scene, &target, interrupt, "");
+        assert_eq!(answer.code, 1, "{}", answer.shown());
+        assert!(
+            answer.stderr.contains("\netl: stopped by SIGINT; nothing was written\n"),
+            "{}",
+            answer.stderr
+        );
+
         // Nobody waits for the operator; what changed while he thought is not deleted unseen.
-        let hang = || place.run(&scene, HUNG);
+        let hang = |_| place.run(&scene, HUNG);
         let answer = at_terminal(&scene, &target, hang, "yes\n");
         assert_eq!(answer.code, 1, "{}", answer.shown());
         assert!(
@@ -526,7 +539,7 @@ fn at_a_terminal_the_rows_are_shown_and_go_when_that_is_confirmed() {
         place.run(&scene, unhang);
         assert_eq!(place.dump(&scene), imported);
 
-        let answer = at_terminal(&scene, &target, || (), "yes\n");
+        let answer = at_terminal(&scene, &target, |_| (), "yes\n");
         assert_eq!(answer.code, 0, "{}", answer.shown());
         assert!(
             answer.stdout.starts_with(&format!("351 rows will be deleted from {target}\n")),

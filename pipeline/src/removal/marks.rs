@@ -121,3 +121,70 @@ fn source_of(column: &str, mark: impl Fn(Source) -> &'static str) -> String {
         SOURCES.map(|source| format!("WHEN {} THEN {}", literal(mark(source)), literal(source.prefix())));
     format!("CASE {} {} END", text(column), cases.join(" "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::karbor::layout::Format;
+    use fixtures::server::shared;
+    use rusqlite::Connection;
+
+    /// What both databases make of an expression over a row of operations with this id, description and definition.
+    #[track_caller]
+    fn check(expression: &dyn Fn(Marks<'_>) -> String, row: [&str; 3], expected: &str) {
+        let layouts = crate::karbor::WRITTEN.map(|table| Layout::built_in(table, Format::Text));
+        let [id, description, definition] = row.map(literal);
+        let sql = |dialect| {
+            let expression = expression(Marks::new(&layouts, dialect));
+            format!(
+                "SELECT coalesce(CAST({expression} AS text), 'NULL') FROM \
+                 (SELECT {id} AS id, {description} AS description, {definition} AS operation_definition) o"
+            )
+        };
+        let embedded = Connection::open_in_memory().unwrap();
+        let found: String = embedded.query_row(&sql(Dialect::Sqlite), [], |row| row.get(0)).unwrap();
+        assert_eq!(found, expected, "SQLite: {row:?}");
+        assert_eq!(shared().psql("postgres", &sql(Dialect::Postgres)), expected, "PostgreSQL: {row:?}");
+    }
+
+    #[test]
+    fn both_databases_read_the_marks_alike() {
+        let plan = |marks: Marks<'_>| marks.named_plan("o");
+        for (definition, expected) in [
+            (r#"{"provider_id":"x","plan_id":"a-1","permanent":"true"}"#, "a-1"),
+            (r#"{"plan_id": "a 1", "x": {"y": []}}"#, "a 1"),
+            (r#"{"max_backups": "3"}"#, "NULL"),
+            ("no JSON", "NULL"),
+            ("", "NULL"),
+        ] {
+            check(&plan, ["", "", definition], expected);
+        }
+        let tag = |marks: Marks<'_>| marks.source_by_tag(&OPERATIONS, "o");
+        for (description, expected) in [
+            ("imported_from_vbs", "vbs"),
+            ("imported_from_dps", "dps"),
+            ("imported_from_vbs ", "NULL"),
+            ("Imported_from_VBS", "NULL"),
+        ] {
+            check(&tag, ["", description, ""], expected);
+        }
+        let kind = |_: Marks<'_>| format!("CASE WHEN {} THEN 'derived' ELSE 'kept' END", derived("o.id"));
+        for (id, expected) in [
+            ("748343b6-5227-5920-b5c3-a8a824b441d0", "derived"),
+            ("748343b6-5227-4920-b5c3-a8a824b441d0", "kept"),
+            // Of an id without hyphens the fifteenth digit says nothing.
+            ("40c89b186641d25b5166a0ccf306068e", "kept"),
+            ("", "kept"),
+        ] {
+            check(&kind, [id, "", ""], expected);
+        }
+        let same = |_: Marks<'_>| key("o.id");
+        check(&same, ["40C89B18-6641-D2CB-0166-a0ccf306068e", "", ""], "40c89b186641d2cb0166a0ccf306068e");
+        let truth = |_: Marks<'_>| format!("CASE WHEN {} THEN 'yes' ELSE 'no' END", yes("o.id"));
+        for (value, expected) in
+            [("true", "yes"), ("T", "yes"), ("1", "yes"), ("0", "no"), ("f", "no"), ("", "no")]
+        {
+            check(&truth, [value, "", ""], expected);
+        }
+    }
+}

@@ -12,7 +12,7 @@
 pub(crate) mod beside;
 mod changes;
 pub(crate) mod delete;
-mod index;
+pub(crate) mod index;
 pub(crate) mod marks;
 pub(crate) mod preview;
 mod script;
