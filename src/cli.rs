@@ -3,11 +3,13 @@
 //! The doc comments of this module are the help texts; the tests keep them word for word.
 
 mod batch;
+mod maintenance;
 mod outputs;
 mod settings;
 mod sync;
 
 pub use batch::BatchArgs;
+pub use maintenance::{RollbackArgs, SourceChoice, StatusArgs};
 pub use outputs::OutputArgs;
 pub use settings::{ReadingArgs, SettingArgs};
 pub use sync::SyncArgs;
@@ -97,6 +99,18 @@ pub enum Command {
     /// kept, ON or OFF. Nothing is changed; a read-only standby will do.
     #[command(after_help = POLICIES_EXAMPLES)]
     Policies(PoliciesArgs),
+    /// Deletes what was imported, in one transaction.
+    ///
+    /// Shows what will go, by table and tenant, and what Karbor has changed since; asks; deletes; proves that nothing
+    /// imported is left; commits. Imported rows are known by their tag, by the links between rows and by the ids that
+    /// only etl gives. Nothing of Karbor's own is touched.
+    #[command(after_help = ROLLBACK_EXAMPLES)]
+    Rollback(RollbackArgs),
+    /// Says what a target holds of imports, who is at work on it, and what to do next.
+    ///
+    /// It only reads, so it works on a standby and while a run is under way.
+    #[command(after_help = STATUS_EXAMPLES)]
+    Status(StatusArgs),
     /// Prints the target's tables as SQL.
     ///
     /// The tables of Karbor that etl writes or reads, for a database to try a run on. Karbor's own database has
@@ -132,6 +146,17 @@ const POLICIES_EXAMPLES: &str = "\
 Examples:
   etl policies --target postgresql://karbor@db1/karbor
   etl policies --target karbor.db --as vbs > policies.json";
+
+const ROLLBACK_EXAMPLES: &str = "\
+Examples:
+  etl rollback --source vbs --target postgresql://karbor@db1/karbor
+  etl rollback --source all --target karbor.db --dry-run
+  etl rollback --source dps --target undo.sql";
+
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  etl status --target postgresql://karbor@db1/karbor
+  etl status --target karbor.db --json";
 
 const SCHEMA_EXAMPLES: &str = "\
 Example:

@@ -7,8 +7,10 @@ mod completions;
 mod conversion;
 mod man;
 mod policies;
+mod rollback;
 mod run;
 mod schema;
+mod status;
 mod sync;
 mod work;
 
@@ -34,6 +36,8 @@ pub fn execute(line: &[OsString], surroundings: &Surroundings<'_>, out: &mut dyn
         Command::Batch(args) => return batch::batch(&args, surroundings, out),
         Command::Sync(args) => return sync::sync(&args, surroundings, out),
         Command::Policies(args) => return policies::policies(&args, surroundings, out),
+        Command::Rollback(args) => return rollback::rollback(&args, surroundings, out),
+        Command::Status(args) => status::status(&args, surroundings)?,
         Command::Schema(args) => schema::schema(&args),
         Command::Columns(args) => columns::columns(&args)?,
         Command::Completions(args) => completions::completions(&args),

@@ -38,6 +38,15 @@ pub enum Error {
         /// What they stop.
         stops: Stops,
     },
+    /// Rows that Karbor made hang on imported ones, so that nothing was deleted; the report lists them.
+    #[error("{}; nothing was deleted", hanging(*rows))]
+    Dependents {
+        /// How many they are.
+        rows: u64,
+    },
+    /// The operator did not confirm.
+    #[error("not confirmed; nothing was deleted")]
+    Unconfirmed,
     /// A file that is written beside the target cannot be written; nothing was begun.
     #[error("{what} {path} cannot be written: {source}")]
     File {
@@ -103,9 +112,11 @@ impl Error {
             Self::Run(pipeline::error::Error::CommitUnknown(_)) => Exit::Unknown,
             Self::Run(_)
             | Self::Rejected { .. }
-            | Self::File { .. }
             | Self::JournalInUse { .. }
             | Self::Journal { .. }
+            | Self::Dependents { .. }
+            | Self::Unconfirmed
+            | Self::File { .. }
             | Self::System { .. } => Exit::Failed,
             Self::Unsaid { exit, .. } => *exit,
         }
@@ -125,6 +136,11 @@ impl Error {
                 "mend them at the source and dump again, or set them aside: `etl run … --rejects FILE`"
                     .to_owned(),
             ),
+            Self::Dependents { .. } => Some(
+                "delete them in Karbor; or add --with-dependents, which deletes them too, or --keep-edited, which leaves the plans \
+                 that they hang on"
+                    .to_owned(),
+            ),
             Self::File { .. } => Some("make room, or name a place that can be written".to_owned()),
             Self::JournalInUse { .. } => {
                 Some("wait until that batch is over, or name another journal with --journal".to_owned())
@@ -135,7 +151,7 @@ impl Error {
             Self::Unsaid { exit: Exit::Done | Exit::Incomplete, .. } => {
                 Some("the run itself ended as its exit code says; do not run it again for this".to_owned())
             }
-            Self::Arguments(_) | Self::System { .. } | Self::Unsaid { .. } => None,
+            Self::Arguments(_) | Self::Unconfirmed | Self::System { .. } | Self::Unsaid { .. } => None,
         }
     }
 
@@ -168,6 +184,14 @@ impl Error {
         }
         crate::terminal::printable(&text).into_owned()
     }
+}
+
+fn hanging(rows: u64) -> String {
+    crate::report::number::counted(
+        rows,
+        "row that Karbor made hangs on imported ones",
+        "rows that Karbor made hang on imported ones",
+    )
 }
 
 fn rejected(total: u64, stops: Stops) -> String {

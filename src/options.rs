@@ -7,6 +7,7 @@ mod columns;
 mod dumps;
 mod error;
 mod identity;
+mod maintenance;
 mod outputs;
 mod site;
 pub(crate) mod spool;
@@ -17,6 +18,7 @@ pub use batch::{BatchOptions, Site};
 pub use columns::{Maps, SourceEntry, read as read_columns};
 pub use error::OptionError;
 pub use identity::Role;
+pub use maintenance::{RollbackOptions, StatusOptions};
 pub(crate) use outputs::part_of;
 pub use outputs::{Log, Outputs};
 pub use sync::SyncOptions;
@@ -133,7 +135,7 @@ impl Options {
 }
 
 /// Seconds since 1970-01-01 00:00:00 UTC.
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(0)
 }

@@ -1,12 +1,18 @@
-//! What became of every row, told at the end: as text for a tired person, and as JSON for a program.
+//! What became of every row, told at the end: as text for a tired person, as a page for those who ask later, and as JSON
+//! for a program.
 //!
 //! The facts are the pipeline's [`Report`]; here they are only laid out.
 
 mod advice;
 pub mod batch;
+pub mod file;
+mod html;
 pub mod json;
 pub mod number;
 mod page;
+mod picture;
+pub mod rollback;
+pub mod status;
 pub mod sync;
 mod text;
 

@@ -2,6 +2,7 @@
 //!
 //! It is a value so that tests can put the command into any surroundings.
 
+use crate::terminal::Paper;
 use std::io::IsTerminal as _;
 
 /// The surroundings of this process, or of a test.
@@ -16,6 +17,8 @@ pub struct Surroundings<'s> {
     pub stdout_terminal: bool,
     /// Standard error is a terminal.
     pub stderr_terminal: bool,
+    /// How wide the terminal of standard output is, where it is one.
+    pub columns: Option<usize>,
 }
 
 impl Surroundings<'static> {
@@ -27,6 +30,7 @@ impl Surroundings<'static> {
             stdin_terminal: std::io::stdin().is_terminal(),
             stdout_terminal: std::io::stdout().is_terminal(),
             stderr_terminal: std::io::stderr().is_terminal(),
+            columns: terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| width.0.into()),
         }
     }
 }
@@ -38,9 +42,10 @@ impl Surroundings<'_> {
         (self.variable)(name).filter(|value| !value.is_empty())
     }
 
-    /// Whether standard output may be coloured.
+    /// What standard output is written on.
     #[must_use]
-    pub fn colours(&self) -> bool {
-        crate::terminal::colours(self.stdout_terminal, self.variable)
+    pub fn paper(&self) -> Paper {
+        let coloured = crate::terminal::colours(self.stdout_terminal, self.variable);
+        Paper::of_terminal(coloured, self.columns)
     }
 }

@@ -43,6 +43,33 @@ impl Palette {
     }
 }
 
+/// The widest that text is written.
+pub const WIDEST: usize = 100;
+
+/// The narrowest that text is written: below that, words would stand alone in their lines.
+const NARROWEST: usize = 60;
+
+/// What text is written on: its colours and its width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Paper {
+    /// The colours in force.
+    pub palette: Palette,
+    /// The widest line in columns, but for a word that is longer by itself.
+    pub columns: usize,
+}
+
+impl Paper {
+    /// Paper of a file: as wide as text gets, without colours.
+    pub const PLAIN: Self = Self { palette: Palette { coloured: false }, columns: WIDEST };
+
+    /// A terminal, as wide as it is where that is known.
+    #[must_use]
+    pub fn of_terminal(coloured: bool, columns: Option<usize>) -> Self {
+        let columns = columns.unwrap_or(WIDEST).clamp(NARROWEST, WIDEST);
+        Self { palette: Palette { coloured }, columns }
+    }
+}
+
 /// `text` with control characters but line ends shown as escapes: names and values from dumps must not drive the
 /// reader's terminal.
 #[must_use]
@@ -83,6 +110,13 @@ mod tests {
         check(true, &[("TERM", "dumb")], false);
         check(true, &[("TERM", "xterm")], true);
         check(false, &[("TERM", "xterm")], false);
+    }
+
+    #[test]
+    fn paper_is_as_wide_as_the_terminal_within_reason() {
+        for (columns, expected) in [(None, 100), (Some(80), 80), (Some(200), 100), (Some(0), 60)] {
+            assert_eq!(Paper::of_terminal(false, columns).columns, expected);
+        }
     }
 
     #[test]

@@ -60,6 +60,11 @@ pub fn run(
     let layouts = survey.as_ref().map_or_else(built_in_layouts, |survey| survey.layouts.clone());
     let facts = facts_of(survey.as_ref(), options);
     let policies = Policies::resolve(&mut sources, options, &facts, &layouts);
+    let context = Context { settings: &options.settings, facts: &facts, patterns: &policies.patterns };
+    let schedules = options.proof.map(|horizon| {
+        let views = policies.views(&sources, &options.settings, Wanted::All);
+        policies.figures.schedules(views, context, horizon)
+    });
 
     let comparable = survey.as_ref().is_some_and(|survey| survey.comparable);
     if comparable {
@@ -94,9 +99,6 @@ pub fn run(
         loading.compare(&sources, options)?;
     }
     clock.enter(Stage::Loading);
-    let context = Context { settings: &options.settings, facts: &facts, patterns: &policies.patterns };
-    let views = || policies.views(&sources, &options.settings, Wanted::All);
-    let schedules = options.proof.map(|horizon| policies.figures.schedules(views(), context, horizon));
     loading.policies(&policies, &sources, context)?;
     loading.copies(inputs, &mut sources, &policies, options)?;
     if options.prune != Prune::No && !comparable {

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 /// What is told, and where, as typed.
 #[derive(Clone, Debug, Default, Args)]
 pub struct OutputArgs {
-    /// File for the report as JSON; it is also written when the run fails.
-    #[arg(long, value_name = "FILE.json", help_heading = "Output")]
+    /// File for the report: FILE.html a page for people, any other JSON; it is also written when the run fails.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub report: Option<PathBuf>,
 
     /// File to which the log is added; etl.log in the current folder when not given.

@@ -9,9 +9,9 @@ use crate::journal::{Dump, Facts, Journal, Proof};
 use crate::options::{BatchOptions, Options, Outputs, Site, part_of};
 use crate::report::Errand;
 use crate::report::batch::{Document, Site as SiteReport, State, Summary, text};
-use crate::report::json::ReportFile;
+use crate::report::file::ReportFile;
 use crate::surroundings::Surroundings;
-use crate::terminal::Palette;
+use crate::terminal::Paper;
 use crate::{digest, log, memory};
 use pipeline::load::spec::Spec;
 use pipeline::{load, sample};
@@ -77,9 +77,9 @@ pub(super) fn batch(args: &BatchArgs, surroundings: &Surroundings<'_>, out: &mut
         elapsed: started.elapsed(),
         peak_memory: memory::peak(),
     };
-    note(&text(&summary, Palette { coloured: false }));
-    let told = tell(out, &text(&summary, Palette { coloured: options.outputs.colours }), exit);
-    let written = file.map_or(Ok(()), |file| file.write(&Document::of(&summary)));
+    note(&text(&summary, Paper::PLAIN));
+    let told = tell(out, &text(&summary, options.outputs.paper), exit);
+    let written = file.map_or(Ok(()), |file| file.write_json(&Document::of(&summary)));
     told?;
     kept(written, &options.outputs, exit)?;
     Ok(exit)

@@ -3,10 +3,10 @@
 use super::work::{Command, kept, note, note_failure, tell};
 use crate::error::{Error, Result, Stops};
 use crate::exit::Exit;
-use crate::options::Options;
-use crate::report::json::{Document, Ended, ReportFile};
+use crate::options::{Options, now};
+use crate::report::file::{Ended, ReportFile};
 use crate::report::{Errand, Summary};
-use crate::terminal::Palette;
+use crate::terminal::Paper;
 use crate::{log, memory, report};
 use pipeline::load::{self, Context};
 use pipeline::outcome::{Ending, Report};
@@ -53,6 +53,7 @@ pub(super) fn carry_out(
         command: errand.name(),
         exit,
         error,
+        finished: now(),
         seconds: elapsed.as_secs_f64(),
         peak_memory: memory::peak(),
         summary,
@@ -61,8 +62,8 @@ pub(super) fn carry_out(
         Ok(report) => report,
         Err(error) => {
             note_failure(&error);
-            let document = ended(error.exit(), Some(&error), None);
-            if let Some(Err(error)) = file.map(|file| file.write(&Document::new(&document))) {
+            let ended = ended(error.exit(), Some(&error), None);
+            if let Some(Err(error)) = file.map(|file| file.write(&ended)) {
                 tracing::error!("the report file cannot be written: {error}");
             }
             return error.into();
@@ -82,10 +83,9 @@ pub(super) fn carry_out(
     };
     let refusal = refusal(&report, errand);
     let exit = refusal.as_ref().map_or_else(|| exit_of(&report), Error::exit);
-    note(&report::text(&summary, Palette { coloured: false }));
-    let told = tell(out, &report::text(&summary, Palette { coloured: options.outputs.colours }), exit);
-    let written =
-        file.map_or(Ok(()), |file| file.write(&Document::new(&ended(exit, refusal.as_ref(), Some(summary)))));
+    note(&report::text(&summary, Paper::PLAIN));
+    let told = tell(out, &report::text(&summary, options.outputs.paper), exit);
+    let written = file.map_or(Ok(()), |file| file.write(&ended(exit, refusal.as_ref(), Some(summary))));
     let end = match refusal {
         Some(refusal) => {
             note_failure(&refusal);

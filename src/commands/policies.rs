@@ -5,11 +5,10 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::listing::Listing;
 use crate::options::{Choice, OptionError, read_columns};
-use crate::password::{self, Typed};
 use crate::progress::{Counters, Display, Style};
-use crate::signals;
 use crate::surroundings::Surroundings;
 use crate::terminal::heard;
+use crate::{password, signals};
 use pipeline::load::{Context, policies};
 use pipeline::progress::{Cancel, Progress};
 use std::io::{self, BufWriter, Write};
@@ -22,8 +21,7 @@ pub(super) fn policies(
     surroundings: &Surroundings<'_>,
     out: &mut dyn Write,
 ) -> Result<Exit> {
-    let target =
-        Choice::find(args.target.as_deref(), surroundings)?.ok_or(OptionError::PoliciesWithoutTarget)?;
+    let target = Choice::find(args.target.as_deref(), surroundings)?.ok_or(OptionError::NoTarget)?;
     let names = read_columns(args.columns.as_deref())?.target;
     let cancel = Arc::new(Cancel::default());
     let progress = Arc::new(Progress::new(0));
@@ -36,12 +34,7 @@ pub(super) fn policies(
         names,
         service_id: None,
         trust_known: true,
-        ask: password::on_terminal(
-            surroundings.stderr_terminal,
-            display.screen(),
-            Arc::clone(&cancel),
-            Typed::default(),
-        ),
+        ask: password::on_terminal(surroundings.stderr_terminal, display.screen(), Arc::clone(&cancel)),
         cancel,
     };
     let mut out = BufWriter::new(out);

@@ -51,7 +51,8 @@ impl Work<'_> {
     }
 
     fn ask(&self) -> Ask {
-        password::on_terminal(self.terminal, self.screen.clone(), Arc::clone(self.cancel), self.typed.clone())
+        let ask = password::on_terminal(self.terminal, self.screen.clone(), Arc::clone(self.cancel));
+        password::remembered(ask, self.typed.clone())
     }
 }
 

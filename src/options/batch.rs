@@ -9,6 +9,7 @@ use crate::cli::BatchArgs;
 use crate::error::{Error, Result};
 use crate::settings::{Settings, SettingsFile};
 use crate::surroundings::Surroundings;
+use crate::terminal::Paper;
 use pipeline::compare::Prune;
 use pipeline::load::names::TargetNames;
 use pipeline::load::spec::Spec;
@@ -129,7 +130,7 @@ impl Site {
         let outputs = Outputs {
             report: Some(named.join(site::JSON_REPORT)),
             log: Log::None,
-            colours: false,
+            paper: Paper::PLAIN,
             ..outputs.clone()
         };
         let prune = if args.prune { Prune::Yes { typed: None } } else { Prune::No };

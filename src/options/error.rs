@@ -70,9 +70,15 @@ pub enum OptionError {
     /// Loading and rolling back, but nowhere to load to.
     #[error("--full loads into a target, and none is named")]
     FullWithoutTarget,
-    /// Policies to be read, and nowhere to read them from.
-    #[error("policies are read from a target, and none is named")]
-    PoliciesWithoutTarget,
+    /// A command that changes or shows a target, and none is named.
+    #[error("no target is named")]
+    NoTarget,
+    /// A question for the operator, and nobody to answer it.
+    #[error("there is no terminal where what is to be deleted could be confirmed")]
+    NobodyToAsk,
+    /// A script cannot be looked at.
+    #[error("a script holds nothing that could be shown")]
+    NothingToShow,
     /// One dump twice.
     #[error("{first} and {second} are the same file")]
     SameDump {
@@ -151,7 +157,12 @@ impl OptionError {
                 "change it, then leave it out: etl asks for it, or takes it from PGPASSWORD, ~/.pgpass or ETL_TARGET"
             }
             Self::TargetAsDump { .. } => "name it with --target",
-            Self::FullWithoutTarget | Self::PoliciesWithoutTarget => "name one with --target or ETL_TARGET",
+            Self::FullWithoutTarget => "name one with --target or ETL_TARGET",
+            Self::NoTarget => "name it with --target or ETL_TARGET: postgresql://…, or PATH.db",
+            Self::NobodyToAsk => {
+                "look at what would go with --dry-run, then add --yes; or run it at a terminal"
+            }
+            Self::NothingToShow => "name the database itself: postgresql://… or PATH.db",
             Self::SameDump { .. } => "name each dump once",
             Self::StdinTerminal => "pipe a dump into etl, or name a file",
             Self::SamePlace { first: Role::Log, .. } | Self::SamePlace { second: Role::Log, .. } => {

@@ -6,6 +6,7 @@ use super::identity::{Identity, Role};
 use super::target::Choice;
 use crate::cli::OutputArgs;
 use crate::surroundings::Surroundings;
+use crate::terminal::Paper;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -17,14 +18,14 @@ const DEFAULT_LOG: &str = "etl.log";
 pub struct Outputs {
     /// The log.
     pub log: Log,
-    /// The report as JSON.
+    /// The report as a file, a page where its name ends so, else JSON.
     pub report: Option<PathBuf>,
     /// No progress.
     pub quiet: bool,
     /// How much of the log is shown: 0 nothing, 1 what matters, 2 all.
     pub verbose: u8,
-    /// The report on standard output may be coloured.
-    pub colours: bool,
+    /// What the report on standard output is written on.
+    pub paper: Paper,
     /// Standard error is a terminal, which can show bars and ask for a password.
     pub terminal: bool,
 }
@@ -65,7 +66,7 @@ impl Outputs {
             report: args.report.clone(),
             quiet: args.quiet,
             verbose: args.verbose,
-            colours: surroundings.colours(),
+            paper: surroundings.paper(),
             terminal: surroundings.stderr_terminal,
         }
     }

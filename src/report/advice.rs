@@ -2,12 +2,13 @@
 
 use super::{Errand, Summary};
 use crate::report::number::{counted, grouped};
+use crate::terminal::width::width;
 use pipeline::load::spec::Spec;
 use pipeline::outcome::Ending;
 use std::path::Path;
 
 /// The widest command line that is repeated.
-const COMMAND_COLUMNS: usize = super::page::COLUMNS - "Next: ".len();
+const COMMAND_COLUMNS: usize = crate::terminal::WIDEST - "Next: ".len();
 
 /// What changes for the owners of the copies and policies.
 pub(super) fn for_customers(summary: &Summary<'_>) -> Vec<String> {
@@ -39,9 +40,7 @@ pub(super) fn next(summary: &Summary<'_>) -> String {
         (Ending::Refused, Errand::Check { .. }) => {
             "mend the rejected rows and check again, or set them aside: etl run … --rejects FILE".to_owned()
         }
-        (Ending::Checked, Errand::Check { next, .. }) if next.chars().count() <= COMMAND_COLUMNS => {
-            next.to_owned()
-        }
+        (Ending::Checked, Errand::Check { next, .. }) if width(next) <= COMMAND_COLUMNS => next.to_owned(),
         (Ending::Checked, _) => "etl run with the same dumps and options".to_owned(),
         (Ending::Committed, _) => match summary.spec {
             Some(Spec::Sqlite(path)) => {

@@ -6,7 +6,7 @@ use super::page::{Page, TableRow};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::journal::Dump;
-use crate::terminal::{Ink, Palette};
+use crate::terminal::{Ink, Paper};
 use serde::Serialize;
 use std::path::Path;
 use std::time::Duration;
@@ -89,8 +89,8 @@ pub struct Summary<'b> {
 
 /// The summary as text, at most 100 columns wide.
 #[must_use]
-pub fn text(summary: &Summary<'_>, palette: Palette) -> String {
-    let mut page = Page::new(palette);
+pub fn text(summary: &Summary<'_>, paper: Paper) -> String {
+    let mut page = Page::new(paper);
     page.heading(&title(summary));
     let rows: Vec<TableRow> = summary.sites.iter().map(row).collect();
     page.table("Sites", &["read", "written", "waiting"], &rows);

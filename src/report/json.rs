@@ -3,19 +3,15 @@
 //! The form is versioned: a field may be added under the same version; one that is taken away or changes its meaning
 //! raises it. Times are seconds, sizes bytes.
 
-use super::Summary;
-use crate::error::{Error, Result};
+use super::file::Ended;
+use crate::error::Error;
 use crate::exit::Exit;
-use crate::options::part_of;
 use pipeline::outcome::{
-    Defer, DumpReport, Ending, Rejection, Report, Skip, TargetRow, TargetTally, ZoneUse,
+    CopyReport, Defer, DumpReport, Ending, Rejection, Report, ScheduleReport, Skip, TargetRow, TargetTally,
+    ZoneUse,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
 
 /// The version of the form.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -65,6 +61,9 @@ struct Outcome<'r> {
     /// The engine that runs imported operations.
     service: Option<&'r pipeline::load::Service>,
     drifting_policies: u64,
+    /// How schedules run in Karbor, against the source.
+    schedules: Option<&'r ScheduleReport>,
+    copies: &'r CopyReport,
     time_zones: &'r [ZoneUse],
     dumps: &'r [DumpReport],
     rejected: u64,
@@ -98,23 +97,6 @@ struct TargetTable<'r> {
 struct Stage<'r> {
     stage: &'r str,
     seconds: f64,
-}
-
-/// What is known of a run when its report file is written.
-#[derive(Clone, Copy)]
-pub struct Ended<'r> {
-    /// `run` or `check`.
-    pub command: &'static str,
-    /// How it ends.
-    pub exit: Exit,
-    /// Why it failed, if it did.
-    pub error: Option<&'r Error>,
-    /// The whole time in seconds.
-    pub seconds: f64,
-    /// The most memory the process had, in bytes, where the system says.
-    pub peak_memory: Option<u64>,
-    /// The report, if it came to one.
-    pub summary: Option<Summary<'r>>,
 }
 
 impl<'r> Document<'r> {
@@ -159,6 +141,8 @@ impl<'r> Outcome<'r> {
             policy_on_value,
             service: report.service.as_ref(),
             drifting_policies: report.drifting_policies,
+            schedules: report.schedules.as_ref(),
+            copies: &report.copies,
             time_zones: &report.zones,
             dumps: &report.dumps,
             rejected: report.rejected,
@@ -170,48 +154,36 @@ impl<'r> Outcome<'r> {
     }
 }
 
-/// The place of a report file. It is tried before the run, so that one that cannot be written stops it in time. The file
-/// takes its name when it is complete.
-#[derive(Debug)]
-pub struct ReportFile {
-    path: PathBuf,
-    part: PathBuf,
+/// A report of a command that looks after what was imported.
+#[derive(Debug, Serialize)]
+pub struct Brief<R> {
+    schema_version: u32,
+    etl_version: &'static str,
+    command: &'static str,
+    exit_code: u8,
+    error: Option<Failure>,
+    seconds: f64,
+    /// Absent where the command failed before it had one.
+    report: Option<R>,
 }
 
-impl ReportFile {
-    /// Tries the place; nothing is left there.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub fn try_place(path: &Path) -> Result<Self> {
-        let place = Self { path: path.to_owned(), part: part_of(path) };
-        match place.begin().and_then(|_| std::fs::remove_file(&place.part)) {
-            Ok(()) => Ok(place),
-            Err(source) => Err(Error::File { what: "the report", path: path.display().to_string(), source }),
+impl<R> Brief<R> {
+    /// The document of a command.
+    #[must_use]
+    pub fn new(
+        command: &'static str,
+        outcome: std::result::Result<Exit, &Error>,
+        seconds: f64,
+        report: Option<R>,
+    ) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            etl_version: env!("CARGO_PKG_VERSION"),
+            command,
+            exit_code: outcome.map_or_else(Error::exit, |exit| exit).code(),
+            error: outcome.err().map(Failure::of),
+            seconds,
+            report,
         }
-    }
-
-    /// Writes the document.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn write(self, document: &impl Serialize) -> io::Result<()> {
-        let mut text = serde_json::to_vec_pretty(document)?;
-        text.push(b'\n');
-        let mut file = self.begin()?;
-        file.write_all(&text)?;
-        file.sync_all()?;
-        std::fs::rename(&self.part, &self.path)
-    }
-
-    /// The file as yet without its name. Values from dumps may come to stand in it, so it is its owner's alone.
-    fn begin(&self) -> io::Result<File> {
-        // What a killed run left behind goes first: it is never written into, whatever it is by now.
-        if let Err(error) = std::fs::remove_file(&self.part)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            return Err(error);
-        }
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.part)
     }
 }

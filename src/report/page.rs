@@ -1,15 +1,14 @@
-//! A page of text at most 100 columns wide: headings, wrapped lines, aligned columns.
+//! A page of text: headings, wrapped lines, aligned columns. Widths are those on a terminal, where a Chinese character
+//! takes two columns.
 
-use crate::terminal::{Ink, Palette, printable};
-
-/// The widest line, but for a word that is longer by itself.
-pub(super) const COLUMNS: usize = 100;
+use crate::terminal::width::{left, right, split, width};
+use crate::terminal::{Ink, Paper, printable};
 
 /// A page as it is being written.
 #[derive(Debug)]
 pub(super) struct Page {
     text: String,
-    palette: Palette,
+    paper: Paper,
 }
 
 /// One row of a table: a name, numbers, words beside and lines below them.
@@ -25,8 +24,8 @@ pub(super) struct TableRow {
 }
 
 impl Page {
-    pub(super) fn new(palette: Palette) -> Self {
-        Self { text: String::new(), palette }
+    pub(super) fn new(paper: Paper) -> Self {
+        Self { text: String::new(), paper }
     }
 
     /// A heading, with an empty line before it.
@@ -34,7 +33,7 @@ impl Page {
         if !self.text.is_empty() {
             self.text.push('\n');
         }
-        let line = self.palette.paint(Ink::Bold, &printable(text));
+        let line = self.paper.palette.paint(Ink::Bold, &printable(text));
         self.text.push_str(&line);
         self.text.push('\n');
     }
@@ -46,10 +45,12 @@ impl Page {
 
     /// A paragraph that stands out.
     pub(super) fn inked_paragraph(&mut self, mark: &str, text: &str, ink: Option<Ink>) {
-        let indent = mark.chars().count();
-        for (n, line) in wrapped(&printable(text), COLUMNS.saturating_sub(indent)).iter().enumerate() {
+        let indent = width(mark);
+        for (n, line) in
+            wrapped(&printable(text), self.paper.columns.saturating_sub(indent)).iter().enumerate()
+        {
             let line = if n == 0 { format!("{mark}{line}") } else { format!("{:indent$}{line}", "") };
-            let line = ink.map_or(line.clone(), |ink| self.palette.paint(ink, &line));
+            let line = ink.map_or(line.clone(), |ink| self.paper.palette.paint(ink, &line));
             self.text.push_str(&line);
             self.text.push('\n');
         }
@@ -61,27 +62,26 @@ impl Page {
             self.text.push('\n');
         }
         let rows: Vec<TableRow> = rows.iter().cloned().map(TableRow::printable).collect();
-        let names =
-            rows.iter().map(|row| row.name.chars().count() + 2).chain([heading.chars().count()]).max();
+        let names = rows.iter().map(|row| width(&row.name) + 2).chain([width(heading)]).max();
         let names = names.unwrap_or_default();
-        let width = |n: usize| {
-            let cells = rows.iter().filter_map(|row| row.cells.get(n)).map(|cell| cell.chars().count());
-            cells.chain(heads.get(n).map(|head| head.chars().count())).max().unwrap_or_default()
+        let widest = |n: usize| {
+            let cells = rows.iter().filter_map(|row| row.cells.get(n)).map(|cell| width(cell));
+            cells.chain(heads.get(n).map(|head| width(head))).max().unwrap_or_default()
         };
-        let widths: Vec<usize> = (0..heads.len()).map(width).collect();
-        let mut line = format!("{heading:<names$}");
-        for (head, width) in heads.iter().zip(&widths) {
-            line.push_str(&format!("  {head:>width$}"));
+        let widths: Vec<usize> = (0..heads.len()).map(widest).collect();
+        let mut line = left(heading, names);
+        for (head, columns) in heads.iter().zip(&widths) {
+            line.push_str(&format!("  {}", right(head, *columns)));
         }
-        let line = self.palette.paint(Ink::Bold, &line);
+        let line = self.paper.palette.paint(Ink::Bold, &line);
         self.text.push_str(&line);
         self.text.push('\n');
         for row in rows {
-            let mut line = format!("  {:<1$}", row.name, names.saturating_sub(2));
-            for (n, (cell, width)) in row.cells.iter().zip(&widths).enumerate() {
-                let cell = format!("{cell:>width$}");
+            let mut line = format!("  {}", left(&row.name, names.saturating_sub(2)));
+            for (n, (cell, columns)) in row.cells.iter().zip(&widths).enumerate() {
+                let cell = right(cell, *columns);
                 let ink = row.inked.iter().find(|(at, _)| *at == n);
-                let cell = ink.map_or(cell.clone(), |(_, ink)| self.palette.paint(*ink, &cell));
+                let cell = ink.map_or(cell.clone(), |(_, ink)| self.paper.palette.paint(*ink, &cell));
                 line.push_str(&format!("  {cell}"));
             }
             line.push_str(&format!("  {}", row.remark));
@@ -106,14 +106,22 @@ impl TableRow {
     }
 }
 
-/// Lines of whole words, at most `columns` wide where the words allow.
+/// Lines of whole words, at most `columns` wide where the words allow. A long word in a script that has no blanks is broken;
+/// others, such as paths, stay whole so that they can be copied.
 fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    // The widest character must fit.
+    let columns = columns.max(2);
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split(' ') {
-        let longer = line.chars().count() + 1 + word.chars().count();
-        if !line.is_empty() && longer > columns {
+        let mut word = word;
+        if !line.is_empty() && width(&line) + 1 + width(word) > columns {
             lines.push(std::mem::take(&mut line));
+        }
+        while line.is_empty() && width(word) > columns && width(word) > word.chars().count() {
+            let (head, tail) = split(word, columns);
+            lines.push(head.to_owned());
+            word = tail;
         }
         if !line.is_empty() {
             line.push(' ');
@@ -127,6 +135,7 @@ fn wrapped(text: &str, columns: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::terminal::Palette;
 
     #[test]
     fn lines_are_whole_words() {
@@ -135,6 +144,9 @@ mod tests {
             ("one two three", 7, vec!["one two", "three"]),
             ("one two three", 80, vec!["one two three"]),
             ("a-word-that-is-too-long b", 5, vec!["a-word-that-is-too-long", "b"]),
+            ("每日 备份", 5, vec!["每日", "备份"]),
+            ("每日备份策略 b", 5, vec!["每日", "备份", "策略", "b"]),
+            ("每日", 1, vec!["每", "日"]),
         ] {
             assert_eq!(wrapped(text, columns), lines);
         }
@@ -157,7 +169,7 @@ mod tests {
             },
         ];
         let page = |coloured| {
-            let mut page = Page::new(Palette { coloured });
+            let mut page = Page::new(Paper { palette: Palette { coloured }, columns: 100 });
             page.table("Rows", &["read", "bad"], &rows);
             page.finish()
         };
@@ -168,5 +180,17 @@ mod tests {
         let plain = page(true).replace("\x1b[1m", "").replace("\x1b[31m", "").replace("\x1b[0m", "");
         assert_eq!(plain, page(false));
         assert!(page(true).contains("\x1b[31m 12\x1b[0m"));
+    }
+
+    #[test]
+    fn names_in_chinese_do_not_push_numbers_aside() {
+        let row = |name: &str, cell: &str| TableRow {
+            name: name.into(),
+            cells: vec![cell.into()],
+            ..TableRow::default()
+        };
+        let mut page = Page::new(Paper { palette: Palette { coloured: false }, columns: 100 });
+        page.table("表", &["行"], &[row("每日备份", "7"), row("nightly", "12")]);
+        assert_eq!(page.finish(), "表          行\n  每日备份   7\n  nightly   12\n");
     }
 }

@@ -3,16 +3,16 @@
 use super::number::{bytes, counted, duration, grouped, seconds};
 use super::page::{Page, TableRow};
 use super::{Errand, Summary, advice};
-use crate::terminal::{Ink, Palette};
+use crate::terminal::{Ink, Paper};
 use parsers::input::STDIN;
-use pipeline::outcome::{DumpReport, Ending, Kept, Report, Tally, TargetRow, TargetTally};
+use pipeline::outcome::{DumpReport, Ending, Kept, Report, ScheduleReport, Tally, TargetRow, TargetTally};
 use std::fmt::Display;
 
-/// The report as text, at most 100 columns wide.
+/// The report as text, no wider than the paper where words allow.
 #[must_use]
-pub fn text(summary: &Summary<'_>, palette: Palette) -> String {
+pub fn text(summary: &Summary<'_>, paper: Paper) -> String {
     let report = summary.report;
-    let mut page = Page::new(palette);
+    let mut page = Page::new(paper);
     page.heading(&title(summary));
     sources(&mut page, report);
     targets(&mut page, summary);
@@ -32,7 +32,8 @@ pub fn text(summary: &Summary<'_>, palette: Palette) -> String {
     page.finish()
 }
 
-fn title(summary: &Summary<'_>) -> String {
+/// How it ended, in one line.
+pub(super) fn title(summary: &Summary<'_>) -> String {
     let report = summary.report;
     let target = report.target.as_deref().unwrap_or_default();
     match (report.ending, summary.errand) {
@@ -60,11 +61,7 @@ fn sources(page: &mut Page, report: &Report) {
     for (table, tally) in &report.sources {
         all.add(tally);
         let mut row = tally_row(table, tally);
-        row.notes.extend(reasons("skipped", tally.skipped.iter()));
-        row.notes.extend(reasons("deferred", tally.deferred.iter()));
-        if tally.carried > 0 {
-            row.notes.push(format!("carried unfinished, as protecting: {}", grouped(tally.carried)));
-        }
+        row.notes = tally_notes(tally);
         rows.push(row);
     }
     rows.push(tally_row("all", &all));
@@ -81,6 +78,14 @@ fn tally_row(name: &str, tally: &Tally) -> TableRow {
         inked.push((4, Ink::Red));
     }
     TableRow { name: name.to_owned(), cells: counts.map(grouped).to_vec(), inked, ..TableRow::default() }
+}
+
+/// Why rows of a table were skipped or wait.
+pub(super) fn tally_notes(tally: &Tally) -> Vec<String> {
+    let skipped = reasons("skipped", tally.skipped.iter());
+    let carried =
+        (tally.carried > 0).then(|| format!("carried unfinished, as protecting: {}", grouped(tally.carried)));
+    skipped.into_iter().chain(reasons("deferred", tally.deferred.iter())).chain(carried).collect()
 }
 
 fn reasons<'t, R: Display + 't>(
@@ -174,23 +179,56 @@ fn target_rows(page: &mut Page, report: &Report) {
     listed(page, "Imported rows that the dumps no longer hold", &|row| row.reason.is_none(), lost);
 }
 
-fn policies(page: &mut Page, summary: &Summary<'_>) {
+/// What is said of the policies as a whole.
+pub(super) fn policy_lines(summary: &Summary<'_>) -> Vec<String> {
     let report = summary.report;
+    let mut lines = Vec::new();
     let (on, off) = report.policies_on_off;
     if on + off > 0 {
-        page.heading("Policies");
         let value = summary.policy_on;
-        page.paragraph(
-            "  ",
-            &format!("{} ON, {} OFF (policy_status {value:?} means ON)", grouped(on), grouped(off)),
-        );
+        lines.push(format!("{} ON, {} OFF (policy_status {value:?} means ON)", grouped(on), grouped(off)));
     }
     if let Some(service) = &report.service {
         let host = service.host.as_deref().unwrap_or("host unknown");
-        page.paragraph("  ", &format!("operations run on service {} ({host})", service.id));
+        lines.push(format!("operations run on service {} ({host})", service.id));
         if !service.others.is_empty() {
             let others = service.others.join(", ");
-            page.paragraph("  ", &format!("others that could: {others} (setting service_id)"));
+            lines.push(format!("others that could: {others} (setting service_id)"));
+        }
+    }
+    lines
+}
+
+/// Whether schedules run as before; where one does not and should, that stands out.
+fn schedules(page: &mut Page, report: &ScheduleReport) {
+    let ScheduleReport { exact, accepted, different, days, .. } = *report;
+    let all = counted(exact + accepted + different, "schedule", "schedules");
+    page.paragraph(
+        "  ",
+        &format!("{} of {all} run at the same instants as before, {days} days from now on", grouped(exact)),
+    );
+    if accepted > 0 {
+        let drift = counted(accepted, "drifts", "drift");
+        page.paragraph("  ", &format!("{drift} as the conversion accepts; --report FILE.html lists them"));
+    }
+    if different > 0 {
+        let differ = counted(different, "schedule runs", "schedules run");
+        let text =
+            format!("{differ} at other times than the conversion promises: keep the dumps and report this");
+        page.inked_paragraph("  ! ", &text, Some(Ink::Red));
+    }
+}
+
+fn policies(page: &mut Page, summary: &Summary<'_>) {
+    let report = summary.report;
+    let lines = policy_lines(summary);
+    let proved =
+        report.schedules.as_ref().filter(|proved| proved.exact + proved.accepted + proved.different > 0);
+    if !lines.is_empty() || proved.is_some() {
+        page.heading("Policies");
+        lines.iter().for_each(|line| page.paragraph("  ", line));
+        if let Some(proved) = proved {
+            schedules(page, proved);
         }
     }
     if !report.zones.is_empty() {
@@ -205,23 +243,29 @@ fn policies(page: &mut Page, summary: &Summary<'_>) {
     }
 }
 
+/// What is said of a dump beside its size.
+pub(super) fn dump_notes(dump: &DumpReport) -> Vec<String> {
+    let mut notes = Vec::new();
+    if dump.rejects {
+        notes.push("rows that were set aside and mended".to_owned());
+    }
+    if !dump.other_tables.is_empty() {
+        let tables: Vec<String> = dump
+            .other_tables
+            .iter()
+            .map(|(table, rows)| format!("{table} ({})", counted(*rows, "row", "rows")))
+            .collect();
+        notes.push(format!("other tables, passed over: {}", tables.join(", ")));
+    }
+    for (table, columns) in &dump.unknown_columns {
+        notes.push(format!("unknown columns of {table}, ignored: {}", columns.join(", ")));
+    }
+    notes
+}
+
 pub(super) fn dumps(page: &mut Page, dumps: &[DumpReport]) {
     let row = |dump: &DumpReport| {
-        let mut notes = Vec::new();
-        if dump.rejects {
-            notes.push("rows that were set aside and mended".to_owned());
-        }
-        if !dump.other_tables.is_empty() {
-            let tables: Vec<String> = dump
-                .other_tables
-                .iter()
-                .map(|(table, rows)| format!("{table} ({})", counted(*rows, "row", "rows")))
-                .collect();
-            notes.push(format!("other tables, passed over: {}", tables.join(", ")));
-        }
-        for (table, columns) in &dump.unknown_columns {
-            notes.push(format!("unknown columns of {table}, ignored: {}", columns.join(", ")));
-        }
+        let notes = dump_notes(dump);
         let remark = if dump.name == STDIN { "standard input".to_owned() } else { String::new() };
         TableRow {
             name: dump.name.clone(),

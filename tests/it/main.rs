@@ -22,6 +22,9 @@ mod printing;
 /// The report's text and JSON, from reports made by hand.
 mod report;
 
+/// The same report as a page for people.
+mod page;
+
 /// The whole way from dumps to a target.
 mod run;
 

@@ -1,13 +1,17 @@
 //! The report, made of facts by hand so that every section is there.
 
 use etl::exit::Exit;
-use etl::report::json::{Document, Ended};
+use etl::report::file::Ended;
+use etl::report::json::Document;
 use etl::report::{Errand, Summary, text};
-use etl::terminal::Palette;
+use etl::terminal::Paper;
+use parsers::zone::Offset;
+use pipeline::firings::{Cause, Drift, Horizon, Proof, Side, Verdict, WeekHours};
 use pipeline::load::Service;
 use pipeline::load::spec::Spec;
 use pipeline::outcome::{
-    CopyReport, Defer, DumpReport, Ending, Outcome, Rejection, Report, Skip, Tally, TargetTally, ZoneUse,
+    CopyReport, Defer, DumpReport, Ending, MonthCount, Outcome, Rejection, Report, ScheduleReport, Skip,
+    StatusCount, Tally, TargetTally, TenantCount, ZoneUse,
 };
 use pipeline::settings::ZoneOrigin;
 use std::time::Duration;
@@ -39,8 +43,52 @@ fn rejection(line: u64) -> Rejection {
     }
 }
 
+/// Schedules of which some drift and one differs.
+fn schedules() -> ScheduleReport {
+    // 2026-01-01 00:00:00 UTC.
+    let from = 1_767_225_600;
+    let clock = Offset::from_minutes(480).unwrap();
+    let mut report = ScheduleReport::new(Horizon::new(from, 400), clock);
+    let drift = Drift { parts: from + 3600, side: Side::Source, widest: Some(86_400), missed: 9, added: 8 };
+    let week = |hour: i64| {
+        let mut week = WeekHours::default();
+        week.note((0..57).map(|n| from + n * 7 * 86_400 + hour * 3600), clock);
+        week
+    };
+    for (verdict, schedules) in
+        [(Verdict::Exact, 112), (Verdict::Accepted(Cause::Interval, drift), 7), (Verdict::Differs(drift), 1)]
+    {
+        let proof = Proof { verdict: verdict.clone(), source: week(1), karbor: week(2) };
+        report.count(&proof, schedules, 3);
+        report.list("p-1", "每日 <b>&\"备份\"</b>", "backup", &verdict);
+    }
+    report
+}
+
+pub(crate) fn copies() -> CopyReport {
+    let month = |year, month, good, bad| MonthCount { year, month, good, bad };
+    CopyReport {
+        statuses: vec![
+            StatusCount { status: "available", migrated: 49_000, deferred: 0 },
+            StatusCount { status: "error", migrated: 1_000, deferred: 0 },
+            StatusCount { status: "creating", migrated: 0, deferred: 300 },
+        ],
+        months: vec![month(2018, 1, 20_000, 0), month(2018, 3, 29_000, 1_000)],
+        tenants: vec![
+            TenantCount {
+                project_id: "0cc7a187a647433b9eb4c862f7e98c85".into(),
+                copies: 30_000,
+                gigabytes: 900,
+            },
+            TenantCount { project_id: "<script>alert(1)</script>".into(), copies: 15_000, gigabytes: 20 },
+        ],
+        other_tenants_copies: 5_000,
+        other_tenants_gigabytes: 5_000,
+    }
+}
+
 /// A report in which every section has something to say.
-fn full() -> Report {
+pub(crate) fn full() -> Report {
     Report {
         ending: Ending::Committed,
         target: Some("postgresql://karbor@db1:5432/karbor".into()),
@@ -84,8 +132,8 @@ fn full() -> Report {
         policies_on_off: (100, 20),
         service: Some(Service { id: 3, host: Some("node1".into()), others: vec!["4 (node2)".into()] }),
         drifting_policies: 7,
-        schedules: None,
-        copies: CopyReport::default(),
+        schedules: Some(schedules()),
+        copies: copies(),
         rejections: vec![rejection(1042), rejection(1043)],
         rejected: 3,
         warnings: vec![
@@ -99,10 +147,10 @@ fn full() -> Report {
 }
 
 fn shown(report: &Report, errand: Errand<'_>, spec: Option<&Spec>, coloured: bool) -> String {
-    text(&summary(report, errand, spec), Palette { coloured })
+    text(&summary(report, errand, spec), Paper::of_terminal(coloured, None))
 }
 
-fn summary<'r>(report: &'r Report, errand: Errand<'r>, spec: Option<&'r Spec>) -> Summary<'r> {
+pub(crate) fn summary<'r>(report: &'r Report, errand: Errand<'r>, spec: Option<&'r Spec>) -> Summary<'r> {
     Summary {
         report,
         errand,
@@ -208,6 +256,16 @@ fn the_report_is_at_most_a_hundred_columns_wide() {
 }
 
 #[test]
+fn a_narrow_terminal_gets_narrow_paragraphs() {
+    let report = full();
+    let summary = summary(&report, Errand::Run, None);
+    let narrow = text(&summary, Paper::of_terminal(false, Some(70)));
+    let paragraphs = narrow.lines().filter(|line| line.starts_with("  - ") || line.starts_with("    "));
+    let widest = paragraphs.map(|line| line.chars().count()).max().unwrap();
+    assert!((60..=70).contains(&widest), "{narrow}");
+}
+
+#[test]
 fn colours_change_nothing_but_colours() {
     let spec = Spec::Postgres(String::new());
     let coloured = shown(&full(), Errand::Run, Some(&spec), true);
@@ -257,6 +315,7 @@ fn the_report_as_json() {
         command: "run",
         exit: Exit::Incomplete,
         error: None,
+        finished: 1_767_225_600,
         seconds: 4.75,
         peak_memory: Some(43_200_512),
         summary: Some(summary(&report, Errand::Run, None)),

@@ -80,6 +80,27 @@ fn a_run_without_a_target_makes_karbor_db() {
 }
 
 #[test]
+fn a_page_is_written_for_a_run_and_for_one_that_fails() {
+    let scene = Scene::new();
+    let dumps = [fixture("cinder.sql"), fixture("vbs.sql"), fixture("dps.sql")];
+    let answer = scene.etl(&line("run", &dumps, &["--no-log", "--report", "report.html"]));
+    assert_eq!(answer.code, 3, "{}", answer.stderr);
+    assert_eq!(scene.files(), ["karbor.db", "report.html"]);
+    let page = scene.read("report.html");
+    for said in ["<h1>Committed to karbor.db</h1>", "每周备份策略-12", "20 of 31 schedules", "UTC+05:30"]
+    {
+        assert!(page.contains(said), "{said}");
+    }
+    assert_eq!(page.matches("<svg ").count(), 5);
+
+    let answer = scene.etl(&line("run", &dumps, &["--no-log", "--report", "second.htm"]));
+    assert_eq!(answer.code, 1);
+    let page = scene.read("second.htm");
+    assert!(page.contains("<h1>Failed: nothing was written</h1>"), "{page}");
+    assert!(page.contains("karbor.db: rows of an earlier import are there"), "{page}");
+}
+
+#[test]
 fn a_check_writes_nothing_and_reports_the_same() {
     let scene = Scene::new();
     let dumps = dumps();

@@ -84,17 +84,20 @@ impl fmt::Display for Drift {
     }
 }
 
-/// A span of time in the largest unit that fits it: seconds, minutes, hours or days.
+/// A span of time in its two largest units.
 struct Span(i64);
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const UNITS: [(i64, &str); 3] = [(86_400, "day"), (3_600, "hour"), (60, "minute")];
-        let fits = UNITS.into_iter().find(|(length, _)| self.0 >= *length && self.0 % length == 0);
-        // What is no whole number of days or hours is told in the next smaller unit.
-        let (length, unit) = fits.unwrap_or((1, "second"));
-        let n = self.0 / length;
-        write!(f, "{n} {unit}{}", if n == 1 { "" } else { "s" })
+        const UNITS: [(i64, &str); 4] = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
+        let mut rest = self.0;
+        let parts = UNITS.into_iter().filter_map(|(length, unit)| {
+            let n = rest / length;
+            rest %= length;
+            (n > 0).then(|| format!("{n} {unit}{}", if n == 1 { "" } else { "s" }))
+        });
+        let parts: Vec<String> = parts.take(2).collect();
+        f.write_str(&parts.join(" "))
     }
 }
 

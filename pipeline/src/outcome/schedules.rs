@@ -26,7 +26,7 @@ pub struct ScheduleReport {
     /// The first of those that drift or differ, the latter first.
     pub listed: Vec<Drifting>,
     /// Backups started in each hour of the week at the source: one for each volume of each policy that runs, over so many
-    /// weeks. Monday 00:00 first.
+    /// weeks. Seven days of 24 hours, Monday first.
     #[serde(serialize_with = "as_list")]
     pub before: WeekHours,
     /// The same in Karbor.
@@ -107,8 +107,11 @@ fn as_text<S: Serializer>(clock: &Offset, serializer: S) -> Result<S::Ok, S::Err
     serializer.collect_str(clock)
 }
 
+/// Seven lists of 24 counts each, as JSON in one line: so many numbers would drown the rest of a report.
 fn as_list<S: Serializer>(week: &WeekHours, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(week.counts())
+    let days: Vec<&[u64]> = week.counts().chunks(24).collect();
+    let line = serde_json::to_string(&days).and_then(serde_json::value::RawValue::from_string);
+    line.map_err(serde::ser::Error::custom)?.serialize(serializer)
 }
 
 #[cfg(test)]

@@ -1,0 +1,185 @@
+//! `etl rollback`: takes an import back.
+
+use crate::cli::RollbackArgs;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::options::{Outputs, RollbackOptions};
+use crate::progress::{Counters, Display, Screen, Style};
+use crate::report::file::ReportFile;
+use crate::report::json::Brief;
+use crate::report::rollback::{Rollback, ending, question, script, text};
+use crate::surroundings::Surroundings;
+use crate::terminal::{Paper, heard};
+use crate::{confirm, log, password, signals};
+use pipeline::load::names::TargetNames;
+use pipeline::load::spec::Spec;
+use pipeline::load::{self, Ask, Context, Target};
+use pipeline::progress::{Cancel, Progress};
+use pipeline::removal::{self, Ending, Preview};
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What a command has around it while it works: a screen, somebody to ask, signals that are watched for.
+pub(super) struct Standing {
+    /// Makes as many askers as there are targets to open.
+    pub(super) ask: Box<dyn Fn() -> Ask>,
+    screen: Screen,
+    progress: Arc<Progress>,
+    cancel: Arc<Cancel>,
+    _display: Display,
+    _watch: signals::Watch,
+}
+
+impl Standing {
+    /// Begins to watch for signals.
+    pub(super) fn new(outputs: &Outputs) -> Result<Self> {
+        let (cancel, progress) = (Arc::new(Cancel::default()), Arc::new(Progress::new(0)));
+        let system = |what| move |source| Error::System { what, source };
+        let counters = Counters { progress: Arc::clone(&progress), dumps: Vec::new() };
+        let display = Display::start(Style::Nothing, counters).map_err(system("no thread can be started"))?;
+        let screen = display.screen();
+        let watch = signals::Watch::start(Arc::clone(&cancel), Arc::clone(&progress), display.screen())
+            .map_err(system("signals cannot be watched for"))?;
+        let ask = password::on_terminal(outputs.terminal, display.screen(), Arc::clone(&cancel));
+        let ask = Box::new(password::shared(ask));
+        Ok(Self { ask, screen, progress, cancel, _display: display, _watch: watch })
+    }
+
+    /// Whoever stops at the password prompt gave no password; that is no error to tell.
+    pub(super) fn stopped<T>(&self, result: pipeline::error::Result<T>) -> Result<T> {
+        result.map_err(|error| match (self.cancel.reason(), error) {
+            (Some(reason), pipeline::error::Error::Connect(_)) => {
+                pipeline::error::Error::Interrupted(reason).into()
+            }
+            (_, error) => error.into(),
+        })
+    }
+}
+
+/// What a target needs to know of a command that imports nothing.
+pub(super) fn context(names: &TargetNames, standing: &Standing, ask: Ask) -> Context {
+    let cancel = Arc::clone(&standing.cancel);
+    Context { names: names.clone(), service_id: None, trust_known: true, ask, cancel }
+}
+
+/// What a rollback came to.
+struct Outcome {
+    ending: Ending,
+    preview: Preview,
+    /// Whether the rows were shown already, when the operator was asked.
+    shown: bool,
+}
+
+/// Deletes what was imported, or writes the script that does it.
+pub(super) fn rollback(
+    args: &RollbackArgs,
+    surroundings: &Surroundings<'_>,
+    out: &mut dyn Write,
+) -> Result<Exit> {
+    let options = RollbackOptions::check(args, surroundings)?;
+    let started = Instant::now();
+    let unlogged = log::start(&options.outputs)?;
+    if let Some(warning) = unlogged {
+        tracing::warn!("{warning}");
+    }
+    let file = options.outputs.report.as_deref().map(ReportFile::try_place).transpose()?;
+    tracing::info!("etl {} rollback", env!("CARGO_PKG_VERSION"));
+    tracing::info!("target {:?}, {:?}", options.target, options.request);
+    let paper = options.outputs.paper;
+    if let Spec::Script(path) = &options.target.spec {
+        removal::write_script(path, &options.names, options.request)?;
+        let kept = file.map_or(Ok(()), |file| {
+            let seconds = started.elapsed().as_secs_f64();
+            file.write_json(&Brief::<Preview>::new("rollback", Ok(Exit::Done), seconds, None))
+        });
+        say(out, &script(path, paper), Exit::Done)?;
+        return kept.map(|()| Exit::Done).map_err(|source| unsaid("the report", source, Exit::Done));
+    }
+
+    let mut name = String::new();
+    let result = work(&options, out, &mut name);
+    let refused = |outcome: &Outcome| match outcome.ending {
+        Ending::Refused => Err(Error::Dependents { rows: outcome.preview.dependents.total() }),
+        _ => Ok(()),
+    };
+    let (outcome, error) = match result {
+        Ok(outcome) => {
+            let error = refused(&outcome).err();
+            (Some(outcome), error)
+        }
+        Err(error) => (None, Some(error)),
+    };
+    let report = outcome.as_ref().map(|outcome| Rollback {
+        ending: Some(outcome.ending),
+        target: &name,
+        preview: &outcome.preview,
+    });
+    let exit = error.as_ref().map_or(Ok(Exit::Done), Err);
+    let seconds = started.elapsed().as_secs_f64();
+    let kept = file.map_or(Ok(()), |file| file.write_json(&Brief::new("rollback", exit, seconds, report)));
+    if let (Some(report), Some(outcome)) = (&report, &outcome) {
+        for line in text(report, Paper::PLAIN).lines() {
+            tracing::info!(target: log::TOLD, "{line}");
+        }
+        let told = if outcome.shown { ending(report, paper) } else { text(report, paper) };
+        let said = say(out, &told, Exit::Done);
+        if error.is_none() {
+            said?;
+        }
+    }
+    if let Some(error) = error {
+        for line in error.text().lines() {
+            tracing::error!(target: log::TOLD, "{line}");
+        }
+        return Err(error);
+    }
+    kept.map_err(|source| unsaid("the report", source, Exit::Done))?;
+    Ok(Exit::Done)
+}
+
+/// Looks, asks, deletes; as much of it as was asked for.
+fn work(options: &RollbackOptions, out: &mut dyn Write, name: &mut String) -> Result<Outcome> {
+    let standing = Standing::new(&options.outputs)?;
+    let mut open = || -> Result<Box<dyn Target>> {
+        let target = load::open(&options.target.spec, context(&options.names, &standing, (standing.ask)()))?;
+        *name = target.name();
+        Ok(target)
+    };
+    let mut shown = None;
+    if !options.yes {
+        let preview = standing.stopped(removal::look(open()?, options.request, &standing.progress))?;
+        let ending = match preview.total() {
+            _ if options.dry_run => Some(Ending::Shown),
+            _ if preview.refused() => Some(Ending::Refused),
+            0 => Some(Ending::Nothing),
+            _ => None,
+        };
+        if let Some(ending) = ending {
+            return Ok(Outcome { ending, preview, shown: false });
+        }
+        shown = Some(preview);
+    }
+    let target = open()?;
+    if let Some(preview) = &shown {
+        let rollback = Rollback { ending: None, target: &target.name(), preview };
+        say(out, &text(&rollback, options.outputs.paper), Exit::Failed)?;
+        if !confirm::on_terminal(&standing.screen, &question(&rollback, &options.target.spec)) {
+            return Err(Error::Unconfirmed);
+        }
+        standing.cancel.check()?;
+    }
+    let (progress, cancel) = (&standing.progress, &standing.cancel);
+    let done = removal::roll_back(target, options.request, shown.as_ref(), progress, cancel);
+    let (preview, ending) = standing.stopped(done)?;
+    Ok(Outcome { ending, preview, shown: shown.is_some() })
+}
+
+fn say(out: &mut dyn Write, text: &str, exit: Exit) -> Result<()> {
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    heard(written).map_err(|source| unsaid("standard output", source, exit))
+}
+
+fn unsaid(what: &str, source: std::io::Error, exit: Exit) -> Error {
+    Error::Unsaid { what: what.to_owned(), source, exit }
+}

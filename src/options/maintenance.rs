@@ -1,0 +1,90 @@
+//! What `etl rollback` and `etl status` are to do, checked.
+
+use super::error::OptionError;
+use super::{Choice, Maps, Outputs, outputs, read_columns};
+use crate::cli::{OutputArgs, RollbackArgs, SourceChoice, StatusArgs};
+use crate::error::Result;
+use crate::surroundings::Surroundings;
+use pipeline::karbor::Source;
+use pipeline::load::names::TargetNames;
+use pipeline::load::spec::Spec;
+use pipeline::removal::{OnDependents, Request, Scope};
+
+/// What `etl rollback` is to do.
+#[derive(Debug)]
+pub struct RollbackOptions {
+    /// Where.
+    pub target: Choice,
+    /// The target's names of tables and columns.
+    pub names: TargetNames,
+    /// What is to go.
+    pub request: Request,
+    /// Nothing is deleted.
+    pub dry_run: bool,
+    /// Nothing is asked.
+    pub yes: bool,
+    /// What is told, and where.
+    pub outputs: Outputs,
+}
+
+impl RollbackOptions {
+    /// Checks the arguments.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with them.
+    pub fn check(args: &RollbackArgs, surroundings: &Surroundings<'_>) -> Result<Self> {
+        let target = Choice::find(args.target.as_deref(), surroundings)?.ok_or(OptionError::NoTarget)?;
+        let script = matches!(target.spec, Spec::Script(_));
+        if script && args.dry_run {
+            return Err(OptionError::NothingToShow.into());
+        }
+        let watched = surroundings.stdin_terminal && surroundings.stderr_terminal;
+        if !(args.yes || args.dry_run || script || watched) {
+            return Err(OptionError::NobodyToAsk.into());
+        }
+        let Maps { target: names, .. } = read_columns(args.columns.as_deref())?;
+        let outputs = Outputs::check(&args.outputs, surroundings);
+        outputs::check_places(&[], Some(&target), None, &outputs)?;
+        let scope = match args.source {
+            SourceChoice::Vbs => Scope::Of(Source::Vbs),
+            SourceChoice::Dps => Scope::Of(Source::Dps),
+            SourceChoice::All => Scope::All,
+        };
+        let dependents = match (args.with_dependents, args.keep_edited) {
+            (true, _) => OnDependents::Take,
+            (false, true) => OnDependents::KeepFamilies,
+            (false, false) => OnDependents::Refuse,
+        };
+        let (dry_run, yes) = (args.dry_run, args.yes);
+        Ok(Self { target, names, request: Request { scope, dependents }, dry_run, yes, outputs })
+    }
+}
+
+/// What `etl status` is to do.
+#[derive(Debug)]
+pub struct StatusOptions {
+    /// Where.
+    pub target: Choice,
+    /// The target's names of tables and columns.
+    pub names: TargetNames,
+    /// JSON instead of text.
+    pub json: bool,
+    /// What is told, and where: no file.
+    pub outputs: Outputs,
+}
+
+impl StatusOptions {
+    /// Checks the arguments.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with them.
+    pub fn check(args: &StatusArgs, surroundings: &Surroundings<'_>) -> Result<Self> {
+        let target = Choice::find(args.target.as_deref(), surroundings)?.ok_or(OptionError::NoTarget)?;
+        if matches!(target.spec, Spec::Script(_)) {
+            return Err(OptionError::NothingToShow.into());
+        }
+        let Maps { target: names, .. } = read_columns(args.columns.as_deref())?;
+        let outputs = Outputs::check(&OutputArgs { no_log: true, ..OutputArgs::default() }, surroundings);
+        Ok(Self { target, names, json: args.json, outputs })
+    }
+}
