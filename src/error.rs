@@ -112,11 +112,11 @@ impl Error {
             Self::Run(pipeline::error::Error::CommitUnknown(_)) => Exit::Unknown,
             Self::Run(_)
             | Self::Rejected { .. }
-            | Self::JournalInUse { .. }
-            | Self::Journal { .. }
             | Self::Dependents { .. }
             | Self::Unconfirmed
             | Self::File { .. }
+            | Self::JournalInUse { .. }
+            | Self::Journal { .. }
             | Self::System { .. } => Exit::Failed,
             Self::Unsaid { exit, .. } => *exit,
         }

@@ -163,6 +163,7 @@ pub struct Brief<R> {
     exit_code: u8,
     error: Option<Failure>,
     seconds: f64,
+    peak_memory_bytes: Option<u64>,
     /// Absent where the command failed before it had one.
     report: Option<R>,
 }
@@ -180,9 +181,10 @@ impl<R> Brief<R> {
             schema_version: SCHEMA_VERSION,
             etl_version: env!("CARGO_PKG_VERSION"),
             command,
-            exit_code: outcome.map_or_else(Error::exit, |exit| exit).code(),
+            exit_code: outcome.unwrap_or_else(Error::exit).code(),
             error: outcome.err().map(Failure::of),
             seconds,
+            peak_memory_bytes: crate::memory::peak(),
             report,
         }
     }

@@ -51,3 +51,9 @@ mod cutover;
 
 /// The process killed at moments all over its time.
 mod killed;
+
+/// Imports taken back.
+mod rollback;
+
+/// What a target holds of imports.
+mod status;

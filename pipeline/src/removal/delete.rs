@@ -2,6 +2,7 @@
 
 use super::Request;
 use super::beside::{EXECUTIONS, Kind, LOGS, check_rights};
+use super::index::Index;
 use super::marks::Marks;
 use super::preview::Preview;
 use super::sets::{GONE, Sets, sources};
@@ -58,6 +59,7 @@ pub(crate) fn roll_back(
         delete_beside(session, kind)?;
     }
     note_witness(session, marks, preview)?;
+    let index = Index::make(session, marks, preview.rows_of(&marks.layout(&PLANS).name))?;
     for Deletion { doing, sql, table } in
         deletions(marks, |table| Some(of_rollback(marks, preview.request, table)))
     {
@@ -73,6 +75,7 @@ pub(crate) fn roll_back(
             ));
         }
     }
+    index.drop(session)?;
     prove(session, name, marks, preview)
 }
 

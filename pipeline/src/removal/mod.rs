@@ -11,6 +11,7 @@
 
 pub(crate) mod beside;
 pub(crate) mod delete;
+mod index;
 pub(crate) mod marks;
 pub(crate) mod preview;
 mod script;

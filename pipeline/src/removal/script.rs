@@ -3,6 +3,7 @@
 
 use super::beside::KINDS;
 use super::delete::{deletions, left, of_rollback};
+use super::index::{dropped_by_script, made_by_script};
 use super::marks::Marks;
 use super::preview::copies;
 use super::sets::{GONE, Sets, sources};
@@ -52,9 +53,11 @@ fn text(names: &TargetNames, request: Request) -> String {
     ));
     out.push_str(&what_goes(marks, request));
     out.push_str(&beside());
+    out.push_str(&made_by_script(marks));
     for deletion in deletions(marks, |table| Some(of_rollback(marks, request, table))) {
         out.push_str(&format!("{};\n", deletion.sql));
     }
+    out.push_str(&dropped_by_script(marks));
     out.push_str(&proof(marks, request));
     out.push_str("COMMIT;\n\\echo etl: the rollback is committed\n");
     out
