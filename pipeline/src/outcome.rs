@@ -271,12 +271,13 @@ pub const REJECTIONS_LISTED: usize = 100;
 pub const TARGET_ROWS_LISTED: usize = 20;
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ending {
     /// Everything was written.
     Committed,
     /// Everything was converted (and, if asked, loaded and rolled back): nothing was written.
+    #[default]
     Checked,
     /// Rows were rejected: nothing was written.
     Refused,
@@ -359,7 +360,7 @@ pub struct ZoneUse {
 }
 
 /// What a run did.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
     /// How it ended.
     pub ending: Ending,

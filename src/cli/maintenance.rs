@@ -1,12 +1,19 @@
 //! The arguments of the commands that look after what was imported: `etl rollback` and `etl status`.
 
-use super::OutputArgs;
+use super::{OutputArgs, SettingArgs};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 /// The arguments of `etl rollback`.
 #[derive(Debug, Args)]
 pub struct RollbackArgs {
+    /// The dumps that were imported, to say exactly what Karbor changed since.
+    ///
+    /// They are converted again and compared with the target's rows, under the settings of the import. Without them
+    /// signs tell: rows that were deleted, edited or have run. What is deleted does not depend on it.
+    #[arg(value_name = "DUMP")]
+    pub dumps: Vec<String>,
+
     /// Whose rows are deleted.
     #[arg(long, value_name = "SOURCE", help_heading = "What goes")]
     pub source: SourceChoice,
@@ -31,9 +38,13 @@ pub struct RollbackArgs {
     #[arg(long, short, value_name = "TARGET", help_heading = "Target")]
     pub target: Option<String>,
 
-    /// Names of the target's tables and columns where they differ (see `etl columns`).
+    /// Names of tables and columns where they differ (see `etl columns`).
     #[arg(long, value_name = "FILE", help_heading = "Target")]
     pub columns: Option<PathBuf>,
+
+    /// Settings of the conversion of the dumps.
+    #[command(flatten)]
+    pub settings: SettingArgs,
 
     /// Show what would go, and delete nothing.
     #[arg(long, help_heading = "Confirmation", conflicts_with = "yes")]

@@ -107,7 +107,7 @@ fn forget_lost(report: &mut Report) {
 }
 
 /// Opens everything and runs the pipeline.
-fn load(command: &Command, options: &Options) -> Result<Report> {
+pub(super) fn load(command: &Command, options: &Options) -> Result<Report> {
     command.work(&options.dumps, &options.spool_dir, &options.outputs, |inputs, work| {
         let settings = &options.pipeline.settings;
         let open = |choice: &crate::options::Choice| {
@@ -132,7 +132,7 @@ fn exit_of(report: &Report) -> Exit {
 }
 
 /// The error that rejected rows are, where they kept a run from committing or would.
-fn refusal(report: &Report, errand: Errand<'_>) -> Option<Error> {
+pub(super) fn refusal(report: &Report, errand: Errand<'_>) -> Option<Error> {
     (report.ending == Ending::Refused).then(|| Error::Rejected {
         listed: report.rejections.clone(),
         total: report.rejected,

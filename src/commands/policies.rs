@@ -5,10 +5,11 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::listing::Listing;
 use crate::options::{Choice, OptionError, read_columns};
+use crate::password::{self, Typed};
 use crate::progress::{Counters, Display, Style};
+use crate::signals;
 use crate::surroundings::Surroundings;
 use crate::terminal::heard;
-use crate::{password, signals};
 use pipeline::load::{Context, policies};
 use pipeline::progress::{Cancel, Progress};
 use std::io::{self, BufWriter, Write};
@@ -34,7 +35,12 @@ pub(super) fn policies(
         names,
         service_id: None,
         trust_known: true,
-        ask: password::on_terminal(surroundings.stderr_terminal, display.screen(), Arc::clone(&cancel)),
+        ask: password::on_terminal(
+            surroundings.stderr_terminal,
+            display.screen(),
+            Arc::clone(&cancel),
+            Typed::default(),
+        ),
         cancel,
     };
     let mut out = BufWriter::new(out);

@@ -1,10 +1,14 @@
 //! `etl rollback`: takes an import back.
 
+use super::conversion;
+use super::work::Command;
 use crate::cli::RollbackArgs;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::options::{Outputs, RollbackOptions};
+use crate::password::Typed;
 use crate::progress::{Counters, Display, Screen, Style};
+use crate::report::Errand;
 use crate::report::file::ReportFile;
 use crate::report::json::Brief;
 use crate::report::rollback::{Rollback, ending, question, script, text};
@@ -15,7 +19,7 @@ use pipeline::load::names::TargetNames;
 use pipeline::load::spec::Spec;
 use pipeline::load::{self, Ask, Context, Target};
 use pipeline::progress::{Cancel, Progress};
-use pipeline::removal::{self, Ending, Preview};
+use pipeline::removal::{self, Changes, Ending, Preview};
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Instant;
@@ -33,7 +37,7 @@ pub(super) struct Standing {
 
 impl Standing {
     /// Begins to watch for signals.
-    pub(super) fn new(outputs: &Outputs) -> Result<Self> {
+    pub(super) fn new(outputs: &Outputs, typed: &Typed) -> Result<Self> {
         let (cancel, progress) = (Arc::new(Cancel::default()), Arc::new(Progress::new(0)));
         let system = |what| move |source| Error::System { what, source };
         let counters = Counters { progress: Arc::clone(&progress), dumps: Vec::new() };
@@ -41,8 +45,12 @@ impl Standing {
         let screen = display.screen();
         let watch = signals::Watch::start(Arc::clone(&cancel), Arc::clone(&progress), display.screen())
             .map_err(system("signals cannot be watched for"))?;
-        let ask = password::on_terminal(outputs.terminal, display.screen(), Arc::clone(&cancel));
-        let ask = Box::new(password::shared(ask));
+        let terminal = outputs.terminal;
+        let asking = (screen.clone(), Arc::clone(&cancel), typed.clone());
+        let ask = Box::new(move || {
+            let (screen, cancel, typed) = asking.clone();
+            password::on_terminal(terminal, screen, cancel, typed)
+        });
         Ok(Self { ask, screen, progress, cancel, _display: display, _watch: watch })
     }
 
@@ -98,7 +106,9 @@ pub(super) fn rollback(
     }
 
     let mut name = String::new();
-    let result = work(&options, out, &mut name);
+    let command = Command::default();
+    let result =
+        compared(&command, &options).and_then(|changes| work(&options, &command, changes, out, &mut name));
     let refused = |outcome: &Outcome| match outcome.ending {
         Ending::Refused => Err(Error::Dependents { rows: outcome.preview.dependents.total() }),
         _ => Ok(()),
@@ -138,9 +148,31 @@ pub(super) fn rollback(
     Ok(Exit::Done)
 }
 
+/// What Karbor changed since, by the dumps, where there are any.
+fn compared(command: &Command, options: &RollbackOptions) -> Result<Option<Changes>> {
+    let Some(comparison) = &options.comparison else { return Ok(None) };
+    let report = conversion::load(command, comparison)?;
+    match conversion::refusal(&report, Errand::Check { next: "", full: false }) {
+        Some(refusal) => Err(refusal),
+        None => Ok(Some(Changes::of_check(&report))),
+    }
+}
+
 /// Looks, asks, deletes; as much of it as was asked for.
-fn work(options: &RollbackOptions, out: &mut dyn Write, name: &mut String) -> Result<Outcome> {
-    let standing = Standing::new(&options.outputs)?;
+fn work(
+    options: &RollbackOptions,
+    command: &Command,
+    changes: Option<Changes>,
+    out: &mut dyn Write,
+    name: &mut String,
+) -> Result<Outcome> {
+    let standing = Standing::new(&options.outputs, &command.typed)?;
+    let exactly = |mut preview: Preview| {
+        if let Some(changes) = &changes {
+            preview.changes = changes.clone().with_runs_of(&preview.changes);
+        }
+        preview
+    };
     let mut open = || -> Result<Box<dyn Target>> {
         let target = load::open(&options.target.spec, context(&options.names, &standing, (standing.ask)()))?;
         *name = target.name();
@@ -149,6 +181,7 @@ fn work(options: &RollbackOptions, out: &mut dyn Write, name: &mut String) -> Re
     let mut shown = None;
     if !options.yes {
         let preview = standing.stopped(removal::look(open()?, options.request, &standing.progress))?;
+        let preview = exactly(preview);
         let ending = match preview.total() {
             _ if options.dry_run => Some(Ending::Shown),
             _ if preview.refused() => Some(Ending::Refused),
@@ -172,7 +205,7 @@ fn work(options: &RollbackOptions, out: &mut dyn Write, name: &mut String) -> Re
     let (progress, cancel) = (&standing.progress, &standing.cancel);
     let done = removal::roll_back(target, options.request, shown.as_ref(), progress, cancel);
     let (preview, ending) = standing.stopped(done)?;
-    Ok(Outcome { ending, preview, shown: shown.is_some() })
+    Ok(Outcome { ending, preview: exactly(preview), shown: shown.is_some() })
 }
 
 fn say(out: &mut dyn Write, text: &str, exit: Exit) -> Result<()> {

@@ -51,8 +51,7 @@ impl Work<'_> {
     }
 
     fn ask(&self) -> Ask {
-        let ask = password::on_terminal(self.terminal, self.screen.clone(), Arc::clone(self.cancel));
-        password::remembered(ask, self.typed.clone())
+        password::on_terminal(self.terminal, self.screen.clone(), Arc::clone(self.cancel), self.typed.clone())
     }
 }
 

@@ -1,13 +1,16 @@
 //! What `etl rollback` and `etl status` are to do, checked.
 
 use super::error::OptionError;
-use super::{Choice, Maps, Outputs, outputs, read_columns};
+use super::{Choice, Maps, Options, Outputs, outputs, read_columns};
 use crate::cli::{OutputArgs, RollbackArgs, SourceChoice, StatusArgs};
 use crate::error::Result;
+use crate::settings::{Settings, SettingsFile};
 use crate::surroundings::Surroundings;
+use pipeline::compare::Prune;
 use pipeline::karbor::Source;
 use pipeline::load::names::TargetNames;
 use pipeline::load::spec::Spec;
+use pipeline::options::Mode;
 use pipeline::removal::{OnDependents, Request, Scope};
 
 /// What `etl rollback` is to do.
@@ -23,6 +26,8 @@ pub struct RollbackOptions {
     pub dry_run: bool,
     /// Nothing is asked.
     pub yes: bool,
+    /// How the dumps are compared with the target, where there are any.
+    pub comparison: Option<Options>,
     /// What is told, and where.
     pub outputs: Outputs,
 }
@@ -45,6 +50,7 @@ impl RollbackOptions {
         let Maps { target: names, .. } = read_columns(args.columns.as_deref())?;
         let outputs = Outputs::check(&args.outputs, surroundings);
         outputs::check_places(&[], Some(&target), None, &outputs)?;
+        let comparison = Self::comparison(args, &target, &outputs, surroundings)?;
         let scope = match args.source {
             SourceChoice::Vbs => Scope::Of(Source::Vbs),
             SourceChoice::Dps => Scope::Of(Source::Dps),
@@ -56,7 +62,26 @@ impl RollbackOptions {
             (false, false) => OnDependents::Refuse,
         };
         let (dry_run, yes) = (args.dry_run, args.yes);
-        Ok(Self { target, names, request: Request { scope, dependents }, dry_run, yes, outputs })
+        Ok(Self { target, names, request: Request { scope, dependents }, dry_run, yes, comparison, outputs })
+    }
+
+    fn comparison(
+        args: &RollbackArgs,
+        target: &Choice,
+        outputs: &Outputs,
+        surroundings: &Surroundings<'_>,
+    ) -> Result<Option<Options>> {
+        if args.dumps.is_empty() {
+            return Ok(None);
+        }
+        if matches!(target.spec, Spec::Script(_)) {
+            return Err(OptionError::NothingToShow.into());
+        }
+        let file = SettingsFile::find(args.settings.config.as_deref())?;
+        let settings = Settings::resolve(&args.settings, surroundings, &file)?;
+        let inputs = (args.dumps.as_slice(), args.columns.as_deref());
+        let what = (Some(target.clone()), None, Prune::No, Mode::Check);
+        Options::assemble(inputs, settings, what, outputs.clone(), surroundings).map(Some)
     }
 }
 

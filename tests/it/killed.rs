@@ -37,7 +37,11 @@ impl Victim {
             Place::Postgres { database, .. } => shared().url(database),
             Place::Sqlite => "karbor.db".to_owned(),
         };
-        let dumps = ["cinder.sql", "vbs.sql", "dps.sql"].map(fixture);
+        let dumps = if command == "rollback" {
+            Vec::new()
+        } else {
+            ["cinder.sql", "vbs.sql", "dps.sql"].map(fixture).into()
+        };
         let line = [command, "--no-log", "--quiet", "--target", &target].map(str::to_owned);
         line.into_iter().chain(more.iter().map(|word| (*word).to_owned())).chain(dumps).collect()
     }
@@ -199,4 +203,19 @@ fn a_rerun_into_a_server() {
 #[test]
 fn a_rerun_into_an_embedded_database() {
     check_rerun(&Victim::sqlite());
+}
+
+fn check_rollback(victim: &Victim) {
+    victim.complete(&victim.arguments("run", &[]));
+    check(victim, &victim.arguments("rollback", &["--source", "all", "--yes"]));
+}
+
+#[test]
+fn a_rollback_from_a_server() {
+    check_rollback(&Victim::postgres());
+}
+
+#[test]
+fn a_rollback_from_an_embedded_database() {
+    check_rollback(&Victim::sqlite());
 }

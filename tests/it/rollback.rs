@@ -289,6 +289,46 @@ fn rows_that_were_edited_and_deleted_in_karbor_go_too_and_are_told() {
 }
 
 #[test]
+fn with_the_dumps_every_change_is_told() {
+    let scene = Scene::new();
+    for place in Place::both(&scene) {
+        let before = place.dump(&scene);
+        place.import(&scene, &ALL);
+        let dumps = ALL.map(fixture);
+        let mut line = vec!["--dry-run"];
+        line.extend(dumps.iter().map(String::as_str));
+        let shown = place.roll_back(&scene, "all", &line);
+        assert_eq!(shown.code, 0, "{}", shown.shown());
+        assert!(!shown.stdout.contains("other values than the dumps"), "{}", shown.stdout);
+        // One is edited as Karbor does it, one behind its back: no sign tells of either.
+        place.run(
+            &scene,
+            "UPDATE plans SET name = 'edited', updated_at = '2020-01-01 00:00:00' WHERE id IN
+                 (SELECT min(id) FROM plans WHERE description = 'imported_from_vbs');
+             UPDATE checkpoint_items SET size = 77777 WHERE id IN
+                 (SELECT min(id) FROM checkpoint_items WHERE version = '0.4');
+             INSERT INTO scheduled_operation_logs SELECT 3, operation_id, 'success' FROM scheduled_operation_states
+                 WHERE id IN (SELECT max(id) FROM scheduled_operation_states)",
+        );
+        let shown = place.roll_back(&scene, "all", &line);
+        for told in [
+            "plans: 1 row other values than the dumps",
+            "checkpoint_items: 1 row other values than the dumps",
+            "scheduled_operations: 1 row has run since",
+            "Found by comparing the rows with the dumps.",
+        ] {
+            assert!(shown.stdout.contains(told), "{told}: {}", shown.stdout);
+        }
+        let answer = place.roll_back(&scene, "all", &["--yes", &dumps[0], "nowhere.sql"]);
+        assert_eq!(answer.code, 1, "{}", answer.shown());
+        line.remove(0);
+        line.insert(0, "--yes");
+        check_done(&place.roll_back(&scene, "all", &line));
+        assert_eq!(place.dump(&scene), before);
+    }
+}
+
+#[test]
 fn triggers_of_which_nothing_tells_the_source_stay_until_it_is_plain() {
     let scene = Scene::new();
     for place in Place::both(&scene) {

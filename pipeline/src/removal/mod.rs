@@ -10,6 +10,7 @@
 //! and refuses where it finds anything else.
 
 pub(crate) mod beside;
+mod changes;
 pub(crate) mod delete;
 mod index;
 pub(crate) mod marks;
