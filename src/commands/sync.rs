@@ -6,7 +6,8 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::options::SyncOptions;
 use crate::report::file::ReportFile;
-use crate::report::sync::{Document, Summary, text};
+use crate::report::json::Brief;
+use crate::report::sync::{Summary, text};
 use crate::surroundings::Surroundings;
 use crate::terminal::Paper;
 use crate::{log, memory};
@@ -27,22 +28,22 @@ pub(super) fn sync(args: &SyncArgs, surroundings: &Surroundings<'_>, out: &mut d
             pipeline::sync::sync(inputs, target, &options.pipeline, work.progress, work.cancel)
         });
     let (elapsed, peak_memory) = (started.elapsed(), memory::peak());
+    let document = |outcome, report| Brief::new("sync", outcome, elapsed.as_secs_f64(), report);
     let report = match result {
         Ok(report) => report,
         Err(error) => {
             note_failure(&error);
-            if let Some(Err(error)) = file.map(|file| file.write_json(&Document::of_failure(&error, elapsed)))
-            {
+            if let Some(Err(error)) = file.map(|file| file.write_json(&document(Err(&error), None))) {
                 tracing::error!("the report file cannot be written: {error}");
             }
             return Err(error);
         }
     };
     let exit = if report.waits() > 0 { Exit::Incomplete } else { Exit::Done };
-    let summary = Summary { report: &report, warning: unlogged.as_deref(), exit, elapsed, peak_memory };
+    let summary = Summary { report: &report, warning: unlogged.as_deref(), elapsed, peak_memory };
     note(&text(&summary, Paper::PLAIN));
     let told = tell(out, &text(&summary, options.outputs.paper), exit);
-    let written = file.map_or(Ok(()), |file| file.write_json(&Document::of(&summary)));
+    let written = file.map_or(Ok(()), |file| file.write_json(&document(Ok(exit), Some(&report))));
     told?;
     kept(written, &options.outputs, exit)?;
     Ok(exit)

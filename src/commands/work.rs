@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::options::Outputs;
 use crate::password::{self, Typed};
 use crate::progress::{Counters, Display, Screen, Style};
-use crate::terminal::heard;
+use crate::terminal::{heard, printable};
 use crate::{log, signals};
 use parsers::input::Input;
 use pipeline::load::names::TargetNames;
@@ -132,9 +132,9 @@ pub(super) fn kept(written: io::Result<()>, outputs: &Outputs, exit: Exit) -> Re
     written.map_err(|source| Error::Unsaid { what: name, source, exit })
 }
 
-/// Says something on standard error; there is nobody left to tell where that is gone.
+/// Says something on standard error, where nothing in it drives the terminal; there is nobody left to tell where that is gone.
 pub(super) fn say(text: &str) {
-    drop(io::stderr().write_all(text.as_bytes()));
+    drop(io::stderr().write_all(printable(text).as_bytes()));
 }
 
 /// Puts what is told into the log.

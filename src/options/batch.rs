@@ -59,6 +59,7 @@ impl BatchOptions {
     pub fn check(args: &BatchArgs, surroundings: &Surroundings<'_>) -> Result<Self> {
         let common = Choice::find(args.target.as_deref(), surroundings)?.unwrap_or_else(Choice::fallback);
         let outputs = Outputs::check(&args.outputs, surroundings);
+        outputs::check_no_page(&outputs)?;
         let config = SettingsFile::find(args.settings.config.as_deref())?;
         let mut sites: Vec<Site> = Vec::new();
         for folder in &args.folders {

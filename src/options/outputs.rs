@@ -5,6 +5,7 @@ use super::error::OptionError;
 use super::identity::{Identity, Role};
 use super::target::Choice;
 use crate::cli::OutputArgs;
+use crate::report::file::is_page;
 use crate::surroundings::Surroundings;
 use crate::terminal::Paper;
 use std::ffi::OsString;
@@ -98,6 +99,19 @@ pub(super) fn check_places(
             Ok(())
         }
         Some(path) => claim(&mut places, Role::Log, path),
+        None => Ok(()),
+    }
+}
+
+/// Checks that the report of a command that has no page is not called one.
+pub(super) fn check_no_page(outputs: &Outputs) -> Result<(), OptionError> {
+    match outputs.report.as_deref().filter(|path| is_page(path)) {
+        Some(path) => Err(OptionError::Place {
+            role: Role::Report,
+            path: path.to_owned(),
+            problem: "this command has no page",
+            remedy: "name FILE.json",
+        }),
         None => Ok(()),
     }
 }

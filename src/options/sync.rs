@@ -42,6 +42,7 @@ impl SyncOptions {
         let Maps { sources, target: names, .. } = read_columns(args.columns.as_deref())?;
         let dumps = dumps::check(&args.dumps, surroundings.stdin_terminal)?;
         let outputs = Outputs::check(&args.outputs, surroundings);
+        outputs::check_no_page(&outputs)?;
         outputs::check_places(&dumps, Some(&target), None, &outputs)?;
         let spool_dir = match settings.spool_dir {
             Some(folder) => folder,

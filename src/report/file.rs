@@ -49,6 +49,12 @@ impl Form {
     }
 }
 
+/// Whether a file of this name holds a page for people.
+#[must_use]
+pub fn is_page(path: &Path) -> bool {
+    Form::of(path) == Form::Html
+}
+
 /// The place of a report file. It is tried before the run, so that one that cannot be written stops it in time. The file
 /// takes its name when it is complete.
 #[derive(Debug)]

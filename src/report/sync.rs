@@ -1,14 +1,10 @@
-//! The report of `etl sync`, as text and as JSON.
+//! The report of `etl sync`, as text.
 
-use super::json::{Failure, SCHEMA_VERSION};
 use super::number::{bytes, counted, duration, grouped};
 use super::page::{Page, TableRow};
 use super::text::dumps;
-use crate::error::Error;
-use crate::exit::Exit;
 use crate::terminal::{Ink, Paper};
 use pipeline::sync::Report;
-use serde::Serialize;
 use std::time::Duration;
 
 /// A sync's report with what only the command knows.
@@ -18,8 +14,6 @@ pub struct Summary<'r> {
     pub report: &'r Report,
     /// What else the operator should know.
     pub warning: Option<&'r str>,
-    /// How the command ends.
-    pub exit: Exit,
     /// The whole time.
     pub elapsed: Duration,
     /// The most memory the process had, in bytes, where the system says.
@@ -113,45 +107,4 @@ fn next(report: &Report) -> String {
         return "nothing waits any more; run etl run with new dumps for sizes and speeds".to_owned();
     }
     "dump taskmgr again once the jobs are over, and run the same command".to_owned()
-}
-
-/// A report file: what a program finds in it.
-#[derive(Debug, Serialize)]
-pub struct Document<'r> {
-    schema_version: u32,
-    etl_version: &'static str,
-    command: &'static str,
-    exit_code: u8,
-    error: Option<Failure>,
-    seconds: f64,
-    peak_memory_bytes: Option<u64>,
-    /// Absent where the sync failed.
-    report: Option<&'r Report>,
-}
-
-impl<'r> Document<'r> {
-    /// The document of a sync.
-    #[must_use]
-    pub fn of(summary: &Summary<'r>) -> Self {
-        Self { report: Some(summary.report), ..Self::new(summary.exit, summary.elapsed) }
-    }
-
-    /// The document of a sync that failed.
-    #[must_use]
-    pub fn of_failure(error: &Error, elapsed: Duration) -> Self {
-        Self { error: Some(Failure::of(error)), ..Self::new(error.exit(), elapsed) }
-    }
-
-    fn new(exit: Exit, elapsed: Duration) -> Self {
-        Self {
-            schema_version: SCHEMA_VERSION,
-            etl_version: env!("CARGO_PKG_VERSION"),
-            command: "sync",
-            exit_code: exit.code(),
-            error: None,
-            seconds: elapsed.as_secs_f64(),
-            peak_memory_bytes: crate::memory::peak(),
-            report: None,
-        }
-    }
 }

@@ -406,6 +406,7 @@ fn what_does_not_go_together_is_refused_before_anything_is_begun() {
             &["a", "--report", "b.json", "--journal", "b.json"],
             "the journal and the --report file are the same file",
         ),
+        (&["a", "--report", "batch.html"], "the --report file batch.html: this command has no page"),
         (&["a", "--policy-on", ""], "--policy-on \"\": expected 1 to 255 characters"),
     ] {
         let mut line = vec!["batch"];

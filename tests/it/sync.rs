@@ -160,6 +160,8 @@ fn a_sync_with_nothing_to_do_is_done_and_one_without_a_database_is_refused() {
     assert!(answer.stderr.contains("karbor.db: there is no such database"), "{}", answer.stderr);
     let report = report(&scene, "sync.json");
     assert!(report["error"]["message"].as_str().unwrap().contains("no such database"), "{report}");
+    let answer = scene.etl(&["sync", "taskmgr.sql", "--report", "sync.html"]);
+    assert!(answer.code == 2 && answer.stderr.contains("this command has no page"), "{}", answer.shown());
     assert_eq!(scene.etl(&["run", "cinder.sql", "vbs.sql"]).code, 3);
     let answer = scene.etl(&["sync", "taskmgr.sql"]);
     assert_eq!(answer.code, 0, "{}", answer.shown());
