@@ -79,7 +79,8 @@ pub(super) struct Dialect {
     pub(super) fence: &'static str,
 }
 
-/// The statement. It asks for no index: Karbor has none on what plans, resources and operations are joined by.
+/// The statement. It asks for no index: Karbor has none on what plans, resources and operations are joined by. What is joined
+/// is text on both sides, or SQLite would make no index of its own and look through all operations for every plan.
 pub(super) fn statement(lookup: &Lookup, dialect: &Dialect) -> String {
     let of = |alias: &str, table: &str, name: &str| format!("{alias}.{}", lookup.column(table, name));
     let plan = |name: &str| of("p", "plans", name);
@@ -106,8 +107,8 @@ pub(super) fn statement(lookup: &Lookup, dialect: &Dialect) -> String {
     format!(
         "SELECT {columns} FROM {plans} p \
          LEFT JOIN (SELECT CAST({resource_plan} AS text) AS of_plan, count(*) AS resources FROM {resources} r \
-             WHERE {resource_there} GROUP BY {resource_plan}) held ON held.of_plan = CAST({id} AS text) \
-         LEFT JOIN (SELECT {plan_of} AS of_plan, o.* FROM {operations} o WHERE {operation_there}{fence}) o \
+             WHERE {resource_there} GROUP BY CAST({resource_plan} AS text)) held ON held.of_plan = CAST({id} AS text) \
+         LEFT JOIN (SELECT CAST({plan_of} AS text) AS of_plan, o.* FROM {operations} o WHERE {operation_there}{fence}) o \
              ON o.of_plan = CAST({id} AS text) \
          LEFT JOIN {triggers} t ON {trigger_id} = {of_trigger} AND {trigger_there} \
          WHERE {plan_there} ORDER BY 1, 7",

@@ -48,3 +48,28 @@ pub(super) fn read(path: &Path, cancel: &Cancel, take: Take<'_>) -> Result<()> {
     plans.finish();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::karbor::ddl;
+
+    #[test]
+    fn no_table_is_looked_through_for_every_plan() {
+        let connection = Connection::open_in_memory().unwrap();
+        for table in ddl::tables(ddl::Dialect::Sqlite) {
+            connection.execute_batch(&table).unwrap();
+        }
+        let lookup = Lookup { names: TargetNames::default(), qualified: HashMap::new() };
+        let sql = format!("EXPLAIN QUERY PLAN {}", policies::statement(&lookup, &DIALECT));
+        let mut statement = connection.prepare(&sql).unwrap();
+        let steps: Vec<String> = statement
+            .query_map([], |row| row.get::<_, String>(3))
+            .unwrap()
+            .map(|step| step.unwrap())
+            .collect();
+        let joined: Vec<_> = steps.iter().filter(|step| step.contains("LEFT-JOIN")).collect();
+        assert_eq!(joined.len(), 3, "{steps:?}");
+        assert!(joined.iter().all(|step| step.starts_with("SEARCH")), "{steps:?}");
+    }
+}
