@@ -1,4 +1,5 @@
-//! How fast a whole site is converted: a run in check mode without a target, from the dumps on disk to encoded rows.
+//! How fast a whole site is converted: a run in check mode without a target, from the dumps on disk to encoded rows, and a
+//! run into a new embedded database.
 //!
 //! `cargo bench --bench convert [-- FILTER]`. The dumps are in the page cache. Each run checks what became of every table's
 //! rows.
@@ -11,11 +12,15 @@ use parsers::columns::ColumnMap;
 use parsers::input::Input;
 use parsers::scan::Limits;
 use pipeline::compare::Prune;
+use pipeline::load::names::TargetNames;
+use pipeline::load::spec::Spec;
+use pipeline::load::{self, Context, Target};
 use pipeline::options::{Mode, Options, default_threads};
 use pipeline::outcome::Ending;
 use pipeline::progress::{Cancel, Progress};
 use pipeline::settings::Settings;
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -54,12 +59,13 @@ impl Dumps {
     }
 }
 
-fn convert_all(dumps: &Dumps, options: &Options) {
+fn convert_all(dumps: &Dumps, target: Option<Box<dyn Target>>, options: &Options) {
     let mut inputs = dumps.inputs();
     let progress = Progress::new(inputs.len());
-    let report = pipeline::run::run(&mut inputs, None, options, &progress, &Arc::new(Cancel::default()));
+    let report = pipeline::run::run(&mut inputs, target, options, &progress, &Arc::new(Cancel::default()));
     let report = report.expect("the dumps are sound");
-    assert_eq!((report.ending, report.rejected), (Ending::Checked, 0));
+    let ending = if options.mode == Mode::Run { Ending::Committed } else { Ending::Checked };
+    assert_eq!((report.ending, report.rejected), (ending, 0));
     for (table, tally) in &report.sources {
         let expected = dumps.expected.table(table);
         let found = (tally.read, tally.migrated, tally.all_skipped(), tally.all_deferred());
@@ -79,21 +85,45 @@ fn convert(criterion: &mut Criterion) {
     let mut counts = vec![1, default_threads()];
     counts.dedup();
     for threads in counts {
-        let options = Options {
-            settings: Settings::default(),
-            columns: ColumnMap::built_in().expect("the map that is built in"),
-            limits: Limits::default(),
-            threads,
-            rejects: None,
-            proof: None,
-            prune: Prune::No,
-            mode: Mode::Check,
-        };
+        let options = options(threads, Mode::Check);
         group.bench_with_input(BenchmarkId::new("threads", threads), &options, |bencher, options| {
-            bencher.iter(|| convert_all(&dumps, options));
+            bencher.iter(|| convert_all(&dumps, None, options));
         });
     }
+    let file = dumps.folder.path().join("karbor.db");
+    let options = options(default_threads(), Mode::Run);
+    group.bench_with_input(BenchmarkId::new("into", "SQLite"), &options, |bencher, options| {
+        bencher.iter(|| {
+            convert_all(&dumps, Some(embedded(&file)), options);
+            std::fs::remove_file(&file).expect("the database");
+        });
+    });
     group.finish();
+}
+
+fn options(threads: usize, mode: Mode) -> Options {
+    let columns = ColumnMap::built_in().expect("the map that is built in");
+    Options {
+        settings: Settings::default(),
+        columns,
+        limits: Limits::default(),
+        threads,
+        rejects: None,
+        proof: None,
+        prune: Prune::No,
+        mode,
+    }
+}
+
+fn embedded(file: &Path) -> Box<dyn Target> {
+    let context = Context {
+        names: TargetNames::default(),
+        service_id: None,
+        trust_known: true,
+        ask: Box::new(|_| None),
+        cancel: Arc::new(Cancel::default()),
+    };
+    load::open(&Spec::Sqlite(file.to_owned()), context).expect("a target")
 }
 
 criterion_group!(benches, convert);

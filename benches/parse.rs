@@ -41,10 +41,10 @@ impl Dump {
     }
 }
 
-/// Counts the rows of a dump.
 /// One way to read a dump; answers its rows.
 type Reading = fn(&Dump, &ColumnMap) -> u64;
 
+/// Counts the rows of a dump.
 fn scan(dump: &Dump, map: &ColumnMap) -> u64 {
     let mut scanner = dump.scanner(map);
     let mut rows = 0;

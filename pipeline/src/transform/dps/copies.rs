@@ -119,6 +119,12 @@ fn convert(
     Ok(Outcome::Migrated)
 }
 
+/// The digits of a number; 0 for what is none.
+fn number_or_zero(text: &str) -> &str {
+    let text = text.trim_ascii();
+    if is_number(text) { text } else { "0" }
+}
+
 fn write(
     item: &Item<'_>,
     plan: &str,
@@ -139,10 +145,7 @@ fn write(
     }
     let plan_id = ids::plan(Source::Dps, plan);
     let plan_id = if plan.is_empty() { "" } else { plan_id.as_str() };
-    let number = |text: &'_ str| {
-        if is_number(text.trim_ascii()) { text.trim_ascii().to_owned() } else { "0".to_owned() }
-    };
-    let (speed, saving) = (number(item.average_speed), number(item.space_saving_ratio));
+    let (speed, saving) = (number_or_zero(item.average_speed), number_or_zero(item.space_saving_ratio));
     let (mut size, mut volume_size) = (itoa::Buffer::new(), itoa::Buffer::new());
     let backup_type = item.backup_type.trim_ascii();
     scratch.clear();
@@ -151,7 +154,7 @@ fn write(
         name: item.name,
         status: item.status,
         auto_trigger: !plan_id.is_empty() || item.name.starts_with("autobk_"),
-        average_speed: &speed,
+        average_speed: speed,
         bootable: item.bootable == Some(true),
         fail_reason: item.fail_reason,
         replication: item.is_copy == Some(true),
@@ -161,7 +164,7 @@ fn write(
         volume_id: item.resource_id,
         size: item.backup_size.map_or("0", |n| size.format(n)),
         snapshot_id: item.snapshot_id,
-        space_saving_ratio: &saving,
+        space_saving_ratio: saving,
         task_id: "",
         volume_size: item.size.map_or("0", |n| volume_size.format(n)),
     };
