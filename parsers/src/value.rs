@@ -140,26 +140,64 @@ fn zone_seconds(text: &[u8]) -> Option<i64> {
     (hours <= 15 && minutes < 60 && seconds < 60).then_some(sign * (hours * 3600 + minutes * 60 + seconds))
 }
 
-impl fmt::Display for Timestamp {
-    /// As PostgreSQL prints a timestamp: trailing zeros of the fraction cut off.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// A timestamp in letters, without an allocation: every copy has four or five of them.
+#[derive(Clone, Copy, Debug)]
+pub struct TimestampText([u8; TIMESTAMP_LETTERS]);
+
+/// `2018-01-01 00:00:00.000000`.
+const TIMESTAMP_LETTERS: usize = 26;
+
+impl TimestampText {
+    /// With all six digits of the fraction, as SQLAlchemy keeps times in SQLite.
+    #[must_use]
+    pub fn whole(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// As PostgreSQL prints it: without the trailing zeros of the fraction.
+    #[must_use]
+    pub fn short(&self) -> &str {
+        let text = self.whole();
+        let (second, fraction) = text.split_at_checked(19).unwrap_or((text, ""));
+        match fraction.trim_end_matches('0') {
+            "." => second,
+            fraction => text.get(..second.len() + fraction.len()).unwrap_or(text),
+        }
+    }
+}
+
+impl Timestamp {
+    /// The timestamp in letters.
+    #[must_use]
+    pub fn text(self) -> TimestampText {
         let seconds = self.seconds();
         let days = seconds.div_euclid(SECONDS_PER_DAY) + DAYS_FROM_CE_TO_1970;
         let date =
             i32::try_from(days).ok().and_then(NaiveDate::from_num_days_from_ce_opt).unwrap_or_default();
         let of_day = seconds.rem_euclid(SECONDS_PER_DAY);
-        write!(f, "{:04}-{:02}-{:02} ", date.year(), date.month(), date.day())?;
-        write!(f, "{:02}:{:02}:{:02}", of_day / 3600, of_day / 60 % 60, of_day % 60)?;
-        let mut fraction = self.0.rem_euclid(MICROS_PER_SECOND);
-        if fraction == 0 {
-            return Ok(());
-        }
-        let mut width = 6;
-        while fraction % 10 == 0 {
-            fraction /= 10;
-            width -= 1;
-        }
-        write!(f, ".{fraction:0width$}")
+        let mut text = *b"0000-00-00 00:00:00.000000";
+        let mut put = |value: i64, places: std::ops::Range<usize>| {
+            let mut rest = value;
+            for letter in text.get_mut(places).unwrap_or_default().iter_mut().rev() {
+                *letter = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+                rest /= 10;
+            }
+        };
+        put(date.year().into(), 0..4);
+        put(date.month().into(), 5..7);
+        put(date.day().into(), 8..10);
+        put(of_day / 3600, 11..13);
+        put(of_day / 60 % 60, 14..16);
+        put(of_day % 60, 17..19);
+        put(self.0.rem_euclid(MICROS_PER_SECOND), 20..26);
+        TimestampText(text)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// As PostgreSQL prints a timestamp: trailing zeros of the fraction cut off.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text().short())
     }
 }
 

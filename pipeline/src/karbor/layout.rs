@@ -7,7 +7,6 @@
 use super::{Kind, Table, UNITS, Value};
 use parsers::escape::escape;
 use parsers::row::shortened;
-use parsers::value::Timestamp;
 
 /// The bytes that a target takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -340,9 +339,9 @@ fn binary(value: Value<'_>, column: &Laid, out: &mut Vec<u8>) -> Fit {
         (Value::Bool(value), Wire::Int8) => field(&i64::from(value).to_be_bytes()),
         (Value::Bool(value), Wire::Numeric) => field(&numeric(i64::from(value))),
         (Value::Bool(value), Wire::Text) => field(if value { b"true" } else { b"false" }),
-        (Value::Int(value), Wire::Text) => field(value.to_string().as_bytes()),
+        (Value::Int(value), Wire::Text) => field(itoa::Buffer::new().format(value).as_bytes()),
         (Value::Time(value), Wire::Timestamp) => field(&(value.micros() - POSTGRES_EPOCH).to_be_bytes()),
-        (Value::Time(value), Wire::Text) => field(value.to_string().as_bytes()),
+        (Value::Time(value), Wire::Text) => field(value.text().short().as_bytes()),
         (_, wire) => return Err(format!("cannot be held by a column of type {wire:?}")),
     }
     Ok(())
@@ -384,9 +383,9 @@ fn text(value: Value<'_>, column: &Laid, out: &mut Vec<u8>) -> Fit {
         }),
         Value::Int(value) => {
             in_range(value, column.wire)?;
-            out.extend_from_slice(value.to_string().as_bytes());
+            out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
         }
-        Value::Time(value) => out.extend_from_slice(value.to_string().as_bytes()),
+        Value::Time(value) => out.extend_from_slice(value.text().short().as_bytes()),
         Value::Text(text) => escape(text, out),
     }
     Ok(())
@@ -415,19 +414,11 @@ fn tagged(value: Value<'_>, column: &Laid, out: &mut Vec<u8>) -> Fit {
             in_range(value, column.wire)?;
             int(value, out);
         }
-        Value::Time(value) => tagged_text(&datetime(value), out),
+        // As SQLAlchemy keeps it in SQLite.
+        Value::Time(value) => tagged_text(value.text().whole(), out),
         Value::Text(text) => tagged_text(text, out),
     }
     Ok(())
-}
-
-/// A time as SQLAlchemy keeps it in SQLite: always six digits of a second.
-fn datetime(value: Timestamp) -> String {
-    let text = value.to_string();
-    match text.split_once('.') {
-        Some((_, fraction)) => format!("{text}{}", "0".repeat(6usize.saturating_sub(fraction.len()))),
-        None => format!("{text}.000000"),
-    }
 }
 
 fn tagged_text(text: &str, out: &mut Vec<u8>) {
@@ -440,6 +431,7 @@ fn tagged_text(text: &str, out: &mut Vec<u8>) {
 mod tests {
     use super::*;
     use crate::karbor::{ITEMS, STATES};
+    use parsers::value::Timestamp;
 
     fn one(wire: Wire, width: Width) -> Layout {
         let laid = Laid { value: 0, name: "c".into(), wire, width, nullable: true };
@@ -547,7 +539,7 @@ mod tests {
 
     #[test]
     fn the_embedded_databases_times_have_six_digits() {
-        let parse = |text| datetime(Timestamp::parse(text).unwrap());
+        let parse = |text| Timestamp::parse(text).unwrap().text().whole().to_owned();
         assert_eq!(parse("2018-01-01"), "2018-01-01 00:00:00.000000");
         assert_eq!(parse("2018-01-01 00:00:00.35061"), "2018-01-01 00:00:00.350610");
     }
