@@ -16,8 +16,9 @@ use std::collections::HashMap;
 pub struct Link {
     /// The policy; `None` where records disagree, or one names none.
     policy: Option<u32>,
-    /// The job at the task manager, of the record made last.
-    job: Option<(parsers::value::Timestamp, Box<str>)>,
+    /// The job at the task manager, of the record made last. Boxed, because it is kept only where copies are carried, and
+    /// there is a link for each record.
+    job: Option<Box<(parsers::value::Timestamp, Box<str>)>>,
 }
 
 /// The job records, as far as copies need them: by volume and name of the copy.
@@ -33,7 +34,7 @@ impl JobLinks {
         let (Some(resource), Some(name)) = (job.resource_id(), job.backup_name()) else { return };
         let policy = job.policy_id().map(|id| self.intern(id));
         let made = job.times.created_or_default();
-        let task = job.taskmgr_job_id().filter(|_| keep_job).map(|id| (made, id.into()));
+        let task = job.taskmgr_job_id().filter(|_| keep_job).map(|id| Box::new((made, id.into())));
         match self.links.entry(ids::digest(&[resource, name])) {
             std::collections::hash_map::Entry::Vacant(slot) => {
                 slot.insert(Link { policy, job: task });
@@ -44,11 +45,8 @@ impl JobLinks {
                     link.policy = None;
                 }
                 // Of two made at the same time the greater id counts, so that the order of the dumps does not.
-                let newer = |task: &(parsers::value::Timestamp, Box<str>)| {
-                    link.job.as_ref().is_none_or(|known| known < task)
-                };
-                if let Some(task) = task.filter(newer) {
-                    link.job = Some(task);
+                if link.job < task {
+                    link.job = task;
                 }
             }
         }
@@ -100,7 +98,7 @@ impl Link {
     /// The job's id at the task manager.
     #[must_use]
     pub fn job(&self) -> Option<&str> {
-        self.job.as_ref().map(|(_, id)| id.as_ref())
+        self.job.as_ref().map(|job| job.1.as_ref())
     }
 }
 
