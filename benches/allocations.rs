@@ -9,6 +9,7 @@ use fixtures::{Database, Layout, Shape, Site};
 use parsers::columns::ColumnMap;
 use parsers::input::Input;
 use parsers::scan::Limits;
+use pipeline::compare::Prune;
 use pipeline::options::{Mode, Options};
 use pipeline::progress::{Cancel, Progress};
 use pipeline::settings::Settings;
@@ -32,6 +33,8 @@ fn run(database: Database, copies: u64) -> Stats {
         limits: Limits::default(),
         threads: 1,
         rejects: None,
+        proof: None,
+        prune: Prune::No,
         mode: Mode::Check,
     };
     let mut inputs = [Input::open(path.to_str().expect("UTF-8"), folder.path()).expect("the dump")];
