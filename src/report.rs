@@ -15,6 +15,7 @@ pub mod purge;
 pub mod rollback;
 pub mod status;
 pub mod sync;
+mod targets;
 mod text;
 
 pub(crate) use advice::quote;

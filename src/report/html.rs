@@ -8,6 +8,7 @@ mod schedules;
 
 use super::file::Ended;
 use super::number::{bytes, counted, duration, grouped, seconds};
+use super::targets::Listing;
 use super::{Errand, Summary, advice, picture, text};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -49,8 +50,9 @@ struct Page {
     schedules: Option<Schedules>,
     copies: Option<Copies>,
     policies: Option<Policies>,
-    targets_head: &'static str,
-    targets: Vec<Line>,
+    targets: Option<Targets>,
+    /// Rows of the target that are not as the dumps have them.
+    target_rows: Vec<Listing>,
     customers: Vec<String>,
     cost: Cost,
     dumps: Vec<Dump>,
@@ -143,9 +145,16 @@ struct Zone {
     origin: String,
 }
 
+/// What became of the target's tables.
+struct Targets {
+    heads: &'static [&'static str],
+    lines: Vec<Line>,
+}
+
 struct Line {
     name: String,
-    value: String,
+    cells: Vec<String>,
+    notes: Vec<String>,
     total: bool,
 }
 
@@ -207,8 +216,8 @@ impl Page {
             schedules: None,
             copies: None,
             policies: None,
-            targets_head: "rows",
-            targets: Vec::new(),
+            targets: None,
+            target_rows: Vec::new(),
             customers: Vec::new(),
             cost: Cost { lines: Vec::new(), stages: None },
             dumps: Vec::new(),
@@ -244,13 +253,12 @@ impl Page {
             report.schedules.as_ref().filter(|s| s.exact + s.accepted + s.different > 0).map(schedules);
         self.copies = (!report.copies.statuses.is_empty()).then(|| copies(&report.copies));
         self.policies = policies(summary);
-        self.targets_head = if report.ending == Ending::Committed { "written" } else { "would be written" };
-        if !report.tables.is_empty() {
-            let line = |name: &str, rows: u64, total| Line { name: shown(name), value: grouped(rows), total };
-            self.targets =
-                report.tables.iter().map(|table| line(&table.table, table.written(), false)).collect();
-            self.targets.push(line("all", report.written(), true));
-        }
+        self.targets = super::targets::of(report).map(targets);
+        let listing = |listing: Listing| Listing {
+            rows: listing.rows.iter().map(|row| shown(row)).collect(),
+            ..listing
+        };
+        self.target_rows = super::targets::listings(report).into_iter().map(listing).collect();
         if report.ending != Ending::Refused {
             self.customers = advice::for_customers(summary);
         }
@@ -265,6 +273,16 @@ impl Page {
             })
             .collect();
     }
+}
+
+fn targets(targets: super::targets::Targets) -> Targets {
+    let line = |line: super::targets::Line| Line {
+        name: shown(&line.name),
+        cells: line.counts.into_iter().map(grouped).collect(),
+        notes: line.notes,
+        total: line.total,
+    };
+    Targets { heads: targets.heads, lines: targets.lines.into_iter().map(line).collect() }
 }
 
 fn tiles(all: &Tally, summary: &Summary<'_>) -> Vec<Cell> {

@@ -2,10 +2,11 @@
 
 use super::number::{bytes, counted, duration, grouped, seconds};
 use super::page::{Page, TableRow};
+use super::targets::{self, Line, Targets};
 use super::{Errand, Summary, advice};
 use crate::terminal::{Ink, Paper};
 use parsers::input::STDIN;
-use pipeline::outcome::{DumpReport, Ending, Kept, Report, ScheduleReport, Tally, TargetRow, TargetTally};
+use pipeline::outcome::{DumpReport, Ending, Report, ScheduleReport, Tally};
 use std::fmt::Display;
 
 /// The report as text, no wider than the paper where words allow.
@@ -15,7 +16,7 @@ pub fn text(summary: &Summary<'_>, paper: Paper) -> String {
     let mut page = Page::new(paper);
     page.heading(&title(summary));
     sources(&mut page, report);
-    targets(&mut page, summary);
+    targets(&mut page, report);
     policies(&mut page, summary);
     dumps(&mut page, &report.dumps);
     set_aside(&mut page, report);
@@ -96,87 +97,27 @@ fn reasons<'t, R: Display + 't>(
     (!counts.is_empty()).then(|| format!("{what}: {}", counts.join(", ")))
 }
 
-fn targets(page: &mut Page, summary: &Summary<'_>) {
-    let report = summary.report;
-    if report.tables.is_empty() || (report.ending == Ending::Refused && report.compared) {
-        return;
-    }
-    if report.compared {
-        return compared_targets(page, report);
-    }
-    let head = if report.ending == Ending::Committed { "written" } else { "would be written" };
-    let row = |name: &str, rows: u64| TableRow {
-        name: name.to_owned(),
-        cells: vec![grouped(rows)],
-        ..TableRow::default()
-    };
-    let mut rows: Vec<TableRow> =
-        report.tables.iter().map(|table| row(&table.table, table.written())).collect();
-    rows.push(row("all", report.written()));
-    page.table("Target rows", &[head], &rows);
-    target_rows(page, report);
-}
-
-/// What became of the rows beside those that were there already.
-fn compared_targets(page: &mut Page, report: &Report) {
-    let row = |name: &str, table: &TargetTally| {
-        let counts = [table.inserted, table.updated, table.unchanged, table.all_kept()];
-        let mut notes: Vec<String> = reasons("left alone", table.kept.iter()).into_iter().collect();
-        if table.lost > 0 {
-            let pruned = match table.pruned {
-                0 => String::new(),
-                pruned => format!(", removed: {}", grouped(pruned)),
-            };
-            notes.push(format!("no longer in the dumps: {}{pruned}", grouped(table.lost)));
-        }
-        let inked = if table.all_kept() > 0 { vec![(3, Ink::Yellow)] } else { Vec::new() };
+fn targets(page: &mut Page, report: &Report) {
+    let Some(Targets { heads, lines }) = targets::of(report) else { return };
+    let row = |line: Line| {
+        // What was left alone is the last count.
+        let left_alone = line.counts.len() > 1 && line.counts.last().is_some_and(|rows| *rows > 0);
         TableRow {
-            name: name.to_owned(),
-            cells: counts.map(grouped).to_vec(),
-            inked,
-            notes,
+            name: line.name,
+            inked: if left_alone { vec![(line.counts.len() - 1, Ink::Yellow)] } else { Vec::new() },
+            cells: line.counts.into_iter().map(grouped).collect(),
+            notes: line.notes,
             ..TableRow::default()
         }
     };
-    let mut rows: Vec<TableRow> = report.tables.iter().map(|table| row(&table.table, table)).collect();
-    let mut all = TargetTally::default();
-    for table in &report.tables {
-        all.inserted += table.inserted;
-        all.updated += table.updated;
-        all.unchanged += table.unchanged;
-        *all.kept.entry(Kept::Changed).or_default() += table.all_kept();
+    let rows: Vec<TableRow> = lines.into_iter().map(row).collect();
+    page.table("Target rows", heads, &rows);
+    for listing in targets::listings(report) {
+        page.heading(listing.head);
+        for row in &listing.rows {
+            page.paragraph("  - ", row);
+        }
     }
-    rows.push(TableRow { notes: Vec::new(), ..row("all", &all) });
-    let heads = if report.ending == Ending::Committed {
-        ["inserted", "updated", "unchanged", "left alone"]
-    } else {
-        ["to insert", "to update", "unchanged", "left alone"]
-    };
-    page.table("Target rows", &heads, &rows);
-    target_rows(page, report);
-}
-
-/// Rows of the target that are not as the dumps have them.
-fn target_rows(page: &mut Page, report: &Report) {
-    let listed = |page: &mut Page, head: &str, wanted: &dyn Fn(&TargetRow) -> bool, all: u64| {
-        let rows: Vec<&TargetRow> = report.target_rows.iter().filter(|row| wanted(row)).collect();
-        if rows.is_empty() {
-            return;
-        }
-        page.heading(head);
-        for row in &rows {
-            let reason = row.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-            page.paragraph("  - ", &format!("{} {}{reason}", row.table, row.key.join(" ")));
-        }
-        let shown = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-        if all > shown {
-            page.paragraph("  - ", &format!("… and {} more", grouped(all - shown)));
-        }
-    };
-    let kept = report.tables.iter().map(TargetTally::all_kept).sum();
-    let lost = report.tables.iter().map(|table| table.lost).sum();
-    listed(page, "Rows left alone", &|row| row.reason.is_some(), kept);
-    listed(page, "Imported rows that the dumps no longer hold", &|row| row.reason.is_none(), lost);
 }
 
 /// What is said of the policies as a whole.

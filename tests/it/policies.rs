@@ -169,7 +169,7 @@ fn a_target_is_needed_and_must_hold_policies() {
         (
             &["policies"][..],
             2,
-            "policies are read from a target, and none is named\n  → name one with --target or ETL_TARGET",
+            "no target is named\n  → name it with --target or ETL_TARGET: postgresql://…, or PATH.db",
         ),
         (&["policies", "-t", "x.db"], 1, "x.db: there is no such file"),
         (&["policies", "-t", "x.sql"], 1, "x.sql: a script holds no policies that could be read"),

@@ -93,11 +93,19 @@ fn a_page_is_written_for_a_run_and_for_one_that_fails() {
     }
     assert_eq!(page.matches("<svg ").count(), 5);
 
-    let answer = scene.etl(&line("run", &dumps, &["--no-log", "--report", "second.htm"]));
+    let answer = scene.etl(&["run", "nowhere.sql", "--no-log", "--report", "second.htm"]);
     assert_eq!(answer.code, 1);
     let page = scene.read("second.htm");
     assert!(page.contains("<h1>Failed: nothing was written</h1>"), "{page}");
-    assert!(page.contains("karbor.db: rows of an earlier import are there"), "{page}");
+    assert!(page.contains("nowhere.sql: cannot be opened"), "{page}");
+
+    // A second run is compared with what is there.
+    assert_eq!(scene.etl(&line("run", &dumps, &["--no-log", "--report", "third.html"])).code, 3);
+    let page = scene.read("third.html");
+    assert!(page.contains("<h1>Nothing to write: karbor.db holds all these rows already</h1>"), "{page}");
+    for said in ["inserted", "updated", "unchanged", "left alone"] {
+        assert!(page.contains(said), "{said}");
+    }
 }
 
 #[test]
