@@ -15,6 +15,7 @@ pub mod rollback;
 pub mod status;
 pub mod sync;
 mod text;
+pub mod verify;
 
 pub(crate) use advice::quote;
 pub use text::text;
