@@ -5,8 +5,8 @@ use super::work::{Command, kept, note, note_failure, tell};
 use crate::cli::VerifyArgs;
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::options::Options;
-use crate::report::file::ReportFile;
+use crate::options::{Options, now};
+use crate::report::file::{Ended, ReportFile};
 use crate::report::json::Brief;
 use crate::report::verify::{Summary, text};
 use crate::surroundings::Surroundings;
@@ -31,13 +31,20 @@ pub(super) fn verify(
     let result = compare(&options);
     let (elapsed, peak_memory) = (started.elapsed(), memory::peak());
     let document = |outcome, report| Brief::new("verify", outcome, elapsed.as_secs_f64(), report);
+    let ended = |exit, error| Ended {
+        command: "verify",
+        exit,
+        error,
+        finished: now(),
+        seconds: elapsed.as_secs_f64(),
+        peak_memory,
+        summary: None,
+    };
     let report = match result {
         Ok(report) => report,
         Err(error) => {
             note_failure(&error);
-            if let Some(Err(error)) =
-                file.map(|file| file.write_json(&document(Err(&error), None::<&Report>)))
-            {
+            if let Some(Err(error)) = file.map(|file| file.write(&ended(error.exit(), Some(&error)))) {
                 tracing::error!("the report file cannot be written: {error}");
             }
             return Err(error);
@@ -47,7 +54,9 @@ pub(super) fn verify(
     let summary = Summary { report: &report, warning: unlogged.as_deref(), elapsed, peak_memory };
     note(&text(&summary, Paper::PLAIN));
     let told = tell(out, &text(&summary, options.outputs.paper), exit);
-    let written = file.map_or(Ok(()), |file| file.write_json(&document(Ok(exit), Some(&report))));
+    let written = file.map_or(Ok(()), |file| {
+        file.write_verification(&ended(exit, None), &report, &document(Ok(exit), Some(&report)))
+    });
     told?;
     kept(written, &options.outputs, exit)?;
     Ok(exit)

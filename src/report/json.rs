@@ -181,7 +181,7 @@ impl<R> Brief<R> {
             schema_version: SCHEMA_VERSION,
             etl_version: env!("CARGO_PKG_VERSION"),
             command,
-            exit_code: outcome.map_or_else(Error::exit, |exit| exit).code(),
+            exit_code: outcome.unwrap_or_else(Error::exit).code(),
             error: outcome.err().map(Failure::of),
             seconds,
             peak_memory_bytes: crate::memory::peak(),

@@ -1,4 +1,4 @@
-//! The report of `etl verify` as text.
+//! The report of `etl verify` as text; the page takes its words from here.
 
 use super::number::{bytes, counted, duration, grouped};
 use super::page::{Page, TableRow};
@@ -56,7 +56,8 @@ pub fn text(summary: &Summary<'_>, paper: Paper) -> String {
     page.finish()
 }
 
-fn title(report: &Report) -> String {
+/// How it came out, in one line.
+pub(super) fn title(report: &Report) -> String {
     let target = &report.target;
     let changed: u64 = report.tables.iter().map(TableReport::all_changed).sum();
     match (report.differences(), changed) {
@@ -71,35 +72,25 @@ fn title(report: &Report) -> String {
     }
 }
 
-fn tables(page: &mut Page, report: &Report) {
-    let row = |table: &TableReport| {
-        let changed = table.all_changed();
-        let counts = [table.equal, table.missing, table.extra, table.different, changed];
-        let red = [(1, table.missing), (2, table.extra), (3, table.different)];
-        let mut inked: Vec<_> =
-            red.into_iter().filter(|(_, rows)| *rows > 0).map(|(n, _)| (n, Ink::Red)).collect();
-        inked.extend((changed > 0).then_some((4, Ink::Yellow)));
-        let mut notes = Vec::new();
-        if changed > 0 {
-            let reasons: Vec<String> =
-                table.changed.iter().map(|(kept, rows)| format!("{kept} {}", grouped(*rows))).collect();
-            notes.push(format!("changed by Karbor since: {}", reasons.join(", ")));
-        }
-        if table.not_compared > 0 {
-            notes.push(format!(
-                "not compared, for the dumps do not say what these rows come to: {}",
-                grouped(table.not_compared)
-            ));
-        }
-        TableRow {
-            name: table.table.clone(),
-            cells: counts.map(grouped).to_vec(),
-            inked,
-            notes,
-            ..TableRow::default()
-        }
-    };
-    let mut rows: Vec<TableRow> = report.tables.iter().map(row).collect();
+/// What is said of a table beside its numbers.
+pub(super) fn notes(table: &TableReport) -> Vec<String> {
+    let mut notes = Vec::new();
+    if table.all_changed() > 0 {
+        let reasons: Vec<String> =
+            table.changed.iter().map(|(kept, rows)| format!("{kept} {}", grouped(*rows))).collect();
+        notes.push(format!("changed by Karbor since: {}", reasons.join(", ")));
+    }
+    if table.not_compared > 0 {
+        notes.push(format!(
+            "not compared, for the dumps do not say what these rows come to: {}",
+            grouped(table.not_compared)
+        ));
+    }
+    notes
+}
+
+/// All tables together.
+pub(super) fn total(report: &Report) -> TableReport {
     let mut all = TableReport { table: "all".to_owned(), ..TableReport::default() };
     for table in &report.tables {
         all.equal += table.equal;
@@ -110,6 +101,27 @@ fn tables(page: &mut Page, report: &Report) {
             *all.changed.entry(*kept).or_default() += changed;
         }
     }
+    all
+}
+
+fn tables(page: &mut Page, report: &Report) {
+    let row = |table: &TableReport| {
+        let changed = table.all_changed();
+        let counts = [table.equal, table.missing, table.extra, table.different, changed];
+        let red = [(1, table.missing), (2, table.extra), (3, table.different)];
+        let mut inked: Vec<_> =
+            red.into_iter().filter(|(_, rows)| *rows > 0).map(|(n, _)| (n, Ink::Red)).collect();
+        inked.extend((changed > 0).then_some((4, Ink::Yellow)));
+        TableRow {
+            name: table.table.clone(),
+            cells: counts.map(grouped).to_vec(),
+            inked,
+            notes: notes(table),
+            ..TableRow::default()
+        }
+    };
+    let mut rows: Vec<TableRow> = report.tables.iter().map(row).collect();
+    let all = total(report);
     rows.push(TableRow { notes: Vec::new(), ..row(&all) });
     page.table("Target rows", &["equal", "missing", "extra", "different", "changed since"], &rows);
 }
@@ -196,7 +208,8 @@ fn schedules(page: &mut Page, report: &Report) {
     }
 }
 
-fn next(report: &Report) -> &'static str {
+/// The next step.
+pub(super) fn next(report: &Report) -> &'static str {
     if report.differences() == 0 {
         return "nothing; verify again whenever in doubt";
     }

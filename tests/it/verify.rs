@@ -205,6 +205,18 @@ fn differences_are_told_from_what_karbor_did_since() {
         assert_eq!((&schedules["different"], &report["report"]["unproved"]), (&json!(1), &json!(1)));
         assert_eq!(schedules["listed"][0]["accepted"], json!(false), "{}", answer.stdout);
 
+        // The page for people says the same, and is whole.
+        let name = loaded.name();
+        let page =
+            ["verify", dumps[0], dumps[1], dumps[2], "-q", "--target", &name, "--report", "verify.html"];
+        assert_eq!(scene.etl(&page).code, 4);
+        let page = scene.read("verify.html");
+        let options = roxmltree::ParsingOptions { allow_dtd: true, ..roxmltree::ParsingOptions::default() };
+        assert!(roxmltree::Document::parse_with_options(&page, options).is_ok());
+        for said in [&vbs, "Differences in plans", "started?", "removed-in-karbor", "exit code 4"] {
+            assert!(page.contains(said), "{said}: {page}");
+        }
+
         // Once the differences are mended, what Karbor did is none.
         let mended = scene.etl(&[&["run"], &dumps[..], &["--quiet", "--target", &loaded.name()]].concat());
         assert_eq!(mended.code, 3, "{}", mended.shown());
