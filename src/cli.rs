@@ -8,6 +8,7 @@ mod outputs;
 mod purge;
 mod settings;
 mod sync;
+mod verify;
 
 pub use batch::BatchArgs;
 pub use maintenance::{RollbackArgs, SourceChoice, StatusArgs};
@@ -15,6 +16,7 @@ pub use outputs::OutputArgs;
 pub use purge::{CloudArgs, FlowArgs, PurgeArgs, What};
 pub use settings::{ReadingArgs, SettingArgs};
 pub use sync::SyncArgs;
+pub use verify::VerifyArgs;
 
 use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -49,6 +51,8 @@ Examples:
           what would become of every row, without touching a database
   etl run cinder.sql vbs.sql dps.sql --target postgresql://karbor@db1/karbor
           the cutover itself
+  etl verify cinder.sql vbs.sql dps.sql --target postgresql://karbor@db1/karbor
+          whether everything arrived as it left
   etl sync taskmgr.sql --target postgresql://karbor@db1/karbor
           afterwards: how the jobs ended of copies that were still being made
 
@@ -62,6 +66,7 @@ Exit codes:
   1  failed, nothing was written
   2  wrong usage, nothing was begun
   3  committed, but rows were deferred or set aside; of a sync: copies still wait for their jobs
+  4  a verification found differences
   5  COMMIT was sent, and its outcome is unknown";
 
 /// What is to be done.
@@ -79,6 +84,14 @@ pub enum Command {
     /// touched. With one its tables are looked at, and what stands in a run's way is told.
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
+    /// Compares dumps with what a target holds, row by row and column by column.
+    ///
+    /// The dumps are converted again, and every row that they come to is compared with the target's: equal, missing, extra,
+    /// different in which columns, or changed by Karbor since. The schedules are followed on both sides, Karbor's by what
+    /// its triggers say. Nothing is written, and a hot standby will do. Exit code 4 says that there are differences;
+    /// what Karbor changed since is none.
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(VerifyArgs),
     /// Brings the outcomes of unfinished jobs to imported copies that are `protecting`.
     ///
     /// For copies that a run with --unsteady carry wrote while they were being made. Each takes its job's outcome from

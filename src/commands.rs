@@ -13,6 +13,7 @@ mod run;
 mod schema;
 mod status;
 mod sync;
+mod verify;
 mod work;
 
 use crate::cli::{Args, Command};
@@ -34,6 +35,7 @@ pub fn execute(line: &[OsString], surroundings: &Surroundings<'_>, out: &mut dyn
     let text = match Args::read(line.iter().cloned())?.command {
         Command::Run(args) => return run::run(&args, surroundings, out),
         Command::Check(args) => return check::check(&args, line, surroundings, out),
+        Command::Verify(args) => return verify::verify(&args, surroundings, out),
         Command::Batch(args) => return batch::batch(&args, surroundings, out),
         Command::Sync(args) => return sync::sync(&args, surroundings, out),
         Command::Policies(args) => return policies::policies(&args, surroundings, out),

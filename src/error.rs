@@ -154,7 +154,7 @@ impl Error {
             Self::Journal { .. } => Some(
                 "take the line away, or move the journal aside: sites that it no longer knows are loaded again".to_owned(),
             ),
-            Self::Unsaid { exit: Exit::Done | Exit::Incomplete, .. } => {
+            Self::Unsaid { exit: Exit::Done | Exit::Incomplete | Exit::Different, .. } => {
                 Some("the run itself ended as its exit code says; do not run it again for this".to_owned())
             }
             Self::Arguments(_) | Self::Unconfirmed | Self::System { .. } | Self::Unsaid { .. } => None,

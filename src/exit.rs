@@ -13,6 +13,8 @@ pub enum Exit {
     Usage,
     /// Committed, but some rows were deferred or set aside.
     Incomplete,
+    /// The target holds something else than the dumps come to.
+    Different,
     /// COMMIT was sent, and whether it took effect is not known.
     Unknown,
 }
@@ -24,9 +26,10 @@ impl Exit {
         let weight = |exit: Self| match exit {
             Self::Done => 0,
             Self::Incomplete => 1,
-            Self::Usage => 2,
-            Self::Failed => 3,
-            Self::Unknown => 4,
+            Self::Different => 2,
+            Self::Usage => 3,
+            Self::Failed => 4,
+            Self::Unknown => 5,
         };
         if weight(other) > weight(self) { other } else { self }
     }
@@ -39,6 +42,7 @@ impl Exit {
             Self::Failed => 1,
             Self::Usage => 2,
             Self::Incomplete => 3,
+            Self::Different => 4,
             Self::Unknown => 5,
         }
     }

@@ -14,6 +14,7 @@ mod site;
 pub(crate) mod spool;
 mod sync;
 mod target;
+mod verify;
 
 pub use batch::{BatchOptions, Site};
 pub use columns::{Maps, SourceEntry, read as read_columns};

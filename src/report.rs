@@ -17,6 +17,7 @@ pub mod status;
 pub mod sync;
 mod targets;
 mod text;
+pub mod verify;
 
 pub(crate) use advice::quote;
 pub use text::text;

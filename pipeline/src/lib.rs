@@ -27,3 +27,4 @@ pub mod status;
 pub mod sync;
 pub mod transform;
 pub mod vbs_api;
+pub mod verify;

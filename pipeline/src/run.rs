@@ -10,9 +10,9 @@
 //! buffer. Whoever fails drops its end of a channel, and the others stop.
 
 mod account;
-mod copies;
+pub(crate) mod copies;
 mod policies;
-mod stream;
+pub(crate) mod stream;
 
 use crate::compare::{Comparison, Merge, Prune, Scope, refuse_blind};
 use crate::error::{Error, Result};
@@ -138,16 +138,22 @@ fn facts_of(survey: Option<&Survey>, options: &Options) -> TargetFacts {
 }
 
 /// The policy side, resolved.
-struct Policies {
+pub(crate) struct Policies {
     vbs: VbsPlans,
     dps: DpsPlans,
     dps_of_items: DpsPlansOfItems,
-    patterns: Patterns,
+    pub(crate) patterns: Patterns,
     figures: PolicyFigures,
 }
 
 impl Policies {
-    fn resolve(sources: &mut Sources, options: &Options, facts: &TargetFacts, layouts: &[Layout]) -> Self {
+    /// Resolves the policies that pass one found.
+    pub(crate) fn resolve(
+        sources: &mut Sources,
+        options: &Options,
+        facts: &TargetFacts,
+        layouts: &[Layout],
+    ) -> Self {
         let mut patterns = Patterns::new(options.settings.every_n_days);
         let Sources { names, tallies, rejections, vbs: vbs_tables, dps: dps_tables, .. } = &mut *sources;
         let mut ledger = Ledger { names, tallies, rejections, named: std::collections::BTreeSet::new() };
@@ -160,7 +166,8 @@ impl Policies {
         Self { vbs, dps, dps_of_items, patterns, figures }
     }
 
-    fn views<'p>(
+    /// The plans, those of VBS first.
+    pub(crate) fn views<'p>(
         &'p self,
         sources: &'p Sources,
         options: &'p crate::settings::Settings,

@@ -46,7 +46,7 @@ pub(super) fn carry_out(
         Ok(file) => file,
         Err(error) => return error.into(),
     };
-    note_begin(errand, options);
+    note_begin(errand.name(), options);
     let result = load(command, options);
     let elapsed = started.elapsed();
     let ended = |exit, error, summary| Ended {
@@ -143,8 +143,8 @@ pub(super) fn refusal(report: &Report, errand: Errand<'_>) -> Option<Error> {
     })
 }
 
-fn note_begin(errand: Errand<'_>, options: &Options) {
-    tracing::info!("etl {} {}", env!("CARGO_PKG_VERSION"), errand.name());
+pub(super) fn note_begin(command: &str, options: &Options) {
+    tracing::info!("etl {} {command}", env!("CARGO_PKG_VERSION"));
     for dump in &options.dumps {
         tracing::info!("dump {dump}");
     }

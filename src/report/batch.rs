@@ -155,7 +155,7 @@ fn next(summary: &Summary<'_>) -> &'static str {
         Exit::Incomplete => {
             "dump again the sites with rows that wait, once those are steady, and run the same command"
         }
-        Exit::Failed | Exit::Usage | Exit::Unknown => {
+        Exit::Failed | Exit::Usage | Exit::Different | Exit::Unknown => {
             "mend what failed and run the same command: it goes on where it stopped"
         }
     }

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 /// What is known of a run when its report file is written.
 #[derive(Clone, Copy)]
 pub struct Ended<'r> {
-    /// `run` or `check`.
+    /// `run`, `check` or `verify`.
     pub command: &'static str,
     /// How it ends.
     pub exit: Exit,
@@ -84,6 +84,22 @@ impl ReportFile {
         match Form::of(&self.path) {
             Form::Json => self.write_json(&Document::new(ended)),
             Form::Html => self.put(html::page(ended).map_err(io::Error::other)?.as_bytes()),
+        }
+    }
+
+    /// Writes the report of a verification that came to its end.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn write_verification(
+        self,
+        ended: &Ended<'_>,
+        report: &pipeline::verify::Report,
+        document: &impl Serialize,
+    ) -> io::Result<()> {
+        match Form::of(&self.path) {
+            Form::Json => self.write_json(document),
+            Form::Html => self.put(html::verification(ended, report).map_err(io::Error::other)?.as_bytes()),
         }
     }
 

@@ -5,6 +5,7 @@
 //! are. The page is also XML, so that a parser can tell whether it is whole.
 
 mod schedules;
+mod verified;
 
 use super::file::Ended;
 use super::number::{bytes, counted, duration, grouped, seconds};
@@ -19,6 +20,8 @@ use parsers::input::STDIN;
 use pipeline::outcome::{CopyReport, Ending, Report, Tally};
 use schedules::{Schedules, schedules};
 use std::time::Duration;
+use verified::Verified;
+pub(super) use verified::page as verification;
 
 /// Warnings, rows and names that a page holds of one kind; the JSON report has them all.
 const LISTED: usize = 100;
@@ -47,6 +50,7 @@ struct Page {
     warnings: Vec<String>,
     rows: Option<Rows>,
     rejections: Option<Rejections>,
+    verified: Option<Verified>,
     schedules: Option<Schedules>,
     copies: Option<Copies>,
     policies: Option<Policies>,
@@ -213,6 +217,7 @@ impl Page {
             warnings: Vec::new(),
             rows: None,
             rejections: None,
+            verified: None,
             schedules: None,
             copies: None,
             policies: None,

@@ -10,9 +10,10 @@ fn help(arguments: &[&str]) -> String {
 }
 
 /// The commands, in the order of the help.
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "run",
     "check",
+    "verify",
     "sync",
     "batch",
     "policies",

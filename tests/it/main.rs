@@ -63,5 +63,8 @@ mod killed;
 /// Imports taken back.
 mod rollback;
 
+/// What arrived against what left.
+mod verify;
+
 /// What a target holds of imports.
 mod status;

@@ -110,7 +110,7 @@ fn digest<'f>(fields: impl IntoIterator<Item = Option<&'f [u8]>>) -> u128 {
 }
 
 /// An extend_info as this program writes it, without its first member, `auto_trigger`.
-fn without_auto_trigger(info: &[u8]) -> &[u8] {
+pub(crate) fn without_auto_trigger(info: &[u8]) -> &[u8] {
     let prefixes = [&b"{\"auto_trigger\":true,"[..], b"{\"auto_trigger\":false,"];
     prefixes.iter().find_map(|prefix| info.strip_prefix(*prefix)).unwrap_or(info)
 }

@@ -5,7 +5,7 @@
 //! does not cancel itself out. Digests are 128 bits wide, so that rows that differ are not taken for equal.
 
 /// What identifies a row, as 128 well-mixed bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key(pub(crate) u128);
 
 /// How much is kept for one table.
@@ -113,6 +113,17 @@ impl Held {
     /// Whether a key's bucket has the same keys on both sides.
     pub(crate) fn same_keys(&self, key: Key) -> bool {
         self.sums.keys.get(bucket(key, self.sums.keys.len())).is_some_and(|sum| *sum == 0)
+    }
+
+    /// The number of a key's bucket, if its rows differ; once both sides were told.
+    pub(crate) fn unequal(&self, key: Key) -> Option<usize> {
+        let bucket = bucket(key, self.sums.rows.len());
+        self.sums.rows.get(bucket).filter(|sum| **sum != 0).map(|_| bucket)
+    }
+
+    /// Whether any bucket from this one on differs.
+    pub(crate) fn any_unequal_from(&self, bucket: usize) -> bool {
+        self.sums.rows.iter().skip(bucket).any(|sum| *sum != 0)
     }
 
     /// Whether all buckets are equal.

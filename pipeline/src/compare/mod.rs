@@ -17,11 +17,12 @@ mod scope;
 mod sieve;
 pub(crate) mod sql;
 
-pub(crate) use held::Sums;
+pub(crate) use digest::without_auto_trigger;
+pub(crate) use held::{Key, Sums};
 pub(crate) use merge::{Judged, Lost, Merge};
 pub use prune::Prune;
 pub(crate) use prune::{Pruned, refuse_blind};
-pub(crate) use scope::Scope;
+pub(crate) use scope::{Fact, SOURCES, Scope, Telling, tells};
 pub(crate) use sieve::{Sieve, Sifted};
 
 use crate::error::{Error, Result};
@@ -29,7 +30,7 @@ use crate::karbor::layout::Layout;
 use crate::karbor::tuple::{Row, Rows};
 use crate::load::session::Session;
 use digest::Digester;
-use held::{Held, Key, LARGE, SMALL};
+use held::{Held, LARGE, SMALL};
 use sql::{ITEMS, Sql, TABLES};
 
 /// What is to be done about a row of the dumps, as far as digests tell.
@@ -96,6 +97,31 @@ impl Compared {
     /// [`Compared::is_new`] of a row that is named by a text; one that the column cannot hold is nowhere.
     pub(crate) fn is_new_text(&self, key: &str) -> bool {
         self.digester.key_of(key).is_none_or(|key| self.is_new(key))
+    }
+
+    /// The key of the rows that a text names; `None` where the column cannot hold it.
+    pub(crate) fn key_of(&self, key: &str) -> Option<Key> {
+        self.digester.key_of(key)
+    }
+
+    /// What tells rows with one key apart.
+    pub(crate) fn whole_key(&self, row: Row<'_>) -> u64 {
+        self.digester.whole_key(row)
+    }
+
+    /// The layout of rows of which only the key is known.
+    pub(crate) fn loose(&self) -> &Layout {
+        self.digester.layout()
+    }
+
+    /// The number of a key's bucket, if its rows differ; once both sides were told.
+    pub(crate) fn unequal(&self, key: Key) -> Option<usize> {
+        self.held.as_ref().and_then(|held| held.unequal(key))
+    }
+
+    /// Whether any bucket from this one on differs.
+    pub(crate) fn any_unequal_from(&self, bucket: usize) -> bool {
+        self.held.as_ref().is_some_and(|held| held.any_unequal_from(bucket))
     }
 
     /// The fate of a row that is not new.

@@ -13,6 +13,10 @@ pub(crate) enum Sieve<'s> {
     All,
     /// Their digests.
     Digest(&'s Compared),
+    /// Their digests, and the rows that are new.
+    Miss(&'s Compared),
+    /// The rows whose buckets differ, from a bucket on; apart from them those of which only the key is known.
+    Pick(&'s Compared, usize),
     /// The rows that are new, and apart from them those that the database is to judge.
     Sort(&'s Compared),
 }
@@ -40,24 +44,43 @@ impl Sieve<'_> {
         let mut sifted = Sifted::default();
         match self {
             Self::All => sifted.new = converted.rows,
-            Self::Digest(table) => digest(table, layout, converted, &mut sifted),
+            Self::Digest(table) => drop(digest(table, layout, converted, &mut sifted)),
+            Self::Miss(table) => converted.bytes = digest(table, layout, converted, &mut sifted),
+            Self::Pick(table, from) => pick(table, from, layout, converted, &mut sifted),
             Self::Sort(table) => sort(table, layout, converted, &mut sifted),
         }
         sifted
     }
 }
 
-fn digest(table: &Compared, layout: &Layout, converted: &mut Converted, out: &mut Sifted) {
+/// Answers the rows that are new.
+fn digest(table: &Compared, layout: &Layout, converted: &mut Converted, out: &mut Sifted) -> Vec<u8> {
     let digester = &table.digester;
+    let mut new = Vec::new();
     for row in Rows::new(layout, &std::mem::take(&mut converted.bytes)) {
         let key = digester.key(row);
         if table.is_new(key) {
             out.new += 1;
+            new.extend_from_slice(row.bytes());
         } else {
             out.digests.push((key, digester.whole_key(row), Some(digester.row(row))));
         }
     }
     for_held(table, converted, |key, row| out.digests.push((key, digester.whole_key(row), None)));
+    new
+}
+
+fn pick(table: &Compared, from: usize, layout: &Layout, converted: &mut Converted, out: &mut Sifted) {
+    let wanted = |key| table.unequal(key).is_some_and(|bucket| bucket >= from);
+    let bytes = std::mem::take(&mut converted.bytes);
+    for row in Rows::new(layout, &bytes).filter(|row| wanted(table.key(*row))) {
+        converted.bytes.extend_from_slice(row.bytes());
+    }
+    for_held(table, converted, |key, row| {
+        if wanted(key) {
+            out.staged.extend_from_slice(row.bytes());
+        }
+    });
 }
 
 fn sort(table: &Compared, layout: &Layout, converted: &mut Converted, out: &mut Sifted) {

@@ -3,7 +3,7 @@
 //! `t` is the target's row, `s` the row of the dumps in its staging table, `v` the verdict on it, `u` the operation that a
 //! row belongs to (its trigger, itself, its state), `p` its plan.
 
-use super::scope::{Fact, SOURCES, Scope};
+use super::scope::{Fact, SOURCES, Scope, Telling, tells};
 use crate::karbor::ddl::Dialect;
 use crate::karbor::layout::{Format, Laid, Layout, Wire, quoted};
 use crate::karbor::{Source, WRITTEN};
@@ -24,6 +24,9 @@ pub(crate) const OPERATIONS: usize = 3;
 pub(crate) const STATES: usize = 4;
 /// Checkpoint items.
 pub(crate) const ITEMS: usize = 5;
+
+/// The columns that tell what Karbor did to a row, by Karbor's names.
+pub(crate) const MARKS: [&str; 4] = ["updated_at", "deleted_at", "created_at", "deleted"];
 
 /// Verdicts that lead to something; the others are reasons to leave a row alone.
 pub(crate) mod verdict {
@@ -198,6 +201,29 @@ impl<'q> Sql<'q> {
         format!("SELECT t.{key} FROM {} t{others}", self.table(table))
     }
 
+    /// All filled columns of the rows that are compared, or of all others, and behind them as text what tells what Karbor did to a
+    /// row: updated_at, deleted_at, created_at, and whether it is deleted. `None` where no row is compared.
+    pub(crate) fn marked_rows(&self, table: usize, compared: bool) -> Option<String> {
+        let layout = self.layout(table);
+        let imported = self.imported(table);
+        let wanted = match (compared, imported) {
+            (true, imported) => imported?,
+            (false, Some(imported)) => format!("NOT coalesce({imported}, false)"),
+            (false, None) => "1 = 1".to_owned(),
+        };
+        let marks = MARKS.map(|name| {
+            let column =
+                self.optional(table, name).map_or_else(|| "NULL".to_owned(), |name| format!("t.{name}"));
+            format!("CAST({column} AS text)")
+        });
+        Some(format!(
+            "SELECT {}, {} FROM {} t WHERE {wanted}",
+            layout.column_list("t."),
+            marks.join(", "),
+            layout.into,
+        ))
+    }
+
     /// The next keys of compared rows after `after`, in order: `(number or key, key columns…)`.
     pub(crate) fn keys_after(&self, table: usize, after: Option<&str>, limit: u32) -> Option<String> {
         let order =
@@ -250,22 +276,26 @@ impl<'q> Sql<'q> {
         };
         let by_unit = |source: Source| format!("u.source = {}", literal(source.prefix()));
         let own = format!("s.{column}");
-        match (table, name) {
-            (PLANS, "parameters") => (own, self.ignorant(Fact::Tags, &by_tag)),
-            (TRIGGERS, "properties") => (own, self.ignorant(Fact::Schedule, &by_unit)),
-            (OPERATIONS, "operation_definition") => (own, self.ignorant(Fact::Definition, &by_tag)),
-            (STATES, "service_id") if !self.service_known => (own, Some("1 = 1".to_owned())),
+        match tells(table, name) {
+            Some(Telling::Of(fact)) => {
+                let ignorant = if table == TRIGGERS {
+                    self.ignorant(fact, &by_unit)
+                } else {
+                    self.ignorant(fact, &by_tag)
+                };
+                match ignorant {
+                    Some(ignorant) if name == "extend_info" => (
+                        format!("CASE WHEN {ignorant} THEN {} ELSE {own} END", self.kept_trigger(laid)),
+                        None,
+                    ),
+                    ignorant => (own, ignorant),
+                }
+            }
+            Some(Telling::Service) if !self.service_known => (own, Some("1 = 1".to_owned())),
             // A trust that is known is worth more than none; another one is worth no more.
-            (STATES, "trust_id") if !self.trust_known => {
+            Some(Telling::Trust) if !self.trust_known => {
                 (own, Some(format!("t.{column} <> {}", literal(PLACEHOLDER_TRUST))))
             }
-            (ITEMS, "plan_id") => (own, self.ignorant(Fact::PlanOfCopy, &by_tag)),
-            (ITEMS, "extend_info") => match self.ignorant(Fact::PlanOfCopy, &by_tag) {
-                Some(ignorant) => {
-                    (format!("CASE WHEN {ignorant} THEN {} ELSE {own} END", self.kept_trigger(laid)), None)
-                }
-                None => (own, None),
-            },
             _ => (own, None),
         }
     }

@@ -296,7 +296,7 @@ fn in_range(value: i64, wire: Wire) -> Fit {
 }
 
 /// 2000-01-01 00:00:00 UTC, PostgreSQL's epoch, in microseconds since 1970.
-const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
+pub(super) const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
 fn binary(value: Value<'_>, column: &Laid, out: &mut Vec<u8>) -> Fit {
     let mut field = |bytes: &[u8]| {

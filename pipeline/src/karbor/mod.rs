@@ -4,6 +4,7 @@
 //! calls things, is the [`layout`]'s affair.
 
 pub mod ddl;
+pub(crate) mod field;
 pub mod ids;
 pub mod json;
 pub mod layout;

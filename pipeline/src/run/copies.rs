@@ -206,17 +206,17 @@ impl Staged {
 }
 
 /// What every turn needs.
-struct Turns<'t> {
-    pool: &'t ThreadPool,
-    inputs: &'t mut [Input],
-    sources: &'t Sources,
-    policies: &'t Policies,
-    options: &'t Options,
+pub(crate) struct Turns<'t> {
+    pub(crate) pool: &'t ThreadPool,
+    pub(crate) inputs: &'t mut [Input],
+    pub(crate) sources: &'t Sources,
+    pub(crate) policies: &'t Policies,
+    pub(crate) options: &'t Options,
 }
 
 impl Turns<'_> {
     /// The dumps with copies are read once more.
-    fn announce(&self, progress: &Progress) {
+    pub(crate) fn announce(&self, progress: &Progress) {
         for (n, input) in self.inputs.iter().enumerate() {
             if self.sources.bulk.iter().any(|bulk| usize::from(bulk.block.dump.0) == n) {
                 progress.add_total(n, input.size().unwrap_or(0));
@@ -227,6 +227,36 @@ impl Turns<'_> {
     /// Converts all copies; answers how many rows the target certainly has not.
     fn convert(&mut self, loading: &mut Loading<'_>, turn: Turn, staged: &mut Staged) -> Result<u64> {
         let [.., layout] = loading.layouts;
+        // In the first turn this thread changes the sums while the others ask which keys are new.
+        let mut sums = Sums::default();
+        if turn == Turn::First {
+            loading.swap_sums(&mut sums)?;
+        }
+        let comparison = loading.comparison.clone();
+        let table = comparison.as_deref().map(|comparison| comparison.table(ITEMS)).transpose()?;
+        let sieve = match (turn, table) {
+            (Turn::First, Some(table)) => Sieve::Digest(table),
+            (Turn::Only | Turn::Second, Some(table)) => Sieve::Sort(table),
+            (_, None) => Sieve::All,
+        };
+        let mut taking = Taking { loading, turn, staged, sums, new: 0 };
+        self.each(layout, sieve, &mut |ready| taking.take(ready))?;
+        let Taking { loading, mut sums, new, .. } = taking;
+        drop(comparison);
+        if turn == Turn::First {
+            loading.swap_sums(&mut sums)?;
+        }
+        Ok(new)
+    }
+
+    /// Converts and sifts all copies, and gives the chunks to `take` in order: DPS copies first, so that cinder's backups are
+    /// known by them.
+    pub(crate) fn each(
+        &mut self,
+        layout: &Layout,
+        sieve: Sieve<'_>,
+        take: &mut dyn FnMut(&mut Ready) -> Result<()>,
+    ) -> Result<()> {
         let (sources, policies) = (self.sources, self.policies);
         let plans = sources.links.plans(policies.vbs.policy_ids(&sources.vbs));
         let first_cinder =
@@ -243,32 +273,19 @@ impl Turns<'_> {
             dps_copies: &none,
             replaced: &sources.replaced,
         };
-        // In the first turn this thread changes the sums while the others ask which keys are new.
-        let mut sums = Sums::default();
-        if turn == Turn::First {
-            loading.swap_sums(&mut sums)?;
-        }
-        let comparison = loading.comparison.clone();
-        let table = comparison.as_deref().map(|comparison| comparison.table(ITEMS)).transpose()?;
-        let sieve = match (turn, table) {
-            (Turn::First, Some(table)) => Sieve::Digest(table),
-            (Turn::Only | Turn::Second, Some(table)) => Sieve::Sort(table),
-            (_, None) => Sieve::All,
-        };
         // Which cinder backups are DPS copies is only asked where there are any.
         let wants_ids = !of_cinder.is_empty();
-        let mut taking = Taking { loading, turn, staged, sums, wants_ids, ids: Vec::new(), new: 0 };
+        let mut ids = Vec::new();
         let Self { pool, inputs, options, .. } = self;
-        stream::stream(pool, inputs, of_dps, (&context, sieve), options, &mut |ready| taking.take(ready))?;
-        let dps_copies = IdSet::new(std::mem::take(&mut taking.ids));
+        stream::stream(pool, inputs, of_dps, (&context, sieve), options, &mut |ready| {
+            if wants_ids {
+                ids.append(&mut ready.converted.dps_ids);
+            }
+            take(ready)
+        })?;
+        let dps_copies = IdSet::new(ids);
         context.dps_copies = &dps_copies;
-        stream::stream(pool, inputs, of_cinder, (&context, sieve), options, &mut |ready| taking.take(ready))?;
-        let Taking { loading, mut sums, new, .. } = taking;
-        drop(comparison);
-        if turn == Turn::First {
-            loading.swap_sums(&mut sums)?;
-        }
-        Ok(new)
+        stream::stream(pool, inputs, of_cinder, (&context, sieve), options, take)
     }
 }
 
@@ -278,9 +295,6 @@ struct Taking<'t, 'l> {
     turn: Turn,
     staged: &'t mut Staged,
     sums: Sums,
-    wants_ids: bool,
-    /// Digests of the ids of DPS copies.
-    ids: Vec<u128>,
     /// Rows that the target certainly has not.
     new: u64,
 }
@@ -290,9 +304,6 @@ impl Taking<'_, '_> {
         self.new += ready.sifted.new;
         for (key, whole, row) in ready.sifted.digests.drain(..) {
             self.sums.subtract(key, whole, row);
-        }
-        if self.wants_ids {
-            self.ids.append(&mut ready.converted.dps_ids);
         }
         self.loading.take(self.turn, ready, self.staged)
     }

@@ -28,19 +28,19 @@ pub const BUDGET_BYTES: usize = 32 << 20;
 const COST_FACTOR: usize = 4;
 
 /// One transformed chunk.
-pub(super) struct Ready {
+pub(crate) struct Ready {
     /// The block it is of.
-    pub(super) block: Arc<Block>,
+    pub(crate) block: Arc<Block>,
     /// Where its rows begin.
-    pub(super) position: Position,
+    pub(crate) position: Position,
     /// What became of them.
-    pub(super) converted: Converted,
+    pub(crate) converted: Converted,
     /// What the comparison with the target made of those.
-    pub(super) sifted: Sifted,
+    pub(crate) sifted: Sifted,
 }
 
 /// A pool of so many threads.
-pub(super) fn pool(threads: usize) -> Result<ThreadPool> {
+pub(crate) fn pool(threads: usize) -> Result<ThreadPool> {
     let pool = ThreadPoolBuilder::new()
         .num_threads(threads.max(1))
         .thread_name(|n| format!("transform-{n}"))
@@ -49,7 +49,7 @@ pub(super) fn pool(threads: usize) -> Result<ThreadPool> {
 }
 
 /// Reads `blocks` again, transforms and sifts their chunks on `pool`, and gives them to `take` in order.
-pub(super) fn stream(
+pub(crate) fn stream(
     pool: &ThreadPool,
     inputs: &mut [Input],
     blocks: &[Bulk],

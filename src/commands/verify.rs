@@ -1,0 +1,74 @@
+//! `etl verify`: whether the target holds what the dumps come to.
+
+use super::conversion::note_begin;
+use super::work::{Command, kept, note, note_failure, tell};
+use crate::cli::VerifyArgs;
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::options::{Options, now};
+use crate::report::file::{Ended, ReportFile};
+use crate::report::json::Brief;
+use crate::report::verify::{Summary, text};
+use crate::surroundings::Surroundings;
+use crate::terminal::Paper;
+use crate::{log, memory};
+use pipeline::load;
+use pipeline::verify::Report;
+use std::io::Write;
+use std::time::Instant;
+
+/// Compares the dumps with the target; writes nothing to it.
+pub(super) fn verify(
+    args: &VerifyArgs,
+    surroundings: &Surroundings<'_>,
+    out: &mut dyn Write,
+) -> Result<Exit> {
+    let options = Options::of_verify(args, surroundings)?;
+    let started = Instant::now();
+    let unlogged = log::start(&options.outputs)?;
+    let file = options.outputs.report.as_deref().map(ReportFile::try_place).transpose()?;
+    note_begin("verify", &options);
+    let result = compare(&options);
+    let (elapsed, peak_memory) = (started.elapsed(), memory::peak());
+    let document = |outcome, report| Brief::new("verify", outcome, elapsed.as_secs_f64(), report);
+    let ended = |exit, error| Ended {
+        command: "verify",
+        exit,
+        error,
+        finished: now(),
+        seconds: elapsed.as_secs_f64(),
+        peak_memory,
+        summary: None,
+    };
+    let report = match result {
+        Ok(report) => report,
+        Err(error) => {
+            note_failure(&error);
+            if let Some(Err(error)) = file.map(|file| file.write(&ended(error.exit(), Some(&error)))) {
+                tracing::error!("the report file cannot be written: {error}");
+            }
+            return Err(error);
+        }
+    };
+    let exit = if report.differences() > 0 { Exit::Different } else { Exit::Done };
+    let summary = Summary { report: &report, warning: unlogged.as_deref(), elapsed, peak_memory };
+    note(&text(&summary, Paper::PLAIN));
+    let told = tell(out, &text(&summary, options.outputs.paper), exit);
+    let written = file.map_or(Ok(()), |file| {
+        file.write_verification(&ended(exit, None), &report, &document(Ok(exit), Some(&report)))
+    });
+    told?;
+    kept(written, &options.outputs, exit)?;
+    Ok(exit)
+}
+
+fn compare(options: &Options) -> Result<Report> {
+    Command::default().work(&options.dumps, &options.spool_dir, &options.outputs, |inputs, work| {
+        let choice = options
+            .target
+            .as_ref()
+            .ok_or_else(|| pipeline::error::Error::target("there is no target", "name one with --target"))?;
+        let target = load::open(&choice.spec, work.context(&options.names))?;
+        pipeline::verify::verify(inputs, target, &options.pipeline, work.progress, work.cancel)
+    })
+}
