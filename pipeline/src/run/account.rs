@@ -156,10 +156,14 @@ impl Accounts {
         }
     }
 
+    /// Copies that were migrated, so far.
+    pub(super) fn migrated_copies(&self) -> u64 {
+        self.copies.values().map(|tally| tally.migrated).sum()
+    }
+
     /// Every copy that was migrated is in the target as it is.
     pub(super) fn all_unchanged(&mut self, table: usize) {
-        let migrated = self.copies.values().map(|tally| tally.migrated).sum();
-        self.unchanged(table, migrated);
+        self.unchanged(table, self.migrated_copies());
     }
 
     /// Adds what the database judged.
@@ -214,7 +218,7 @@ impl Accounts {
                 return Err(Error::Imbalance(format!("{} rows of {table} were read: {whole:?}", whole.read)));
             }
         }
-        let migrated: u64 = self.copies.values().map(|tally| tally.migrated).sum();
+        let migrated = self.migrated_copies();
         match self.tables.last() {
             Some(items) if items.converted() != migrated && !refused => {
                 let rows = items.converted();

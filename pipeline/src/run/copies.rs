@@ -7,7 +7,7 @@ use super::stream::{self, Ready};
 use super::{Loading, Policies};
 use crate::compare::sql::ITEMS;
 use crate::compare::{Sieve, Sums};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::extract::Sources;
 use crate::karbor::layout::Layout;
 use crate::options::Options;
@@ -38,8 +38,6 @@ struct Staged {
     rows: u64,
     /// All rows that were staged.
     all: u64,
-    /// Those of which only the key is known.
-    keys_only: u64,
     created: bool,
 }
 
@@ -61,6 +59,7 @@ impl Loading<'_> {
             None => false,
         };
         let mut turns = Turns { pool: &pool, inputs, sources, policies, options };
+        let mut there = false;
         if !compares {
             turns.convert(self, Turn::Only, &mut staged)?;
         } else {
@@ -69,24 +68,30 @@ impl Loading<'_> {
                 // Rows were rejected: nothing is written, and nobody asks the target.
                 return self.end(layout);
             }
-            let there = self.note_there_copies()?;
-            let equal = match &self.comparison {
-                Some(comparison) => comparison.table(ITEMS)?.all_equal(),
-                None => true,
-            };
-            if new == 0 && equal {
+            there = self.note_there_copies()?;
+            if new == 0 && self.copies_are_equal()? {
                 self.accounts.all_unchanged(ITEMS);
             } else {
                 turns.announce(self.progress);
                 turns.convert(self, Turn::Second, &mut staged)?;
             }
-            self.flush(&mut staged, layout)?;
-            self.end(layout)?;
-            return self.judge_copies(&staged, there);
         }
         self.flush(&mut staged, layout)?;
         self.end(layout)?;
-        self.judge_copies(&staged, false)
+        self.judge_copies(&staged, there)
+    }
+
+    /// Whether the target holds the very copies that the dumps do: then they are as many, too.
+    fn copies_are_equal(&self) -> Result<bool> {
+        let Some(comparison) = &self.comparison else { return Ok(true) };
+        let table = comparison.table(ITEMS)?;
+        let migrated = self.accounts.migrated_copies();
+        if table.all_equal() && table.rows != migrated {
+            let held = table.rows;
+            let what = format!("{migrated} copies migrated, equal to {held} in the target");
+            return Err(Error::Imbalance(what));
+        }
+        Ok(table.all_equal())
     }
 
     fn note_there_copies(&mut self) -> Result<bool> {
@@ -201,7 +206,6 @@ impl Staged {
         self.bytes.append(&mut sifted.staged);
         self.rows += sifted.staged_rows;
         self.all += sifted.staged_rows;
-        self.keys_only += sifted.keys_only;
     }
 }
 
