@@ -7,7 +7,7 @@
 //!                                                                  staging tables ⋈ target ──► verdicts ──► INSERT, UPDATE
 //! ```
 //! Digests only decide what need not be looked at. Whether a row is equal, older, or Karbor's affair by now is judged by the
-//! database, in its own types, by the statements of [`sql`]. Memory is fixed; the staging tables are gone with the transaction.
+//! database, in its own types, by the statements of `sql`. Memory is fixed; the staging tables are gone with the transaction.
 
 mod digest;
 mod held;
@@ -23,7 +23,7 @@ pub(crate) use merge::{Judged, Lost, Merge};
 pub use prune::Prune;
 pub(crate) use prune::{Pruned, refuse_blind};
 pub(crate) use scope::{Fact, SOURCES, Scope, Telling, tells};
-pub(crate) use sieve::{Sieve, Sifted};
+pub(crate) use sieve::{Sieve, Sifted, Span};
 
 use crate::error::{Error, Result};
 use crate::karbor::layout::Layout;
