@@ -23,7 +23,7 @@ pub(crate) use merge::{Judged, Lost, Merge};
 pub use prune::Prune;
 pub(crate) use prune::{Pruned, refuse_blind};
 pub(crate) use scope::{Fact, SOURCES, Scope, Telling, tells};
-pub(crate) use sieve::{Sieve, Sifted};
+pub(crate) use sieve::{Sieve, Sifted, Span};
 
 use crate::error::{Error, Result};
 use crate::karbor::layout::Layout;

@@ -5,6 +5,7 @@ use super::{Compared, Fate};
 use crate::karbor::layout::Layout;
 use crate::karbor::tuple::Rows;
 use crate::transform::items::Converted;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What is wanted of a chunk's rows.
 #[derive(Clone, Copy, Debug)]
@@ -15,10 +16,40 @@ pub(crate) enum Sieve<'s> {
     Digest(&'s Compared),
     /// Their digests, and the rows that are new.
     Miss(&'s Compared),
-    /// The rows whose buckets differ, from a bucket on; apart from them those of which only the key is known.
-    Pick(&'s Compared, usize),
+    /// The rows whose buckets differ and are wanted; apart from them those of which only the key is known.
+    Pick(&'s Compared, &'s Span),
     /// The rows that are new, and apart from them those that the database is to judge.
     Sort(&'s Compared),
+}
+
+/// The buckets that are wanted. Its end may come nearer while threads ask.
+#[derive(Debug)]
+pub(crate) struct Span {
+    /// The first of them.
+    pub(crate) from: usize,
+    to: AtomicUsize,
+}
+
+impl Span {
+    /// All buckets from this one on.
+    pub(crate) fn new(from: usize) -> Self {
+        Self { from, to: AtomicUsize::new(usize::MAX) }
+    }
+
+    /// The first bucket that is no longer wanted; `None` where all are.
+    pub(crate) fn end(&self) -> Option<usize> {
+        Some(self.to.load(Ordering::Relaxed)).filter(|to| *to < usize::MAX)
+    }
+
+    /// Wants only the buckets before this one.
+    pub(crate) fn end_at(&self, bucket: usize) {
+        self.to.fetch_min(bucket, Ordering::Relaxed);
+    }
+
+    /// Whether a bucket is wanted.
+    pub(crate) fn contains(&self, bucket: usize) -> bool {
+        (self.from..self.to.load(Ordering::Relaxed)).contains(&bucket)
+    }
 }
 
 /// What a sieve made of a chunk.
@@ -46,7 +77,7 @@ impl Sieve<'_> {
             Self::All => sifted.new = converted.rows,
             Self::Digest(table) => drop(digest(table, layout, converted, &mut sifted)),
             Self::Miss(table) => converted.bytes = digest(table, layout, converted, &mut sifted),
-            Self::Pick(table, from) => pick(table, from, layout, converted, &mut sifted),
+            Self::Pick(table, span) => pick(table, span, layout, converted, &mut sifted),
             Self::Sort(table) => sort(table, layout, converted, &mut sifted),
         }
         sifted
@@ -70,8 +101,8 @@ fn digest(table: &Compared, layout: &Layout, converted: &mut Converted, out: &mu
     new
 }
 
-fn pick(table: &Compared, from: usize, layout: &Layout, converted: &mut Converted, out: &mut Sifted) {
-    let wanted = |key| table.unequal(key).is_some_and(|bucket| bucket >= from);
+fn pick(table: &Compared, span: &Span, layout: &Layout, converted: &mut Converted, out: &mut Sifted) {
+    let wanted = |key| table.unequal(key).is_some_and(|bucket| span.contains(bucket));
     let bytes = std::mem::take(&mut converted.bytes);
     for row in Rows::new(layout, &bytes).filter(|row| wanted(table.key(*row))) {
         converted.bytes.extend_from_slice(row.bytes());

@@ -138,9 +138,15 @@ impl<'c> Checking<'c> {
             .collect();
         for (key, bytes, source, unit) in absent {
             if let Some(row) = Rows::new(layout, &bytes).next() {
-                self.absent(table, &pairs, row, (source, unit), &mut |report, what, finding| {
-                    found.note(report, key.0, (what, true, finding));
-                })?;
+                self.absent(
+                    table,
+                    &pairs,
+                    row,
+                    (source, unit.map(|unit| *unit)),
+                    &mut |report, what, finding| {
+                        found.note(report, key.0, (what, true, finding));
+                    },
+                )?;
             }
         }
         let report = self.tables.get_mut(table).ok_or_else(no_table)?;

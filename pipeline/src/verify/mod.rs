@@ -41,6 +41,7 @@ use known::spoken_of;
 use parsers::input::Input;
 use round::Entry;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Reads `inputs` and `target`, and compares them. Of the options, those that convert and read count; `proof` says how long
 /// schedules are followed.
@@ -138,8 +139,8 @@ impl Copies {
         checking.rounds(ITEMS, &mut |comparison, round| {
             turns.announce(progress);
             let compared = comparison.table(ITEMS)?;
-            let pick = Sieve::Pick(compared, round.from);
-            turns.each(layout, pick, &mut |ready: &mut Ready| {
+            let span = Arc::clone(&round.span);
+            turns.each(layout, Sieve::Pick(compared, &span), &mut |ready: &mut Ready| {
                 cancel.check()?;
                 for row in Rows::new(layout, &ready.converted.bytes) {
                     let source = pairs.source(row).unwrap_or(Source::Vbs);

@@ -3,17 +3,18 @@
 //! How many rows a bucket has is not known before they come. So a round begins with all buckets that are left, and gives up
 //! the last of them whenever it holds too much; those are the next round's.
 
-use crate::compare::Key;
+use crate::compare::{Key, Span};
 use crate::error::{Error, Result};
 use crate::karbor::Source;
 use crate::karbor::tuple::Row;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What a round may hold, its own bookkeeping included.
-const BUDGET_BYTES: usize = 8 << 20;
+const BUDGET_BYTES: usize = 4 << 20;
 
-/// What a held row costs beside its bytes.
-const ROW_BYTES: usize = 192;
+/// What a held row costs beside its bytes, in a tree that is two thirds full.
+const ROW_BYTES: usize = 256;
 
 /// Where a row is held: its bucket, its key, and what tells rows with one key apart.
 pub(super) type Place = (usize, Key, u64);
@@ -32,7 +33,7 @@ pub(super) struct Entry {
     /// Its bytes; `None` where only its key is known, because a later run takes it.
     pub(super) row: Option<Box<[u8]>>,
     /// What it belongs to, on the policy side.
-    pub(super) unit: Option<Unit>,
+    pub(super) unit: Option<Box<Unit>>,
     /// Whether the target's row was seen.
     pub(super) matched: bool,
 }
@@ -40,7 +41,7 @@ pub(super) struct Entry {
 impl Entry {
     /// A row, and what it belongs to.
     pub(super) fn row(source: Source, row: Row<'_>, unit: Option<Unit>) -> Self {
-        Self { source, row: Some(row.bytes().into()), unit, matched: false }
+        Self { source, row: Some(row.bytes().into()), unit: unit.map(Box::new), matched: false }
     }
 
     /// A row of which only the key is known: whose it is does not matter.
@@ -51,9 +52,8 @@ impl Entry {
 
 /// One round.
 pub(super) struct Round {
-    pub(super) from: usize,
-    /// The first bucket that is left to the next round.
-    to: usize,
+    /// Its buckets; those that it gives up are the next round's.
+    pub(super) span: Arc<Span>,
     bytes: usize,
     pub(super) rows: BTreeMap<Place, Entry>,
 }
@@ -61,12 +61,12 @@ pub(super) struct Round {
 impl Round {
     /// A round over the buckets from this one on.
     pub(super) fn new(from: usize) -> Self {
-        Self { from, to: usize::MAX, bytes: 0, rows: BTreeMap::new() }
+        Self { span: Arc::new(Span::new(from)), bytes: 0, rows: BTreeMap::new() }
     }
 
     /// Whether a bucket is this round's.
     pub(super) fn wants(&self, bucket: usize) -> bool {
-        (self.from..self.to).contains(&bucket)
+        self.span.contains(bucket)
     }
 
     /// Holds a row.
@@ -117,13 +117,13 @@ impl Round {
                 self.bytes -= ROW_BYTES + entry.row.map_or(0, |row| row.len());
             }
         }
-        self.to = last;
+        self.span.end_at(last);
         true
     }
 
     /// Where the next round begins; `None` after the last.
     pub(super) fn next(&self) -> Option<usize> {
-        (self.to < usize::MAX).then_some(self.to)
+        self.span.end()
     }
 }
 
@@ -153,7 +153,7 @@ mod tests {
             }
         }
         assert_eq!(held, rows.len());
-        assert!((4..8).contains(&rounds), "{rounds}");
+        assert!((8..16).contains(&rounds), "{rounds}");
     }
 
     #[test]
