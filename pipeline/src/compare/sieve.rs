@@ -65,8 +65,6 @@ pub(crate) struct Sifted {
     pub(crate) staged: Vec<u8>,
     /// How many they are.
     pub(crate) staged_rows: u64,
-    /// How many of them are known by their key only.
-    pub(crate) keys_only: u64,
 }
 
 impl Sieve<'_> {
@@ -136,7 +134,6 @@ fn sort(table: &Compared, layout: &Layout, converted: &mut Converted, out: &mut 
     for_held(table, converted, |key, row| {
         if table.fate(key) == Fate::Staged {
             out.staged_rows += 1;
-            out.keys_only += 1;
             out.staged.extend_from_slice(row.bytes());
         }
     });
