@@ -1,6 +1,6 @@
 //! `etl batch`: several sites, each loaded as `etl run` does it, and a journal of what is committed.
 
-use super::conversion::{Converted, carry_out};
+use super::conversion::{self, Converted, carry_out};
 use super::work::{Command, Work, kept, note, note_failure, say, tell};
 use crate::cli::BatchArgs;
 use crate::error::{Error, Result};
@@ -8,12 +8,13 @@ use crate::exit::Exit;
 use crate::journal::{Dump, Facts, Journal, Proof};
 use crate::options::{BatchOptions, Options, Outputs, Site, part_of};
 use crate::report::Errand;
-use crate::report::batch::{Document, Site as SiteReport, State, Summary, text};
+use crate::report::batch::{Document, Shared, Site as SiteReport, State, Summary, text};
 use crate::report::file::ReportFile;
 use crate::surroundings::Surroundings;
 use crate::terminal::Paper;
 use crate::{digest, log, memory};
 use pipeline::load::spec::Spec;
+use pipeline::options::Mode;
 use pipeline::{load, sample};
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -67,7 +68,7 @@ pub(super) fn batch(args: &BatchArgs, surroundings: &Surroundings<'_>, out: &mut
             stopped = true;
         }
     }
-    let shared = options.shared();
+    let shared = judge_shared(&command, &options, &sites);
     let summary = Summary {
         sites: &sites,
         shared: &shared,
@@ -83,6 +84,38 @@ pub(super) fn batch(args: &BatchArgs, surroundings: &Surroundings<'_>, out: &mut
     told?;
     kept(written, &options.outputs, exit)?;
     Ok(exit)
+}
+
+/// Which rows of targets that sites share are in none of their dumps any more: that can be told only of all of them, and once
+/// all of them are loaded.
+fn judge_shared<'o>(
+    command: &Command,
+    options: &'o BatchOptions,
+    sites: &[SiteReport<'_>],
+) -> Vec<Shared<'o>> {
+    let mut out = Vec::new();
+    for group in options.shared() {
+        let Some(first) = group.first() else { continue };
+        let mut shared = Shared::new(&first.target, group.iter().map(|site| site.name.as_str()).collect());
+        let loaded = |site: &&SiteReport<'_>| matches!(site.state, State::Loaded | State::Unchanged);
+        let there = sites.iter().filter(|site| site.target == shared.target);
+        if there.clone().filter(loaded).count() != group.len() {
+            shared.unjudged = Some("not all of its sites are loaded".to_owned());
+        } else if there.clone().any(|site| site.state == State::Loaded) {
+            let mut all = first.options.clone();
+            all.dumps = group.iter().flat_map(|site| site.options.dumps.clone()).collect();
+            all.pipeline.mode = Mode::Check;
+            all.outputs = quiet(&all);
+            match conversion::load(command, &all) {
+                Ok(report) => shared.judge(&report),
+                Err(error) => shared.unjudged = Some(error.to_string()),
+            }
+        } else {
+            shared.unjudged = Some("nothing changed since the last batch".to_owned());
+        }
+        out.push(shared);
+    }
+    out
 }
 
 /// A report in which nothing has happened yet.

@@ -101,7 +101,7 @@ fn forget_lost(report: &mut Report) {
     report.tables.iter_mut().for_each(|table| table.lost = 0);
     report.target_rows.retain(|row| row.reason.is_some());
     report.warnings.push(
-        "rows of other sites lie in the target too: which rows these dumps no longer hold is not told"
+        "rows of other sites lie in the target too: which rows no dump holds any more is told of all sites together"
             .to_owned(),
     );
 }

@@ -87,14 +87,14 @@ impl BatchOptions {
         Ok(Self { sites, journal, keep_going: args.keep_going, outputs })
     }
 
-    /// The sites that share their target with others: each such target, and the names of its sites.
+    /// The sites that share their target with others, by target.
     #[must_use]
-    pub fn shared(&self) -> Vec<(&str, Vec<&str>)> {
-        let mut targets: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    pub fn shared(&self) -> Vec<Vec<&Site>> {
+        let mut targets: BTreeMap<&str, Vec<&Site>> = BTreeMap::new();
         for site in &self.sites {
-            targets.entry(&site.target).or_default().push(&site.name);
+            targets.entry(&site.target).or_default().push(site);
         }
-        targets.into_iter().filter(|(_, sites)| sites.len() > 1).collect()
+        targets.into_values().filter(|sites| sites.len() > 1).collect()
     }
 }
 

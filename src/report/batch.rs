@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::journal::Dump;
 use crate::terminal::{Ink, Paper};
+use pipeline::outcome::{Ending, Report, TargetRow};
 use serde::Serialize;
 use std::path::Path;
 use std::time::Duration;
@@ -68,13 +69,57 @@ pub struct Site<'b> {
     pub elapsed: Duration,
 }
 
+/// A target that several sites share.
+#[derive(Debug, Serialize)]
+pub struct Shared<'b> {
+    /// The target, without secrets.
+    pub target: &'b str,
+    /// The sites.
+    pub sites: Vec<&'b str>,
+    /// Imported rows that none of their dumps holds any more, by table.
+    pub lost: Vec<LostRows>,
+    /// The first of them.
+    pub lost_rows: Vec<TargetRow>,
+    /// Why it was not looked for such rows, if it was not.
+    pub unjudged: Option<String>,
+}
+
+/// How many rows of a table no dump holds any more.
+#[derive(Debug, Serialize)]
+pub struct LostRows {
+    /// The target's name of the table.
+    pub table: String,
+    /// How many.
+    pub rows: u64,
+}
+
+impl<'b> Shared<'b> {
+    /// A target of which nothing was asked yet.
+    #[must_use]
+    pub fn new(target: &'b str, sites: Vec<&'b str>) -> Self {
+        Self { target, sites, lost: Vec::new(), lost_rows: Vec::new(), unjudged: None }
+    }
+
+    /// What a check of all the sites' dumps together found.
+    pub fn judge(&mut self, report: &Report) {
+        if report.ending == Ending::Refused {
+            self.unjudged =
+                Some("read together, the dumps of its sites hold rows that break rules".to_owned());
+            return;
+        }
+        let lost = report.tables.iter().filter(|table| table.lost > 0);
+        self.lost = lost.map(|table| LostRows { table: table.table.clone(), rows: table.lost }).collect();
+        self.lost_rows = report.target_rows.iter().filter(|row| row.reason.is_none()).cloned().collect();
+    }
+}
+
 /// A batch that is over.
 #[derive(Debug)]
 pub struct Summary<'b> {
     /// The sites in their order.
     pub sites: &'b [Site<'b>],
     /// Targets that several sites share.
-    pub shared: &'b [(&'b str, Vec<&'b str>)],
+    pub shared: &'b [Shared<'b>],
     /// The journal.
     pub journal: &'b Path,
     /// What the operator should know of the batch.
@@ -96,8 +141,22 @@ pub fn text(summary: &Summary<'_>, paper: Paper) -> String {
     page.table("Sites", &["read", "written", "waiting"], &rows);
     if !summary.shared.is_empty() {
         page.heading("Targets of several sites");
-        for (target, sites) in summary.shared {
-            page.paragraph("  ", &format!("{target}: {}", sites.join(", ")));
+        for shared in summary.shared {
+            page.paragraph("  ", &format!("{}: {}", shared.target, shared.sites.join(", ")));
+            let lost = shared.lost.iter().map(|lost| format!("{} {}", lost.table, grouped(lost.rows)));
+            let lost: Vec<_> = lost.collect();
+            if !lost.is_empty() {
+                page.paragraph("    ", &format!("in none of their dumps any more: {}", lost.join(", ")));
+            }
+            for row in &shared.lost_rows {
+                page.paragraph("    - ", &format!("{} {}", row.table, row.key.join(" ")));
+            }
+            if let Some(why) = &shared.unjudged {
+                page.paragraph(
+                    "    ",
+                    &format!("rows that no dump holds any more were not looked for: {why}"),
+                );
+            }
         }
         page.paragraph("  ", "Taking an import back there takes back that of all its sites.");
     }
@@ -172,7 +231,7 @@ pub struct Document<'b> {
     peak_memory_bytes: Option<u64>,
     journal: String,
     sites: Vec<SiteDocument<'b>>,
-    shared_targets: Vec<SharedTarget<'b>>,
+    shared_targets: &'b [Shared<'b>],
     warnings: &'b [String],
 }
 
@@ -191,12 +250,6 @@ struct SiteDocument<'b> {
     written: Option<u64>,
     deferred: Option<u64>,
     seconds: f64,
-}
-
-#[derive(Debug, Serialize)]
-struct SharedTarget<'b> {
-    target: &'b str,
-    sites: &'b [&'b str],
 }
 
 impl<'b> Document<'b> {
@@ -227,11 +280,7 @@ impl<'b> Document<'b> {
             peak_memory_bytes: summary.peak_memory,
             journal: summary.journal.display().to_string(),
             sites: summary.sites.iter().map(site).collect(),
-            shared_targets: summary
-                .shared
-                .iter()
-                .map(|(target, sites)| SharedTarget { target, sites })
-                .collect(),
+            shared_targets: summary.shared,
             warnings: summary.warnings,
         }
     }

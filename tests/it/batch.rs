@@ -323,6 +323,12 @@ fn a_target_that_sites_share_holds_the_rows_of_all_and_a_later_dump_brings_its_o
     let after = items(&postgres_rows(server, &common));
     assert_eq!(after.len(), before.len() + 1);
     assert!(before.iter().all(|row| after.contains(row)));
+    // The row under its old id is in no site's dumps any more; those of the other sites are.
+    let report: serde_json::Value = serde_json::from_str(&scene.read("batch.json")).unwrap();
+    let shared = &report["shared_targets"][0];
+    assert_eq!(shared["lost"].to_string(), r#"[{"rows":1,"table":"checkpoint_items"}]"#);
+    assert_eq!(shared["lost_rows"][0]["key"][0], id);
+    assert!(scene.read("etl.log").contains("in none of their dumps any more: checkpoint_items 1"));
 }
 
 /// The server has committed, and the process dies before the journal says so.
