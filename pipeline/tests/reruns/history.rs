@@ -248,3 +248,99 @@ fn thousands_of_rows_that_differ_in_a_few_are_told_apart() {
         ]);
     });
 }
+
+#[test]
+fn a_whole_history_ends_where_it_began() {
+    Site::each(|site| {
+        // Karbor's tables with rows of its own and none of ours.
+        site.run(&[backup(&copy(900))]);
+        assert_eq!(site.roll_back(), 1);
+        site.sql(
+            "INSERT INTO plans (id, name, description, project_id, status, created_at, deleted)
+                 VALUES ('own', 'own', 'by hand', 'p', 'suspended', '2018-01-01 00:00:00.000000', false)",
+        );
+        let before = site.rows();
+
+        // The full run, with a copy that is still being made.
+        site.settings.unsteady = Unsteady::Carry;
+        let mut rows = self::site();
+        let unfinished = [("volume_id", "volume-8"), ("display_name", "autobk_8"), ("status", "creating")];
+        rows.push(
+            job("j-8", POLICY, "volume-8", "autobk_8")
+                .with("current_run_state", "RUNNING")
+                .with("taskmgr_job_id", "task-8"),
+        );
+        rows.push(backup(&copy(8)).with_all(&unfinished));
+        site.run(&rows).check(&[
+            ("plans", "3 inserted"),
+            ("resources", "4 inserted"),
+            ("triggers", "3 inserted"),
+            ("scheduled_operations", "3 inserted"),
+            ("scheduled_operation_states", "3 inserted"),
+            ("checkpoint_items", "5 inserted"),
+        ]);
+
+        // Users at work in Karbor.
+        let later = "2020-01-01 00:00:00.000000";
+        site.sql(&format!(
+            "UPDATE plans SET name = 'edited', updated_at = '{later}' WHERE id = '{OTHER}';
+             UPDATE checkpoint_items SET deleted = true, deleted_at = '{later}' WHERE id = '{}'",
+            copy(3)
+        ));
+
+        // The source went on: a copy is new, one changed, one is gone, and everything of one policy moved.
+        let stamp = "2019-01-01 00:00:00";
+        let mut second = with(&rows, "id", &copy(2), |row| row.with("size", "41").with("updated_at", stamp));
+        second = changed(&second, |row| {
+            let row = row.clone();
+            match row.table {
+                "backups" if row.is("id", &copy(1)) => None,
+                "backups" if row.is("id", &copy(3)) => Some(row.with("size", "99").with("updated_at", stamp)),
+                "backup_policy" => Some(row.with("rentention_num", "9").with("updated_at", stamp)),
+                _ => Some(row),
+            }
+        });
+        second.push(backup(&copy(4)));
+        let expected: &[(&str, &str)] = &[
+            ("plans", "1 updated, 1 unchanged, 1 changed-in-karbor"),
+            ("resources", "4 unchanged"),
+            ("triggers", "2 updated, 1 unchanged"),
+            ("scheduled_operations", "2 updated, 1 unchanged"),
+            ("scheduled_operation_states", "3 unchanged"),
+            ("checkpoint_items", "1 inserted, 1 updated, 2 unchanged, 1 deleted-in-karbor, 1 lost"),
+        ];
+        site.check(&second).check(expected);
+        let told = site.run(&second);
+        told.check(expected);
+        let named: Vec<_> = told.0.target_rows.iter().map(|row| (row.key.concat(), row.reason)).collect();
+        assert_eq!(
+            named,
+            [
+                (OTHER.to_owned(), Some("changed-in-karbor")),
+                (copy(3), Some("deleted-in-karbor")),
+                (copy(1), None),
+            ]
+        );
+
+        // The job is over, and Karbor hears of it.
+        let finished = Source::new("taskmgr_job", &[("job_id", "task-8"), ("current_status", "SUCCESS")]);
+        let synced = site.sync(&[finished]);
+        assert_eq!((synced.protecting, synced.available, synced.failed), (1, 1, 0));
+        let status = format!("SELECT status FROM checkpoint_items WHERE id = '{}'", copy(8));
+        assert_eq!(site.ask(&status), "available");
+
+        // Dumps from before that do not make it unfinished again.
+        let told = site.run(&second);
+        assert_eq!(told.0.written(), 0, "{:?}", told.0.tables);
+        assert_eq!(site.ask(&status), "available");
+        let names = "SELECT count(*) FROM plans WHERE name = 'edited'";
+        assert_eq!(
+            (site.ask(names), site.ask("SELECT count(*) FROM checkpoint_items")),
+            ("1".into(), "6".into())
+        );
+
+        // And never mind.
+        assert_eq!(site.roll_back(), 3 + 4 + 3 + 3 + 3 + 6);
+        assert_eq!(site.rows(), before);
+    });
+}

@@ -15,6 +15,7 @@ use pipeline::load::{Context, Target, names::TargetNames};
 use pipeline::options::{Mode, Options};
 use pipeline::outcome::{Report, TargetTally};
 use pipeline::progress::{Cancel, Progress};
+use pipeline::removal::{self, Ending, OnDependents, Request, Scope};
 use pipeline::settings::Settings;
 use rusqlite::Connection;
 use std::path::PathBuf;
@@ -85,13 +86,7 @@ impl Site {
         &self,
         dumps: impl IntoIterator<Item = (&'static str, Vec<u8>)>,
     ) -> Result<Report, Error> {
-        let inputs = tempfile::tempdir().unwrap();
-        let mut opened = Vec::new();
-        for (name, bytes) in dumps {
-            let path = inputs.path().join(name);
-            std::fs::write(&path, bytes).unwrap();
-            opened.push(Input::open(path.to_str().unwrap(), inputs.path()).unwrap());
-        }
+        let (_folder, mut opened) = open(dumps);
         let options = Options {
             settings: self.settings.clone(),
             columns: ColumnMap::built_in().unwrap(),
@@ -105,6 +100,28 @@ impl Site {
         let progress = Progress::new(opened.len());
         let cancel = Arc::new(Cancel::default());
         pipeline::run::run(&mut opened, Some(self.target()), &options, &progress, &cancel)
+    }
+
+    /// Brings copies their jobs' outcomes.
+    #[track_caller]
+    pub(crate) fn sync(&self, rows: &[Source]) -> pipeline::sync::Report {
+        let rows: Vec<&Source> = rows.iter().collect();
+        let (_folder, mut opened) = open([("taskmgr.sql", dump(&rows, Form::Copy).into_bytes())]);
+        let columns = ColumnMap::built_in().unwrap();
+        let options = pipeline::sync::Options { columns, limits: Limits::default() };
+        let (progress, cancel) = (Progress::new(1), Cancel::default());
+        pipeline::sync::sync(&mut opened, self.target(), &options, &progress, &cancel).unwrap()
+    }
+
+    /// Takes everything back; answers how many rows went.
+    #[track_caller]
+    pub(crate) fn roll_back(&self) -> u64 {
+        let request = Request { scope: Scope::All, dependents: OnDependents::Refuse };
+        let (progress, cancel) = (Progress::new(0), Cancel::default());
+        let done = removal::roll_back(self.target(), request, None, &progress, &cancel);
+        let (preview, ending) = done.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(ending, Ending::RolledBack);
+        preview.total()
     }
 
     #[track_caller]
@@ -179,6 +196,18 @@ impl Site {
         assert_eq!(self.ask(tables), "0", "nothing of a comparison stays");
         out
     }
+}
+
+/// Writes dumps and opens them; they are there as long as their folder.
+fn open(dumps: impl IntoIterator<Item = (&'static str, Vec<u8>)>) -> (TempDir, Vec<Input>) {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |(name, bytes): (&str, Vec<u8>)| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        Input::open(path.to_str().unwrap(), folder.path()).unwrap()
+    };
+    let opened = dumps.into_iter().map(open).collect();
+    (folder, opened)
 }
 
 fn postgres() -> String {
