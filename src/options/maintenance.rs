@@ -49,6 +49,7 @@ impl RollbackOptions {
         }
         let Maps { target: names, .. } = read_columns(args.columns.as_deref())?;
         let outputs = Outputs::check(&args.outputs, surroundings);
+        outputs::check_no_page(&outputs)?;
         outputs::check_places(&[], Some(&target), None, &outputs)?;
         let comparison = Self::comparison(args, &target, &outputs, surroundings)?;
         let scope = match args.source {

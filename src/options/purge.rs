@@ -93,6 +93,7 @@ impl PurgeOptions {
         let Maps { sources, target: names, .. } = read_columns(args.columns.as_deref())?;
         let dumps = dumps::check(&args.dumps, surroundings.stdin_terminal)?;
         let outputs = Outputs::check(&args.outputs, surroundings);
+        outputs::check_no_page(&outputs)?;
         outputs::check_places(&dumps, target.as_ref(), None, &outputs)?;
         check_journal(args, &dumps, target.as_ref(), &outputs)?;
         let spool_dir = match settings.spool_dir {

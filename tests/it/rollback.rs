@@ -682,6 +682,10 @@ fn ids_of_type_uuid_and_other_names_are_no_hindrance() {
 #[test]
 fn nothing_is_deleted_unasked() {
     let scene = Scene::new();
+    // A page would be promised that is never written.
+    let page = ["rollback", "--source", "all", "--target", "karbor.db", "--yes", "--report", "gone.html"];
+    let answer = scene.etl(&page);
+    assert!(answer.code == 2 && answer.stderr.contains("this command has no page"), "{}", answer.shown());
     let [_, embedded] = Place::both(&scene);
     embedded.import(&scene, &ALL);
     let before = embedded.dump(&scene);
