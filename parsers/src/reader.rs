@@ -9,10 +9,13 @@
 
 use crate::error::Result;
 use crate::input::Text;
-use crate::position::{Place, Position, count_lines, length};
+use crate::position::{Place, Position};
 
 /// The first size of the buffer, and the least that is read at once.
 const READ_BYTES: usize = 256 * 1024;
+
+/// The largest buffer that is given away: one that grew for a long row stays here.
+const GIVEN_BYTES: usize = 2 * READ_BYTES;
 
 /// What a [`Reader::fill`] brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,16 +95,41 @@ impl Reader {
     /// Drops the first `n` buffered bytes; answers how many lines they ended.
     pub fn consume(&mut self, n: usize) -> u64 {
         let n = n.min(self.end - self.start);
-        let gone = self.buffer.get(self.start..self.start + n).unwrap_or_default();
-        let lines = count_lines(gone);
-        self.position =
-            Position { line: self.position.line + lines, byte: self.position.byte + length(gone) };
+        let after = self.position.after(self.buffer.get(self.start..self.start + n).unwrap_or_default());
         self.start += n;
         if self.start == self.end {
             self.start = 0;
             self.end = 0;
         }
-        lines
+        self.move_to(after)
+    }
+
+    /// Drops the first `n` buffered bytes as [`Reader::consume`] does, and leaves them in `rows`.
+    ///
+    /// Where little else is buffered, the buffer itself goes there, and what `rows` had becomes the buffer: so the rows of a
+    /// block are copied once, out of the system's memory, if [`Reader::fill_just`] brought them.
+    pub fn hand_over(&mut self, n: usize, rows: &mut Vec<u8>) -> u64 {
+        let n = n.min(self.end - self.start);
+        let rest = self.end - self.start - n;
+        if self.start > 0 || rest > n / 8 || self.buffer.len() > GIVEN_BYTES {
+            rows.clear();
+            rows.extend_from_slice(self.buffer.get(self.start..self.start + n).unwrap_or_default());
+            return self.consume(n);
+        }
+        // Both had this length before, so that there is little to be zeroed.
+        rows.resize(self.buffer.len(), 0);
+        if let (Some(to), Some(from)) = (rows.get_mut(..rest), self.buffer.get(n..self.end)) {
+            to.copy_from_slice(from);
+        }
+        std::mem::swap(&mut self.buffer, rows);
+        rows.truncate(n);
+        (self.start, self.end) = (0, rest);
+        self.move_to(self.position.after(rows))
+    }
+
+    fn move_to(&mut self, position: Position) -> u64 {
+        let before = std::mem::replace(&mut self.position, position);
+        position.line - before.line
     }
 
     /// Buffers more of the text.
@@ -109,20 +137,7 @@ impl Reader {
     /// # Errors
     /// Those of [`Text::read`].
     pub fn fill(&mut self) -> Result<Fill> {
-        if self.ended {
-            return Ok(Fill::End);
-        }
-        if self.end - self.start >= self.limit {
-            return Ok(Fill::Full);
-        }
-        if self.buffer.len() - self.end < READ_BYTES / 2 {
-            self.make_room();
-        }
-        let free = self.buffer.get_mut(self.end..).unwrap_or_default();
-        let n = self.text.read(free)?;
-        self.end += n;
-        self.ended = n == 0;
-        Ok(if self.ended { Fill::End } else { Fill::More })
+        self.read(READ_BYTES / 2, usize::MAX)
     }
 
     /// Buffers until `wanted` bytes are there, or the text ends, or the buffer is full.
@@ -139,15 +154,50 @@ impl Reader {
         Ok(Fill::More)
     }
 
-    fn make_room(&mut self) {
+    /// As [`Reader::fill_to`], and reads nothing behind these bytes.
+    ///
+    /// # Errors
+    /// Those of [`Text::read`].
+    pub fn fill_just(&mut self, wanted: usize) -> Result<Fill> {
+        loop {
+            let missing = wanted.saturating_sub(self.end - self.start).min(READ_BYTES);
+            if missing == 0 {
+                return Ok(Fill::More);
+            }
+            match self.read(missing, missing)? {
+                Fill::More => {}
+                stop => return Ok(stop),
+            }
+        }
+    }
+
+    /// Makes room for `least` bytes, and reads at most `most`.
+    fn read(&mut self, least: usize, most: usize) -> Result<Fill> {
+        if self.ended {
+            return Ok(Fill::End);
+        }
+        if self.end - self.start >= self.limit {
+            return Ok(Fill::Full);
+        }
+        if self.buffer.len() - self.end < least {
+            self.make_room(least);
+        }
+        let end = self.end.saturating_add(most).min(self.buffer.len());
+        let n = self.text.read(self.buffer.get_mut(self.end..end).unwrap_or_default())?;
+        self.end += n;
+        self.ended = n == 0;
+        Ok(if self.ended { Fill::End } else { Fill::More })
+    }
+
+    fn make_room(&mut self, least: usize) {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
         }
-        if self.buffer.len() - self.end < READ_BYTES / 2 {
+        if self.buffer.len() - self.end < least {
             let size = (self.buffer.len() * 2).min(self.limit + READ_BYTES);
-            self.buffer.resize(size.max(self.end + READ_BYTES / 2), 0);
+            self.buffer.resize(size.max(self.end + least), 0);
         }
     }
 }

@@ -136,18 +136,19 @@ impl<'m> Scanner<'m> {
     /// The dump is cut off, or damaged between rows.
     pub fn chunk(&mut self, chunk: &mut Chunk) -> Result<Cut> {
         let Some(block) = self.open.clone() else { return Ok(Cut::End) };
-        chunk.bytes.clear();
-        chunk.rows = 0;
         chunk.position = self.reader.position();
-        Ok(match self.span(&block)? {
+        let cut = match self.span(&block)? {
             Span::Rows { bytes, rows } => {
-                chunk.bytes.extend_from_slice(self.reader.buffer().get(..bytes).unwrap_or_default());
-                chunk.rows = self.pass_span(bytes, rows);
-                Cut::Rows
+                let lines = self.reader.hand_over(bytes, &mut chunk.bytes);
+                chunk.rows = rows.unwrap_or(lines);
+                return Ok(Cut::Rows);
             }
             Span::TooLong(origin) => Cut::TooLong(origin),
             Span::End => Cut::End,
-        })
+        };
+        chunk.bytes.clear();
+        chunk.rows = 0;
+        Ok(cut)
     }
 
     /// Passes over the next rows of the open block, which are counted where they are buffered; `None` at its end. A row
@@ -158,7 +159,11 @@ impl<'m> Scanner<'m> {
     pub fn pass(&mut self) -> Result<Option<u64>> {
         let Some(block) = self.open.clone() else { return Ok(None) };
         Ok(match self.span(&block)? {
-            Span::Rows { bytes, rows } => Some(self.pass_span(bytes, rows)),
+            // In a COPY block every line is a row.
+            Span::Rows { bytes, rows } => {
+                let lines = self.reader.consume(bytes);
+                Some(rows.unwrap_or(lines))
+            }
             Span::TooLong(_) => Some(1),
             Span::End => None,
         })
@@ -174,12 +179,6 @@ impl<'m> Scanner<'m> {
             self.open = None;
         }
         Ok(span)
-    }
-
-    /// Consumes the rows of a span; answers how many they are: in a COPY block, its lines.
-    fn pass_span(&mut self, bytes: usize, rows: Option<u64>) -> u64 {
-        let lines = self.reader.consume(bytes);
-        rows.unwrap_or(lines)
     }
 
     /// Passes over the open block; answers its rows, those above the limit too.

@@ -105,7 +105,7 @@ impl Scanner<'_> {
         let began = self.reader.position();
         let mut wanted = self.limits.chunk.max(END_MARKER_BYTES);
         loop {
-            self.reader.fill_to(wanted)?;
+            self.reader.fill_just(wanted)?;
             let text = self.reader.buffer();
             let window = text.get(..wanted.min(text.len())).unwrap_or_default();
             let marker = end_marker(window, self.reader.ended() && window.len() == text.len());
