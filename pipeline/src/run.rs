@@ -14,6 +14,7 @@ pub(crate) mod copies;
 mod policies;
 pub(crate) mod stream;
 
+use crate::compare::sql::OPERATIONS;
 use crate::compare::{Comparison, Merge, Prune, Scope, refuse_blind};
 use crate::error::{Error, Result};
 use crate::extract::{self, Sources};
@@ -62,7 +63,7 @@ pub fn run(
     let policies = Policies::resolve(&mut sources, options, &facts, &layouts);
     let context = Context { settings: &options.settings, facts: &facts, patterns: &policies.patterns };
     let schedules = options.proof.map(|horizon| {
-        let views = policies.views(&sources, &options.settings, Wanted::All);
+        let views = policies.views(&sources, &options.settings, Wanted::Table(OPERATIONS));
         policies.figures.schedules(views, context, horizon)
     });
 
@@ -154,10 +155,11 @@ impl Policies {
         facts: &TargetFacts,
         layouts: &[Layout],
     ) -> Self {
-        let mut patterns = Patterns::new(options.settings.every_n_days);
+        let mut patterns = Patterns::new(&options.settings);
         let Sources { names, tallies, rejections, vbs: vbs_tables, dps: dps_tables, .. } = &mut *sources;
         let mut ledger = Ledger { names, tallies, rejections, named: std::collections::BTreeSet::new() };
         let settings = &options.settings;
+        vbs_tables.put_in_order();
         let (vbs, mut figures) =
             vbs::resolve(vbs_tables, settings, facts, layouts, &mut patterns, &mut ledger);
         let (dps, dps_of_items, dps_figures) =

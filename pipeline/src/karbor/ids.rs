@@ -79,28 +79,46 @@ pub fn plan(source: Source, id: &str) -> Id<'_> {
     if is_kept(id) { Id::Kept(id) } else { Id::Derived(DerivedId::new(&[source.prefix(), "plan", id])) }
 }
 
-/// The id of a VBS policy's trigger; `extend` is the extend row's id.
-#[must_use]
-pub fn vbs_trigger(policy: &str, extend: Option<&str>) -> DerivedId {
-    DerivedId::new(&["vbs", "trigger", policy, extend.unwrap_or("own")])
+/// What an operation and the trigger that is its own are made from, by ids at the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OperationKey<'s> {
+    /// A policy of VBS.
+    Vbs {
+        /// The policy.
+        policy: &'s str,
+        /// The extend row; `None` for the policy's own fields.
+        extend: Option<&'s str>,
+    },
+    /// A policy of DPS.
+    Dps {
+        /// The plan.
+        plan: &'s str,
+        /// The policy.
+        policy: &'s str,
+        /// `backup` or `replication`.
+        kind: &'s str,
+    },
 }
 
-/// The id of a VBS policy's scheduled operation.
-#[must_use]
-pub fn vbs_operation(policy: &str, extend: Option<&str>) -> DerivedId {
-    DerivedId::new(&["vbs", "operation", policy, extend.unwrap_or("own")])
-}
+impl OperationKey<'_> {
+    /// The trigger's id.
+    #[must_use]
+    pub fn trigger(self) -> DerivedId {
+        self.derive("trigger")
+    }
 
-/// The id of a DPS policy's trigger for one plan and kind (`backup` or `replication`).
-#[must_use]
-pub fn dps_trigger(plan: &str, policy: &str, kind: &str) -> DerivedId {
-    DerivedId::new(&["dps", "trigger", plan, policy, kind])
-}
+    /// The scheduled operation's id.
+    #[must_use]
+    pub fn operation(self) -> DerivedId {
+        self.derive("operation")
+    }
 
-/// The id of a DPS policy's scheduled operation for one plan and kind.
-#[must_use]
-pub fn dps_operation(plan: &str, policy: &str, kind: &str) -> DerivedId {
-    DerivedId::new(&["dps", "operation", plan, policy, kind])
+    fn derive(self, what: &str) -> DerivedId {
+        match self {
+            Self::Vbs { policy, extend } => DerivedId::new(&["vbs", what, policy, extend.unwrap_or("own")]),
+            Self::Dps { plan, policy, kind } => DerivedId::new(&["dps", what, plan, policy, kind]),
+        }
+    }
 }
 
 /// The checkpoint id of an item; for DPS of its transaction, else of the item.
@@ -147,10 +165,13 @@ mod tests {
         assert_eq!(NAMESPACE.to_string(), "748343b6-5227-5920-b5c3-a8a824b441d0");
         assert_eq!(plan(Source::Vbs, "1").as_str(), v5("vbs/plan/1"));
         assert_eq!(plan(Source::Dps, "p").as_str(), v5("dps/plan/p"));
-        assert_eq!(vbs_trigger("1", None).as_str(), v5("vbs/trigger/1/own"));
-        assert_eq!(vbs_operation("1", Some("7")).as_str(), v5("vbs/operation/1/7"));
-        assert_eq!(dps_trigger("p", "q", "backup").as_str(), v5("dps/trigger/p/q/backup"));
-        assert_eq!(dps_operation("p", "q", "replication").as_str(), v5("dps/operation/p/q/replication"));
+        let own = OperationKey::Vbs { policy: "1", extend: None };
+        assert_eq!(own.trigger().as_str(), v5("vbs/trigger/1/own"));
+        let extend = OperationKey::Vbs { policy: "1", extend: Some("7") };
+        assert_eq!(extend.operation().as_str(), v5("vbs/operation/1/7"));
+        let of_dps = |kind| OperationKey::Dps { plan: "p", policy: "q", kind };
+        assert_eq!(of_dps("backup").trigger().as_str(), v5("dps/trigger/p/q/backup"));
+        assert_eq!(of_dps("replication").operation().as_str(), v5("dps/operation/p/q/replication"));
         assert_eq!(checkpoint(Source::Vbs, "b").as_str(), v5("vbs/checkpoint/b"));
         assert_eq!(checkpoint(Source::Dps, "t").as_str(), v5("dps/checkpoint/t"));
     }

@@ -184,9 +184,10 @@ impl Loading<'_> {
                     continue;
                 }
                 let fresh = if news.plan { "yes" } else { "no" };
+                let (trigger_id, operation_id) = (operation.key.trigger(), operation.key.operation());
                 let unit = [
-                    operation.trigger_id.as_str(),
-                    operation.id.as_str(),
+                    trigger_id.as_str(),
+                    operation_id.as_str(),
                     plan_id.as_str(),
                     view.source.prefix(),
                     fresh,
@@ -260,10 +261,11 @@ impl News {
         let plan = comparison.table(PLANS)?.is_new_text(plan_id.as_str());
         let resources = plan && comparison.table(RESOURCES)?.is_new_text(plan_id.as_str());
         let is_new = |operation: &OperationView<'_>| -> Result<bool> {
+            let id = operation.key.operation();
             Ok(plan
-                && comparison.table(TRIGGERS)?.is_new_text(operation.trigger_id.as_str())
-                && comparison.table(OPERATIONS)?.is_new_text(operation.id.as_str())
-                && comparison.table(STATES)?.is_new_text(operation.id.as_str()))
+                && comparison.table(TRIGGERS)?.is_new_text(operation.key.trigger().as_str())
+                && comparison.table(OPERATIONS)?.is_new_text(id.as_str())
+                && comparison.table(STATES)?.is_new_text(id.as_str()))
         };
         let operations = view.operations.iter().map(is_new).collect::<Result<_>>()?;
         Ok(Self { plan, resources, operations })

@@ -95,10 +95,8 @@ pub struct ResourceView<'m> {
 /// One operation of a plan, with its trigger.
 #[derive(Clone, Debug)]
 pub struct OperationView<'m> {
-    /// The operation's id.
-    pub id: ids::DerivedId,
-    /// The trigger's id.
-    pub trigger_id: ids::DerivedId,
+    /// What its ids are made from.
+    pub key: ids::OperationKey<'m>,
     /// name.
     pub name: &'m str,
     /// `backup` or `replication`.
@@ -119,11 +117,8 @@ pub struct OperationView<'m> {
     pub times: Times,
 }
 
-/// Texts that rows borrow while they are written.
-#[derive(Debug, Default)]
-struct Scratch {
-    text: String,
-}
+/// The first capacity of the buffers that rows are made in: most of them need not grow.
+const ROW_BYTES: usize = 1 << 10;
 
 impl<'m> PlanView<'m> {
     /// Gives each row of one target table, by its index in [`karbor::WRITTEN`], to `emit`.
@@ -139,71 +134,71 @@ impl<'m> PlanView<'m> {
         let plan_id = ids::plan(self.source, self.id);
         let plan_id = plan_id.as_str();
         let provider_id = context.settings.provider_id.as_str();
-        let mut scratch = Scratch::default();
+        let mut text = String::with_capacity(ROW_BYTES);
         match table {
             0 => {
-                json::parameters(&self.tags, &mut scratch.text);
+                json::parameters(&self.tags, &mut text);
                 let plan = rows::Plan {
                     id: plan_id,
                     name: self.name,
                     source: self.source,
                     provider_id,
                     project_id: self.project_id,
-                    parameters: &scratch.text,
+                    parameters: &text,
                     times: self.times,
                 };
                 emit(&plan.values())
             }
             1 => self.resources.iter().try_for_each(|resource| {
-                scratch.text.clear();
-                json::extra_info(resource.availability_zone, &mut scratch.text);
+                text.clear();
+                json::extra_info(resource.availability_zone, &mut text);
                 let row = rows::Resource {
                     plan_id,
                     resource_id: resource.id,
-                    extra_info: &scratch.text,
+                    extra_info: &text,
                     times: resource.times,
                 };
                 emit(&row.values())
             }),
             2 => self.operations.iter().try_for_each(|operation| {
-                scratch.text.clear();
-                let pattern = context.patterns.text(operation.pattern);
-                json::properties(pattern, &context.settings.trigger_format, &mut scratch.text);
+                let id = operation.key.trigger();
                 let row = rows::Trigger {
-                    id: operation.trigger_id.as_str(),
+                    id: id.as_str(),
                     project_id: self.project_id,
-                    properties: &scratch.text,
+                    properties: context.patterns.properties(operation.pattern),
                     times: operation.times,
                 };
                 emit(&row.values())
             }),
             3 => self.operations.iter().try_for_each(|operation| {
-                scratch.text.clear();
+                text.clear();
                 json::definition(
                     provider_id,
                     plan_id,
                     operation.retention,
                     operation.definition,
                     &operation.specs,
-                    &mut scratch.text,
+                    &mut text,
                 );
+                let (id, trigger_id) = (operation.key.operation(), operation.key.trigger());
                 let row = rows::Operation {
-                    id: operation.id.as_str(),
+                    id: id.as_str(),
                     name: operation.name,
                     source: self.source,
                     kind: operation.kind,
                     user_id: user_of(operation, context.settings),
                     project_id: self.project_id,
-                    trigger_id: operation.trigger_id.as_str(),
-                    definition: &scratch.text,
+                    trigger_id: trigger_id.as_str(),
+                    definition: &text,
                     enabled: operation.enabled,
                     times: operation.times,
                 };
                 emit(&row.values())
             }),
             4 => self.operations.iter().try_for_each(|operation| {
+                let id = operation.key.operation();
                 let row = rows::State {
-                    operation_id: operation.id.as_str(),
+                    operation_id: id.as_str(),
                     service_id: context.facts.service_id,
                     trust_id: self.trust_of(operation, context),
                     created_at: operation.times.created_or_default(),
@@ -229,7 +224,7 @@ impl<'m> PlanView<'m> {
     /// # Errors
     /// The first value that does not.
     pub fn fits(&self, layouts: &[Layout], context: Context<'_>) -> Result<(), Misfit> {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(ROW_BYTES);
         for (table, layout) in layouts.iter().enumerate().take(karbor::WRITTEN.len() - 1) {
             self.rows(table, context, &mut |row| {
                 bytes.clear();

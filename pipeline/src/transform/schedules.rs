@@ -2,7 +2,8 @@
 
 use crate::firings::{Subject, WallClock};
 use crate::icalendar::{self, EveryNDays};
-use crate::settings::{ServerZone, ZoneOrigin};
+use crate::karbor::json;
+use crate::settings::{ServerZone, Settings, ZoneOrigin};
 use parsers::models::Times;
 use parsers::row::{FieldError, FieldReason};
 use parsers::schedule::{Days, Field, Schedule, ScheduleError};
@@ -10,7 +11,7 @@ use parsers::value::Timestamp;
 use parsers::zone::Zone;
 use std::collections::HashMap;
 
-/// Which pattern; see [`Patterns::text`].
+/// Which pattern; see [`Patterns::pattern`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PatternId(u32);
 
@@ -18,6 +19,8 @@ pub struct PatternId(u32);
 #[derive(Clone, Debug)]
 struct Known {
     text: Box<str>,
+    /// The properties of a trigger that has it.
+    properties: Box<str>,
     schedule: Schedule,
     clock: WallClock,
     drifts: bool,
@@ -35,15 +38,17 @@ struct Wanted {
 #[derive(Debug)]
 pub struct Patterns {
     every: EveryNDays,
+    trigger_format: String,
     made: Vec<Known>,
     ids: HashMap<Wanted, Result<PatternId, String>>,
 }
 
 impl Patterns {
-    /// No pattern yet; schedules of every N days are written as `every` says.
+    /// No pattern yet; the settings say how schedules of every N days are written, and the format of triggers.
     #[must_use]
-    pub fn new(every: EveryNDays) -> Self {
-        Self { every, made: Vec::new(), ids: HashMap::new() }
+    pub fn new(settings: &Settings) -> Self {
+        let (every, trigger_format) = (settings.every_n_days, settings.trigger_format.clone());
+        Self { every, trigger_format, made: Vec::new(), ids: HashMap::new() }
     }
 
     /// The pattern of a schedule whose days are those of a user's clock; its offset is kept in the pattern where a zone is known.
@@ -66,18 +71,21 @@ impl Patterns {
                 let id =
                     u32::try_from(self.made.len()).map_err(|_| "there are too many schedules".to_owned())?;
                 let drifts = self.every == EveryNDays::Interval && restarts_monthly(schedule);
-                let text = pattern.into_string().into();
-                self.made.push(Known { text, schedule: schedule.clone(), clock, drifts });
+                let text: Box<str> = pattern.into_string().into();
+                let mut properties = String::new();
+                json::properties(&text, &self.trigger_format, &mut properties);
+                let properties = properties.into();
+                self.made.push(Known { text, properties, schedule: schedule.clone(), clock, drifts });
                 Ok(PatternId(id))
             });
         self.ids.insert(wanted, made.clone());
         made
     }
 
-    /// The text of a pattern.
+    /// The properties of a trigger that has the pattern.
     #[must_use]
-    pub fn text(&self, id: PatternId) -> &str {
-        self.get(id).map_or("", |known| &known.text)
+    pub fn properties(&self, id: PatternId) -> &str {
+        self.get(id).map_or("", |known| &known.properties)
     }
 
     /// Whether the pattern drifts from the source's restart on the 1st of a month.

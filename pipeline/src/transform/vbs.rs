@@ -6,7 +6,7 @@ use crate::karbor::rows::VOLUME;
 use crate::karbor::{Source, ids, json};
 use crate::outcome::{Outcome, Skip};
 use crate::settings::{Settings, ZoneOrigin};
-use crate::transform::ledger::{Culprit, Index, Ledger, at, id_order, join, places};
+use crate::transform::ledger::{Culprit, Index, Ledger, at, id_order, in_order, join, places};
 use crate::transform::policies::{
     Context, OperationView, PlanView, PolicyFigures, ResourceView, TargetFacts, Wanted,
 };
@@ -35,6 +35,17 @@ pub struct VbsTables {
     pub resources: Vec<Held<Resource>>,
     /// tag.
     pub tags: Vec<Held<Tag>>,
+}
+
+impl VbsTables {
+    /// Puts the rows of each policy side by side.
+    pub fn put_in_order(&mut self) {
+        in_order(&mut self.policies, Policy::id);
+        in_order(&mut self.extends, Extend::policy_id);
+        in_order(&mut self.relations, Relation::policy_id);
+        in_order(&mut self.resources, Resource::policy_id);
+        in_order(&mut self.tags, Tag::policy_id);
+    }
 }
 
 /// A policy that stands, as numbers of rows.
@@ -474,12 +485,10 @@ fn view<'t>(
     let on = policy.status().trim_ascii() == settings.policy_on;
     let operation = |operation: &Operation| {
         let extend = operation.extend.and_then(|n| at(&tables.extends, n)).map(|row| &row.model);
-        let extend_id = extend.map(Extend::id);
         let own = extend
             .map_or(json::Retention::Forever, |e| json::Retention::new(e.retention_num, e.retention_days));
         OperationView {
-            id: ids::vbs_operation(policy.id(), extend_id),
-            trigger_id: ids::vbs_trigger(policy.id(), extend_id),
+            key: ids::OperationKey::Vbs { policy: policy.id(), extend: extend.map(Extend::id) },
             name: policy.name(),
             kind: extend.and_then(|e| kind_of(e.operation_type())).unwrap_or("backup"),
             user_id: policy.domain().unwrap_or(policy.tenant()),

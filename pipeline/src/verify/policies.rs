@@ -64,8 +64,8 @@ impl Owner<'_> {
         let (triggers, operations) = (comparison.table(TRIGGERS)?, comparison.table(OPERATIONS)?);
         Ok(Some(Unit {
             plan: comparison.table(PLANS)?.key_of(self.plan),
-            trigger: operation.and_then(|operation| triggers.key_of(operation.trigger_id.as_str())),
-            operation: operation.and_then(|operation| operations.key_of(operation.id.as_str())),
+            trigger: operation.and_then(|operation| triggers.key_of(operation.key.trigger().as_str())),
+            operation: operation.and_then(|operation| operations.key_of(operation.key.operation().as_str())),
         }))
     }
 }

@@ -67,7 +67,7 @@ impl Checking<'_> {
         for view in policies.views(sources, settings, Wanted::All) {
             let volumes = u64::try_from(view.resources.len()).unwrap_or(u64::MAX);
             for operation in &view.operations {
-                let key = self.comparison.table(TRIGGERS)?.key_of(operation.trigger_id.as_str());
+                let key = self.comparison.table(TRIGGERS)?.key_of(operation.key.trigger().as_str());
                 let key = key.filter(|key| {
                     self.comparison.scope.knows(Fact::Schedule, view.source)
                         && !self.changed_triggers.contains(&key.0)

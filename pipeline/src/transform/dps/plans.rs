@@ -679,8 +679,7 @@ fn operations_of<'t>(
         |kind: &'static str, pattern: Option<PatternId>, enabled: bool, definition: json::Definition<'t>| {
             let Some(pattern) = pattern else { return };
             out.push(OperationView {
-                id: ids::dps_operation(plan.id(), policy.id(), kind),
-                trigger_id: ids::dps_trigger(plan.id(), policy.id(), kind),
+                key: ids::OperationKey::Dps { plan: plan.id(), policy: policy.id(), kind },
                 name: policy.name().unwrap_or(policy.id()),
                 kind,
                 user_id: plan.user_id().unwrap_or(plan.project_id()),
