@@ -4,7 +4,7 @@
 //!
 //! `--backups` are the sizes of the loads and conversions (53,400 and 1,000,000 if none is given); `--grow` are sizes that
 //! are only loaded once, each against the first, for memory and time for each row (500,000, 1,000,000 and 5,000,000 take
-//! 30 GB of disk and some minutes; none if none is given).
+//! 40 GB of disk and some ten minutes; none if none is given).
 //!
 //! Machines are noisy: what is compared runs in turn, and each ratio is the median of those of the turns. The server keeps
 //! its durability (fsync on); the dumps are in the page cache.
