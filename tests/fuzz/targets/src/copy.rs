@@ -1,0 +1,149 @@
+//! The decoder of COPY rows against one that is slow and obvious: letter by letter, a state for each, as the documentation
+//! of COPY's text format tells it.
+
+use crate::draw::one_of;
+use parsers::copy::{Format, Rows};
+use parsers::encoding::Encoding;
+use parsers::escape;
+use parsers::position::{Position, count_lines};
+
+/// The encodings by the letters that stand for them in a corpus file.
+pub(crate) const ENCODINGS: [(u8, Encoding); 6] = [
+    (b'u', Encoding::Utf8),
+    (b'a', Encoding::SqlAscii),
+    (b'g', Encoding::Gbk),
+    (b'G', Encoding::Gb18030),
+    (b'b', Encoding::Big5),
+    (b'l', Encoding::Latin1),
+];
+
+/// What a letter stands for.
+pub(crate) fn encoding(letter: u8) -> Encoding {
+    let named = ENCODINGS.iter().find(|(known, _)| *known == letter);
+    named.map_or(ENCODINGS[usize::from(letter) % ENCODINGS.len()].1, |(_, encoding)| *encoding)
+}
+
+/// Rows of a block: the first byte is the number of fields (`3`), the second the encoding ([`ENCODINGS`]), the rest is the
+/// chunk. Both decoders find the same fields, or both find the row bad; what was read, written again, reads the same.
+///
+/// # Panics
+/// Something of that does not hold.
+pub fn copy(bytes: &[u8]) {
+    let [fields, letter, chunk @ ..] = bytes else { return };
+    let fields = usize::from(fields & 15).max(1);
+    let row_limit = one_of(bytes, "row", [20, 4 << 20]);
+    let format = Format { encoding: encoding(*letter), fields, row_limit };
+    let mut rows = Rows::new(chunk, Position::START, format);
+    let mut rest = chunk;
+    let mut begin = 0;
+    while !rest.is_empty() {
+        let (line, behind) = match rest.iter().position(|byte| *byte == b'\n') {
+            Some(end) => (&rest[..end], &rest[end + 1..]),
+            None => (rest, &rest[rest.len()..]),
+        };
+        let raw = line.strip_suffix(b"\r").unwrap_or(line);
+        let position = Position {
+            line: 1 + count_lines(&chunk[..begin]),
+            byte: u64::try_from(begin).unwrap(),
+        };
+        let expected = slow(raw, format);
+        match rows.next().expect("every line is a row") {
+            Ok(row) => {
+                assert_eq!((row.position(), row.raw()), (position, raw));
+                let found: Vec<Option<String>> =
+                    (0..row.len()).map(|n| row.field(n).map(str::to_owned)).collect();
+                assert_eq!(Some(&found), expected.as_ref(), "{}", raw.escape_ascii());
+                check_written(&found);
+            }
+            Err(bad) => {
+                assert_eq!((bad.position, bad.raw), (position, raw));
+                assert_eq!(expected, None, "{}: {}", raw.escape_ascii(), bad.fault);
+            }
+        }
+        begin += rest.len() - behind.len();
+        rest = behind;
+    }
+    assert!(rows.next().is_none(), "no row without a line");
+}
+
+/// The fields of a line; `None` where it is no row of this format.
+fn slow(line: &[u8], format: Format) -> Option<Vec<Option<String>>> {
+    if u64::try_from(line.len()).unwrap() > format.row_limit {
+        return None;
+    }
+    let text = format.encoding.decode(line)?;
+    let mut fields = vec![Vec::new()];
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let field = fields.last_mut().unwrap();
+        match letter {
+            '\0' => return None,
+            '\t' => fields.push(Vec::new()),
+            '\\' => {
+                let Some(escaped) = letters.next() else { continue };
+                let mut number = |most: usize, radix: u32, first: Option<u32>| {
+                    let mut digits: Vec<u32> = first.into_iter().collect();
+                    while digits.len() < most
+                        && let Some(digit) = letters.peek().and_then(|letter| letter.to_digit(radix))
+                    {
+                        digits.push(digit);
+                        letters.next();
+                    }
+                    (!digits.is_empty()).then(|| digits.iter().fold(0, |sum, digit| sum * radix + digit))
+                };
+                let number = match escaped {
+                    '0'..='7' => number(3, 8, escaped.to_digit(8)),
+                    'x' => number(2, 16, None),
+                    _ => None,
+                };
+                match (number, escaped) {
+                    (Some(number), _) => match u8::try_from(number & 0xff).unwrap() {
+                        0 => return None,
+                        byte => field.push(Some(byte)),
+                    },
+                    // Not a letter yet: only a field of nothing else is NULL.
+                    (_, 'N') => field.extend([None, Some(b'N')]),
+                    (_, 'b') => field.push(Some(8)),
+                    (_, 't') => field.push(Some(9)),
+                    (_, 'n') => field.push(Some(10)),
+                    (_, 'v') => field.push(Some(11)),
+                    (_, 'f') => field.push(Some(12)),
+                    (_, 'r') => field.push(Some(13)),
+                    (_, other) => field.extend(other.to_string().bytes().map(Some)),
+                }
+            }
+            other => field.extend(other.to_string().bytes().map(Some)),
+        }
+    }
+    if fields.len() != format.fields {
+        return None;
+    }
+    let value = |field: Vec<Option<u8>>| {
+        if field == [None, Some(b'N')] {
+            return Some(None);
+        }
+        String::from_utf8(field.into_iter().flatten().collect()).ok().map(Some)
+    };
+    fields.into_iter().map(value).collect()
+}
+
+/// Fields written as COPY writes them are read as they were.
+pub(crate) fn check_written(fields: &[Option<String>]) {
+    let mut line = Vec::new();
+    for (n, field) in fields.iter().enumerate() {
+        if n > 0 {
+            line.push(b'\t');
+        }
+        match field {
+            Some(text) => escape::escape(text, &mut line),
+            None => line.extend(b"\\N"),
+        }
+    }
+    assert!(!line.contains(&b'\n') && line != b"\\.", "a row ends no block: {}", line.escape_ascii());
+    line.push(b'\n');
+    let format = Format { encoding: Encoding::Utf8, fields: fields.len(), row_limit: u64::MAX };
+    let mut rows = Rows::new(&line, Position::START, format);
+    let row = rows.next().unwrap().unwrap();
+    let found: Vec<Option<String>> = (0..row.len()).map(|n| row.field(n).map(str::to_owned)).collect();
+    assert_eq!(found, fields, "{}", line.escape_ascii());
+}
