@@ -36,6 +36,9 @@ mod run;
 /// Rows that break rules: listed, counted, set aside, mended.
 mod rejections;
 
+/// Dumps, settings and targets that are not as they should be, and what is said of them.
+mod bad;
+
 /// A run as it is watched and stopped: progress, signals, colours.
 mod running;
 
