@@ -4,7 +4,7 @@
 //! into buffers that the reading iterator uses again for the next row.
 
 use crate::encoding::Encoding;
-use crate::position::Position;
+use crate::position::{Origin, Position};
 use crate::value::{self, NotTimestamp, Timestamp};
 
 /// Where a field's text stands.
@@ -170,6 +170,9 @@ pub enum FieldReason {
     /// Not the JSON object it has to be.
     #[error("is not a JSON object: {0}")]
     NotJsonObject(String),
+    /// The key of another row too, which stands there.
+    #[error("is the key of another row")]
+    Repeated(Origin),
     /// Breaks another rule, which is said in words.
     #[error("{0}")]
     Rule(String),
