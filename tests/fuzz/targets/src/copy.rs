@@ -71,13 +71,12 @@ fn slow(line: &[u8], format: Format) -> Option<Vec<Option<String>>> {
     if u64::try_from(line.len()).unwrap() > format.row_limit {
         return None;
     }
-    let text = format.encoding.decode(line)?;
+    let text = format.encoding.decode(line).filter(|text| !text.contains('\0'))?;
     let mut fields = vec![Vec::new()];
     let mut letters = text.chars().peekable();
     while let Some(letter) = letters.next() {
         let field = fields.last_mut().unwrap();
         match letter {
-            '\0' => return None,
             '\t' => fields.push(Vec::new()),
             '\\' => {
                 let Some(escaped) = letters.next() else { continue };

@@ -68,7 +68,11 @@ pub fn statements(bytes: &[u8]) {
         }
         (Err(one), Err(two)) => {
             check_error(&one);
-            assert_eq!(one.to_string(), two.to_string(), "pieces of {piece}, chunks of {chunk}");
+            check_error(&two);
+            // Damage in what is packed is found when it is unpacked, which may be before the text in front of it is read.
+            if is_plain(bytes) {
+                assert_eq!(one.to_string(), two.to_string(), "pieces of {piece}, chunks of {chunk}");
+            }
         }
         (one, two) => panic!("pieces of {piece}, chunks of {chunk}: {one:?}\n{two:?}"),
     }
