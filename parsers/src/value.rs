@@ -57,10 +57,10 @@ impl Timestamp {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotTimestamp {
     /// `infinity` or `-infinity`.
-    #[error("an infinite time cannot be held by Karbor")]
+    #[error("is an infinite time, which Karbor cannot hold")]
     Infinite,
     /// A year before Christ.
-    #[error("a time before Christ cannot be held by Karbor")]
+    #[error("is a time before Christ, which Karbor cannot hold")]
     BeforeChrist,
     /// Anything else.
     #[error("is not a timestamp (YYYY-MM-DD HH:MM:SS[.ffffff][±HH[:MM]], year 1 to 9999)")]
