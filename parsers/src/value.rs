@@ -219,6 +219,13 @@ pub fn integer(text: &str) -> Option<i64> {
     text.trim_ascii().parse().ok()
 }
 
+/// Whether a text is a whole number, of any size.
+pub(crate) fn is_whole(text: &str) -> bool {
+    let digits = text.trim_ascii();
+    let digits = digits.strip_prefix(['+', '-']).unwrap_or(digits);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
