@@ -16,7 +16,6 @@ use nom::sequence::preceded;
 use nom::{IResult, Parser};
 use thiserror::Error;
 
-
 /// A distance from UTC in whole minutes, east counted positive, from −12:00 to +14:00.
 ///
 /// The bounds are those of the zones people live in (Etc/GMT+12 and Pacific/Kiritimati).
