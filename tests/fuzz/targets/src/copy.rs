@@ -42,10 +42,8 @@ pub fn copy(bytes: &[u8]) {
             None => (rest, &rest[rest.len()..]),
         };
         let raw = line.strip_suffix(b"\r").unwrap_or(line);
-        let position = Position {
-            line: 1 + count_lines(&chunk[..begin]),
-            byte: u64::try_from(begin).unwrap(),
-        };
+        let position =
+            Position { line: 1 + count_lines(&chunk[..begin]), byte: u64::try_from(begin).unwrap() };
         let expected = slow(raw, format);
         match rows.next().expect("every line is a row") {
             Ok(row) => {

@@ -20,8 +20,7 @@ pub fn insert(bytes: &[u8]) {
     let [fields, letter, escapes, chunk @ ..] = bytes else { return };
     let quoting = Quoting { encoding: encoding(*letter), backslash_escapes: *escapes == b'\\' };
     let fields = usize::from(fields & 15).max(1);
-    let format =
-        Format { quoting, head: HEAD, fields, row_limit: one_of(bytes, "row", [20, 4 << 20]) };
+    let format = Format { quoting, head: HEAD, fields, row_limit: one_of(bytes, "row", [20, 4 << 20]) };
     let mut rows = Rows::new(chunk, Position::START, format);
     let mut end = 0;
     while let Some(row) = rows.next() {

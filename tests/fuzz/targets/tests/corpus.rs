@@ -1,9 +1,5 @@
 //! Every file of the corpora through its target: what a fuzzer found, or would look for first, without the fuzzer.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that cannot go on has failed"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeSet;
 use std::panic::catch_unwind;
