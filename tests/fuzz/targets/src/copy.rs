@@ -70,58 +70,63 @@ fn slow(line: &[u8], format: Format) -> Option<Vec<Option<String>>> {
         return None;
     }
     let text = format.encoding.decode(line).filter(|text| !text.contains('\0'))?;
-    let mut fields = vec![Vec::new()];
-    let mut letters = text.chars().peekable();
-    while let Some(letter) = letters.next() {
-        let field = fields.last_mut().unwrap();
-        match letter {
-            '\t' => fields.push(Vec::new()),
-            '\\' => {
-                let Some(escaped) = letters.next() else { continue };
-                let mut number = |most: usize, radix: u32, first: Option<u32>| {
-                    let mut digits: Vec<u32> = first.into_iter().collect();
-                    while digits.len() < most
-                        && let Some(digit) = letters.peek().and_then(|letter| letter.to_digit(radix))
-                    {
-                        digits.push(digit);
-                        letters.next();
-                    }
-                    (!digits.is_empty()).then(|| digits.iter().fold(0, |sum, digit| sum * radix + digit))
-                };
-                let number = match escaped {
-                    '0'..='7' => number(3, 8, escaped.to_digit(8)),
-                    'x' => number(2, 16, None),
-                    _ => None,
-                };
-                match (number, escaped) {
-                    (Some(number), _) => match u8::try_from(number & 0xff).unwrap() {
-                        0 => return None,
-                        byte => field.push(Some(byte)),
-                    },
-                    // Not a letter yet: only a field of nothing else is NULL.
-                    (_, 'N') => field.extend([None, Some(b'N')]),
-                    (_, 'b') => field.push(Some(8)),
-                    (_, 't') => field.push(Some(9)),
-                    (_, 'n') => field.push(Some(10)),
-                    (_, 'v') => field.push(Some(11)),
-                    (_, 'f') => field.push(Some(12)),
-                    (_, 'r') => field.push(Some(13)),
-                    (_, other) => field.extend(other.to_string().bytes().map(Some)),
-                }
-            }
-            other => field.extend(other.to_string().bytes().map(Some)),
+    // A tab that a backslash escapes is none between fields.
+    let mut raw = vec![String::new()];
+    let mut escaped = false;
+    for letter in text.chars() {
+        if letter == '\t' && !escaped {
+            raw.push(String::new());
+        } else {
+            raw.last_mut().unwrap().push(letter);
         }
+        escaped = letter == '\\' && !escaped;
     }
-    if fields.len() != format.fields {
+    if raw.len() != format.fields {
         return None;
     }
-    let value = |field: Vec<Option<u8>>| {
-        if field == [None, Some(b'N')] {
-            return Some(None);
+    raw.iter().map(|field| if field == "\\N" { Some(None) } else { slow_field(field).map(Some) }).collect()
+}
+
+/// The text of a field; `None` where its escapes come to none.
+fn slow_field(field: &str) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut letters = field.chars().peekable();
+    while let Some(letter) = letters.next() {
+        if letter != '\\' {
+            bytes.extend(letter.to_string().bytes());
+            continue;
         }
-        String::from_utf8(field.into_iter().flatten().collect()).ok().map(Some)
-    };
-    fields.into_iter().map(value).collect()
+        let Some(escaped) = letters.next() else { continue };
+        let (most, radix, first) = match escaped {
+            '0'..='7' => (3, 8, escaped.to_digit(8)),
+            'x' => (2, 16, None),
+            _ => (0, 2, None),
+        };
+        let mut digits: Vec<u32> = first.into_iter().collect();
+        while digits.len() < most
+            && let Some(digit) = letters.peek().and_then(|letter| letter.to_digit(radix))
+        {
+            digits.push(digit);
+            letters.next();
+        }
+        if !digits.is_empty() {
+            match u8::try_from(digits.iter().fold(0, |sum, digit| sum * radix + digit) & 0xff).unwrap() {
+                0 => return None,
+                byte => bytes.push(byte),
+            }
+            continue;
+        }
+        match escaped {
+            'b' => bytes.push(8),
+            't' => bytes.push(9),
+            'n' => bytes.push(10),
+            'v' => bytes.push(11),
+            'f' => bytes.push(12),
+            'r' => bytes.push(13),
+            other => bytes.extend(other.to_string().bytes()),
+        }
+    }
+    String::from_utf8(bytes).ok()
 }
 
 /// Fields written as COPY writes them are read as they were.
