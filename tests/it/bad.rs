@@ -107,7 +107,7 @@ impl Stage {
         }
     }
 
-    /// Runs a command and notes what it said: of a report only how it ended and its warnings.
+    /// Runs a command and notes what it said; of a report, where that is all there is, how it ended and what it warns of.
     fn etl(&mut self, line: &str) {
         self.settle();
         let _ = writeln!(self.told, "$ etl {line}");
@@ -117,7 +117,8 @@ impl Stage {
         if !line.starts_with("status ") {
             command.args(["--no-log", "--quiet"]);
         }
-        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        // Known, so that nothing is said of it.
+        command.env("ETL_TRUST_ID", "trust-1").envs(self.variables.iter().map(|(name, value)| (name, value)));
         if self.nobody && is_root() {
             self.scene.give_to(NOBODY);
             command.uid(NOBODY).gid(NOBODY);
@@ -125,12 +126,11 @@ impl Stage {
         let answer = Answer::of(command.output().unwrap());
         assert!(!answer.stderr.contains("panicked"), "{}", answer.stderr);
         let _ = writeln!(self.told, "exit code {}", answer.code);
-        let warnings = answer.stdout.split("\nWarnings\n").nth(1).unwrap_or_default();
-        let warnings = warnings.split("\n\n").next().unwrap_or_default();
-        for text in [answer.stdout.lines().next().unwrap_or_default(), warnings, answer.stderr.trim_end()] {
-            if !text.is_empty() {
-                let _ = writeln!(self.told, "{text}");
-            }
+        let _ = writeln!(self.told, "{}", answer.stderr.trim_end());
+        if answer.stderr.is_empty() {
+            let warnings = answer.stdout.split("\nWarnings\n").nth(1).unwrap_or_default();
+            let warnings = warnings.split("\n\n").next().unwrap_or_default();
+            let _ = writeln!(self.told, "{}\n{warnings}", answer.stdout.lines().next().unwrap_or_default());
         }
     }
 }

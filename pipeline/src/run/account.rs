@@ -287,10 +287,11 @@ fn warnings(survey: Option<&Survey>, figures: &PolicyFigures, options: &Options)
         ));
     }
     if figures.without_trust > 0 && options.settings.trust_id.is_none() {
-        warnings.push(format!(
-            "{} policies have no trust and got a placeholder: Karbor cannot run or delete their operations until they have one (setting trust_id)",
-            figures.without_trust
-        ));
+        let who = match figures.without_trust {
+            1 => "1 policy has no trust and got a placeholder: Karbor cannot run or delete its operations until it has one".to_owned(),
+            n => format!("{n} policies have no trust and got a placeholder: Karbor cannot run or delete their operations until they have one"),
+        };
+        warnings.push(format!("{who} (setting trust_id)"));
     }
     warnings
 }
