@@ -167,6 +167,22 @@ fn a_hundred_thousand_rejections_are_set_aside_in_bounded_memory() {
     within_the_law(&report);
 }
 
+/// Rows cannot be shorter, nor more of them in a chunk.
+#[test]
+fn half_a_million_rows_of_nothing_are_rejected_within_the_law() {
+    const ROWS: usize = 500_000;
+    let scene = Scene::new();
+    let (answer, report) =
+        piped(&scene, &["run", "--target", "karbor.db", "--rejects", "rejects.sql"], |out| {
+            write!(out, "{HEAD}{BACKUPS}")?;
+            out.write_all(&[b'\n'; ROWS])?;
+            write!(out, "{}{TAIL}", copy(1, "1", "\\N"))
+        });
+    assert_eq!(answer.code, 3, "{}", answer.stderr);
+    assert_eq!(read(&report, "backups", "rejected"), u64::try_from(ROWS).unwrap());
+    within_the_law(&report);
+}
+
 #[test]
 fn a_name_of_64_kib_is_rejected_and_shown_in_part() {
     let name = "名".repeat(64 << 10);

@@ -79,10 +79,11 @@ impl Accounts {
         self.figures.add(figures);
     }
 
-    pub(super) fn reject(&mut self, rejection: Rejection) {
+    /// Counts a rejected row; lists it, if it is one of the first.
+    pub(super) fn reject(&mut self, rejection: Option<Box<Rejection>>) {
         self.rejected += 1;
         if self.listed.len() < REJECTIONS_LISTED {
-            self.listed.push(rejection);
+            self.listed.extend(rejection.map(|rejection| *rejection));
         }
     }
 

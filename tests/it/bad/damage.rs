@@ -47,11 +47,6 @@ impl Dump {
             }
             "cut-before" => self.0.truncate(self.find(rest)?.0),
             "cut-behind" => self.0.truncate(self.find(rest)?.1),
-            "put" => {
-                let (text, place) = rest.split_once(" before ").ok_or("put TEXT before TEXT")?;
-                let at = self.find(place)?.0;
-                self.0.splice(at..at, bytes(text)?).for_each(drop);
-            }
             "append" => self.0.extend(bytes(rest)?),
             "prepend" => self.0.splice(0..0, bytes(rest)?).for_each(drop),
             "replace" => {
