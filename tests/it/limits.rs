@@ -127,11 +127,11 @@ fn ten_million_empty_lines_are_passed_over_or_counted() {
         let (answer, report) = piped(&scene, &["check"], move |out| {
             write!(out, "{HEAD}")?;
             if unknown {
-                write!(out, "COPY snapshots (id) FROM stdin;\n")?;
+                writeln!(out, "COPY snapshots (id) FROM stdin;")?;
             }
             empty(out)?;
             if unknown {
-                write!(out, "\\.\n")?;
+                writeln!(out, "\\.")?;
             }
             write!(out, "{BACKUPS}{}{TAIL}", copy(1, "abc", "\\N"))
         });
