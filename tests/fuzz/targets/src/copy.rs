@@ -23,7 +23,7 @@ pub(crate) fn encoding(letter: u8) -> Encoding {
     named.map_or(ENCODINGS[usize::from(letter) % ENCODINGS.len()].1, |(_, encoding)| *encoding)
 }
 
-/// Rows of a block: the first byte is the number of fields (`3`), the second the encoding ([`ENCODINGS`]), the rest is the
+/// Rows of a block: the first byte is the number of fields (`3`), the second a letter for the encoding (`u`), the rest is the
 /// chunk. Both decoders find the same fields, or both find the row bad; what was read, written again, reads the same.
 ///
 /// # Panics
