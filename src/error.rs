@@ -178,9 +178,9 @@ impl Error {
             for rejection in listed {
                 text.push_str(&format!("etl: {rejection}\n"));
             }
-            let listed = u64::try_from(listed.len()).unwrap_or(u64::MAX);
-            if *total > listed {
-                let more = crate::report::number::grouped(total - listed);
+            let told = Rejection::rows(listed);
+            if *total > told {
+                let more = crate::report::number::grouped(total - told);
                 text.push_str(&format!("etl: … and {more} more\n"));
             }
         }

@@ -154,7 +154,10 @@ impl SettingError {
             Self::Password { .. } => {
                 Some("leave it out: etl asks for it, or takes it from PGPASSWORD or ~/.pgpass".to_owned())
             }
-            Self::Value { .. } | Self::Unreadable { .. } => None,
+            Self::Unreadable { .. } => {
+                Some("name a text file in UTF-8 that this user may read: --config FILE".to_owned())
+            }
+            Self::Value { .. } => None,
         }
     }
 }

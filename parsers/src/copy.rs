@@ -147,9 +147,17 @@ fn fields_of(
     })?;
     field(start, bytes.len(), escapes)?;
     if fields.len() != format.fields {
+        if is_copy_statement(line) {
+            return Err(RowFault::LostEnd);
+        }
         return Err(RowFault::FieldCount { expected: format.fields, found: fields.len() });
     }
     Ok(())
+}
+
+/// Whether a line is the head of a block, as the dump programs write it.
+fn is_copy_statement(line: &str) -> bool {
+    line.starts_with("COPY ") && line.ends_with(") FROM stdin;")
 }
 
 /// Calls `mark` with the place of each tab and backslash. Fields are short: 64 bytes at a time, with all the marks in them,

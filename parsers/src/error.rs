@@ -47,13 +47,28 @@ pub enum Foreign {
     Directory,
     /// UTF-16 text, as some editors and shells write it.
     Utf16,
+    /// Packed by a program whose files are not read.
+    Packed(&'static str),
+    /// A packed file in a packed file.
+    PackedTwice,
+    /// A dump of MySQL or MariaDB.
+    MySql,
+    /// A database of SQLite.
+    Sqlite,
+    /// A script of ours: [`crate::scan::SCRIPT_HEADER`].
+    Script,
     /// Neither text nor anything known; gs_dump's `--with-encryption` looks like this.
     Binary,
 }
 
 impl Foreign {
-    fn what(self) -> &'static str {
-        match self {
+    fn what(self) -> String {
+        let what = match self {
+            Self::Packed(program) => return format!("this is packed with {program}, which is not read"),
+            Self::PackedTwice => "this is packed twice",
+            Self::MySql => "this is a dump of MySQL, not of PostgreSQL or openGauss",
+            Self::Sqlite => "this is a database of SQLite, not a dump",
+            Self::Script => "this is a script that etl wrote for a target, not a dump",
             Self::Custom => "this is a custom-format archive (-F c), not a plain-text dump",
             Self::Tar => "this is a tar archive (-F t), not a plain-text dump",
             Self::DumpDirectory => "this is a directory-format dump (-F d), not a plain-text dump",
@@ -62,7 +77,8 @@ impl Foreign {
             Self::Binary => {
                 "this is neither text nor gzip nor zstd; it looks encrypted (--with-encryption) or damaged"
             }
-        }
+        };
+        what.to_owned()
     }
 
     fn remedy(self) -> &'static str {
@@ -71,6 +87,13 @@ impl Foreign {
                 "dump again with -F p, or turn it into text with gs_restore -f FILE.sql (pg_restore -f FILE.sql)"
             }
             Self::Directory => "name the dump files, not their folder",
+            Self::Packed(_) => "unpack it and name the file that comes out, or pack that with gzip or zstd",
+            Self::PackedTwice => "unpack it once (gunzip, zstd -d) and name the file that comes out",
+            Self::MySql => "dump the databases that VBS and DPS use, with gs_dump -F p",
+            Self::Sqlite => "name the dumps here, and a database that is to be loaded with --target",
+            Self::Script => {
+                "name the dumps that it was made from; psql -X -f FILE (gsql -f FILE) loads the script"
+            }
             Self::Utf16 => "write the dump with gs_dump -f FILE, not through a shell that re-encodes it",
             Self::Binary => {
                 "dump again without --with-encryption, or decrypt it first; compare its size and digest with the original"
@@ -137,7 +160,8 @@ pub enum ErrorKind {
     },
     /// The file ends in the middle of table data.
     #[error(
-        "{at}: the dump is cut off: the file ends inside the data of table {table}, which began in line {began}"
+        "{at}: the dump is cut off: the file ends inside the data of table {}, which began in line {began}",
+        on_one_line(table)
     )]
     OpenBlock {
         /// Where the file ends.
@@ -170,7 +194,7 @@ pub enum ErrorKind {
         at: Place,
     },
     /// A statement of a known table in a form that cannot be read.
-    #[error("{at}: table {table}: {problem}")]
+    #[error("{at}: table {}: {}", on_one_line(table), on_one_line(problem))]
     Statement {
         /// Where the statement begins.
         at: Place,
@@ -193,7 +217,9 @@ pub enum ErrorKind {
     },
     /// The same table in two schemas of one dump.
     #[error(
-        "{at}: table {table} is in schema {second}, and was in schema {first} before: which one is meant?"
+        "{at}: table {table} is in schema {}, and was in schema {} before: which one is meant?",
+        on_one_line(second),
+        on_one_line(first)
     )]
     TwoSchemas {
         /// Where the second one is.
@@ -206,7 +232,7 @@ pub enum ErrorKind {
         second: String,
     },
     /// A client_encoding that cannot be read.
-    #[error("{at}: client_encoding {name} is not supported")]
+    #[error("{at}: client_encoding {} is not supported", on_one_line(name))]
     Encoding {
         /// The SET statement.
         at: Place,
@@ -226,7 +252,17 @@ pub enum ErrorKind {
 impl ErrorKind {
     fn remedy(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Io { .. } => return None,
+            Self::Io { doing, .. } if doing.contains("spool") => {
+                "name a folder on disk with room for the dump: --spool-dir FOLDER"
+            }
+            Self::Io { source, .. } => match source.kind() {
+                io::ErrorKind::NotFound => "check the name, and the folder that it is looked for in",
+                io::ErrorKind::PermissionDenied => "let this user read the file, or run as one who may",
+                io::ErrorKind::StorageFull => {
+                    "make room where pipes are spooled, or name another folder: --spool-dir FOLDER"
+                }
+                _ => return None,
+            },
             Self::Compressed { .. }
             | Self::Incomplete { .. }
             | Self::OpenBlock { .. }
@@ -253,6 +289,24 @@ impl ErrorKind {
     }
 }
 
+/// How much of a text from a dump a message shows.
+const SHOWN_CHARS: usize = 200;
+
+/// A text from a dump as a message shows it: a damaged one may have line breaks in it, and no end.
+fn on_one_line(text: &str) -> String {
+    let mut shown = String::new();
+    for character in text.chars().take(SHOWN_CHARS) {
+        match character {
+            character if character.is_control() => shown.extend(character.escape_default()),
+            character => shown.push(character),
+        }
+    }
+    if text.chars().nth(SHOWN_CHARS).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
 fn list(names: &[String]) -> String {
     if names.is_empty() { "no other names".to_owned() } else { names.join(", ") }
 }
@@ -261,6 +315,6 @@ fn seen(others: &[String]) -> String {
     if others.is_empty() {
         "it holds no table data".to_owned()
     } else {
-        format!("it holds {}", others.join(", "))
+        format!("it holds {}", on_one_line(&others.join(", ")))
     }
 }

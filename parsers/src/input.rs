@@ -4,6 +4,7 @@
 //! pipe) is copied, as it is read for the first time, to an unlinked file that only this process can open.
 
 use crate::error::{ErrorKind, Foreign, Result};
+use crate::scan::SCRIPT_HEADER;
 use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -174,8 +175,7 @@ impl Input {
                     move |source| ErrorKind::Io { dump, doing, source }
                 };
                 let source = source.take().ok_or_else(|| read_before(&self.name))?;
-                let spool =
-                    Spool::new(spool_dir).map_err(io("no spool file can be made (see --spool-dir)"))?;
+                let spool = Spool::new(spool_dir).map_err(io("no spool file can be made"))?;
                 self.storage = Storage::Spooled(spool.clone());
                 Box::new(Tee { source: source.0, spool })
             }
@@ -322,7 +322,7 @@ impl Text {
         let compressed =
             |source| ErrorKind::Compressed { dump: name.clone(), format: packing.name(), bytes: 0, source };
         let head = head_of(&mut source).map_err(compressed)?;
-        if let Some(found) = foreign(&head) {
+        if let Some(found) = foreign(&head, packing) {
             return Err(ErrorKind::Foreign { dump: name, found }.into());
         }
         if head.is_empty() {
@@ -377,16 +377,31 @@ fn head_of(source: &mut impl Read) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
+/// Files that are taken for dumps, by what they begin with.
+const FOREIGN: [(&[u8], Foreign); 11] = [
+    (b"PGDMP", Foreign::Custom),
+    (&[0xff, 0xfe], Foreign::Utf16),
+    (&[0xfe, 0xff], Foreign::Utf16),
+    (b"BZh", Foreign::Packed("bzip2")),
+    (b"\xfd7zXZ\0", Foreign::Packed("xz")),
+    (b"PK\x03\x04", Foreign::Packed("zip")),
+    (b"7z\xbc\xaf\x27\x1c", Foreign::Packed("7z")),
+    (b"-- MySQL dump", Foreign::MySql),
+    (b"-- MariaDB dump", Foreign::MySql),
+    (b"SQLite format 3\0", Foreign::Sqlite),
+    (SCRIPT_HEADER.as_bytes(), Foreign::Script),
+];
+
 /// What the first bytes of a text say it is, when it is no plain dump.
-fn foreign(head: &[u8]) -> Option<Foreign> {
-    if head.starts_with(b"PGDMP") {
-        return Some(Foreign::Custom);
+fn foreign(head: &[u8], packing: Packing) -> Option<Foreign> {
+    if packing != Packing::Plain && Packing::of(head) != Packing::Plain {
+        return Some(Foreign::PackedTwice);
+    }
+    if let Some((_, found)) = FOREIGN.iter().find(|(beginning, _)| head.starts_with(beginning)) {
+        return Some(*found);
     }
     if head.get(257..262) == Some(b"ustar") {
         return Some(Foreign::Tar);
-    }
-    if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
-        return Some(Foreign::Utf16);
     }
     // Of random bytes every ninth is a control character; of text, none where it begins and hardly any later.
     let controls = |text: &[u8]| text.iter().filter(|b| **b < 0x20 && !b"\n\r\t\x0c".contains(b)).count();

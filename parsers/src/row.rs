@@ -4,7 +4,7 @@
 //! into buffers that the reading iterator uses again for the next row.
 
 use crate::encoding::Encoding;
-use crate::position::Position;
+use crate::position::{Origin, Position};
 use crate::value::{self, NotTimestamp, Timestamp};
 
 /// Where a field's text stands.
@@ -91,7 +91,12 @@ impl<'r> Row<'r> {
     /// # Errors
     /// The text is no integer.
     pub fn integer(&self, column: Column) -> Result<Option<i64>, FieldError> {
-        self.parsed(column, |text| value::integer(text).ok_or(FieldReason::NotInteger))
+        self.parsed(column, |text| {
+            value::integer(text).ok_or_else(|| match value::is_whole(text) {
+                true => FieldReason::IntegerRange,
+                false => FieldReason::NotInteger,
+            })
+        })
     }
 
     /// The boolean of a column.
@@ -161,6 +166,9 @@ pub enum FieldReason {
     /// Not an integer.
     #[error("is not an integer")]
     NotInteger,
+    /// An integer that 64 bits do not hold.
+    #[error("is beyond the numbers that 64 bits hold")]
+    IntegerRange,
     /// Not a boolean.
     #[error("is not a boolean (t, f, true, false, 1, 0, Y, N)")]
     NotBoolean,
@@ -170,6 +178,9 @@ pub enum FieldReason {
     /// Not the JSON object it has to be.
     #[error("is not a JSON object: {0}")]
     NotJsonObject(String),
+    /// The key of another row too, which stands there.
+    #[error("is the key of another row")]
+    Repeated(Origin),
     /// Breaks another rule, which is said in words.
     #[error("{0}")]
     Rule(String),
@@ -190,13 +201,16 @@ pub struct BadRow<'r> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RowFault {
     /// More or fewer fields than columns.
-    #[error("has {found} fields where the column list has {expected}")]
+    #[error("has {} where the column list has {expected}", fields(*found))]
     FieldCount {
         /// The columns of the block.
         expected: usize,
         /// The fields of the row.
         found: usize,
     },
+    /// A COPY statement where a row should be.
+    #[error(r"is a COPY statement: the line \. that ends the table before it is lost, so dump again")]
+    LostEnd,
     /// Bytes that the dump's encoding does not have.
     #[error("holds bytes that are not {} text{}", read_as(*.0), told(*.0))]
     Encoding(Encoding),
@@ -210,13 +224,17 @@ pub enum RowFault {
         limit: u64,
     },
     /// A value of an INSERT that is no literal.
-    #[error("value {number} is not a literal: {found:?}")]
+    #[error("has no literal as value {number}: {found:?}")]
     NoLiteral {
         /// Which value of the row, counted from 1.
         number: usize,
         /// The first characters of it.
         found: String,
     },
+}
+
+fn fields(count: usize) -> String {
+    if count == 1 { "1 field".to_owned() } else { format!("{count} fields") }
 }
 
 fn read_as(encoding: Encoding) -> Encoding {

@@ -13,7 +13,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-pub use self::block::{Block, Chunk, Contents, Cut, Form, Limits, REJECTS_HEADER, Rows};
+pub use self::block::{Block, Chunk, Contents, Cut, Form, Limits, REJECTS_HEADER, Rows, SCRIPT_HEADER};
 
 use self::session::Session;
 use crate::columns::{ColumnMap, Table};

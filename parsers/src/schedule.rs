@@ -11,7 +11,6 @@ use chrono::Weekday;
 
 use crate::zone::Offset;
 
-pub(crate) use self::error::excerpt;
 pub use self::error::{CronPart, Field, Reason, ScheduleError};
 pub(crate) use self::fields::{day_of_name, day_of_number};
 

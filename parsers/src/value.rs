@@ -57,10 +57,10 @@ impl Timestamp {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotTimestamp {
     /// `infinity` or `-infinity`.
-    #[error("an infinite time cannot be held by Karbor")]
+    #[error("is an infinite time, which Karbor cannot hold")]
     Infinite,
     /// A year before Christ.
-    #[error("a time before Christ cannot be held by Karbor")]
+    #[error("is a time before Christ, which Karbor cannot hold")]
     BeforeChrist,
     /// Anything else.
     #[error("is not a timestamp (YYYY-MM-DD HH:MM:SS[.ffffff][±HH[:MM]], year 1 to 9999)")]
@@ -217,6 +217,13 @@ pub fn boolean(text: &str) -> Option<bool> {
 #[must_use]
 pub fn integer(text: &str) -> Option<i64> {
     text.trim_ascii().parse().ok()
+}
+
+/// Whether a text is a whole number, of any size.
+pub(crate) fn is_whole(text: &str) -> bool {
+    let digits = text.trim_ascii();
+    let digits = digits.strip_prefix(['+', '-']).unwrap_or(digits);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

@@ -16,8 +16,6 @@ use nom::sequence::preceded;
 use nom::{IResult, Parser};
 use thiserror::Error;
 
-use crate::schedule::excerpt;
-
 /// A distance from UTC in whole minutes, east counted positive, from −12:00 to +14:00.
 ///
 /// The bounds are those of the zones people live in (Etc/GMT+12 and Pacific/Kiritimati).
@@ -75,9 +73,9 @@ impl Zone {
         if let Ok((_, Distance { west, hours, minutes })) = distance(text) {
             let east = if west { -1 } else { 1 } * (hours * 60 + minutes);
             return match Offset::from_minutes(east) {
-                _ if minutes > 59 => Err(ZoneError::Minutes { value: excerpt(text), minutes }),
+                _ if minutes > 59 => Err(ZoneError::Minutes { minutes }),
                 Some(offset) => Ok(Zone::Fixed(offset)),
-                None => Err(ZoneError::OutOfRange { value: excerpt(text) }),
+                None => Err(ZoneError::OutOfRange),
             };
         }
         // The exact name first: it is a hash look-up, the walk over all names is for other spellings.
@@ -85,7 +83,7 @@ impl Zone {
             .parse::<Tz>()
             .ok()
             .or_else(|| TZ_VARIANTS.iter().copied().find(|tz| tz.name().eq_ignore_ascii_case(text)));
-        named.map(Zone::Named).ok_or_else(|| ZoneError::Unknown { value: excerpt(text) })
+        named.map(Zone::Named).ok_or(ZoneError::Unknown)
     }
 
     /// The zone's distance from UTC at an instant given in seconds since 1970-01-01 00:00:00 UTC.
@@ -117,26 +115,18 @@ impl fmt::Display for Zone {
     }
 }
 
-/// Why a value is not a time zone.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+/// Why a value is not a time zone. Each is printed after the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum ZoneError {
     /// Neither a distance from UTC nor a name of the IANA database.
-    #[error("{value:?} is not a time zone; expected UTC±HH:MM or an IANA name such as Asia/Shanghai")]
-    Unknown {
-        /// The value, shortened if long.
-        value: String,
-    },
+    #[error("is not a time zone; expected UTC±HH:MM or an IANA name such as Asia/Shanghai")]
+    Unknown,
     /// A distance from UTC on which nobody lives.
-    #[error("{value:?} is outside UTC-12:00 to UTC+14:00")]
-    OutOfRange {
-        /// The value.
-        value: String,
-    },
+    #[error("is outside UTC-12:00 to UTC+14:00")]
+    OutOfRange,
     /// An hour with more than 59 minutes.
-    #[error("{value:?} has {minutes} minutes after the hour; expected 00 to 59")]
+    #[error("has {minutes} minutes after the hour; expected 00 to 59")]
     Minutes {
-        /// The value.
-        value: String,
         /// The minutes found.
         minutes: i16,
     },
@@ -198,7 +188,7 @@ mod tests {
         let found = match Zone::parse(text) {
             Ok(Zone::Fixed(offset)) => offset.to_string(),
             Ok(Zone::Named(tz)) => tz.name().to_string(),
-            Err(error) => format!("error: {error}"),
+            Err(error) => format!("error: {text:?} {error}"),
         };
         assert_eq!(found, expected, "{text:?}");
     }

@@ -214,6 +214,12 @@ pub struct Rejection {
 }
 
 impl Rejection {
+    /// How many rows these rejections tell of: those that are named, and those that fall with them.
+    #[must_use]
+    pub fn rows(listed: &[Self]) -> u64 {
+        listed.iter().map(|rejection| rejection.with.saturating_add(1)).sum()
+    }
+
     /// A rejection because of one value.
     #[must_use]
     pub fn of_field(at: Place, table: Table, fault: &FieldError) -> Self {

@@ -179,7 +179,10 @@ impl OptionError {
             Self::SameScript { .. } => "name a script for each in its etl.toml: target = \"karbor.sql\"",
             Self::SharedPrune { .. } => "leave --prune out, or name a target for each site in its etl.toml",
             Self::NoJournal => "name one with --journal",
-            Self::Target { .. } | Self::SiteTarget { .. } | Self::ColumnsUnreadable { .. } => return None,
+            Self::ColumnsUnreadable { .. } => {
+                "name a text file in UTF-8 that this user may read; `etl columns` prints one of the form"
+            }
+            Self::Target { .. } | Self::SiteTarget { .. } => return None,
         };
         Some(text.to_owned())
     }

@@ -17,7 +17,7 @@ use crate::terminal::printable;
 use askama::Template;
 use chrono::DateTime;
 use parsers::input::STDIN;
-use pipeline::outcome::{CopyReport, Ending, Report, Tally};
+use pipeline::outcome::{CopyReport, Ending, Rejection, Report, Tally};
 use schedules::{Schedules, schedules};
 use std::time::Duration;
 use verified::Verified;
@@ -348,9 +348,7 @@ fn rejections(report: &Report) -> Rejections {
             "{rows}. Nothing is written while there is one, unless they are set aside with --rejects FILE."
         ),
     };
-    let listed = u64::try_from(report.rejections.len()).unwrap_or(u64::MAX);
-    let with: u64 = report.rejections.iter().map(|rejection| rejection.with).sum();
-    let more = report.rejected.saturating_sub(listed.saturating_add(with));
+    let more = report.rejected.saturating_sub(Rejection::rows(&report.rejections));
     Rejections {
         what,
         lines: report.rejections.iter().map(|rejection| shown(&rejection.to_string())).collect(),

@@ -6,7 +6,7 @@ use super::targets::{self, Line, Targets};
 use super::{Errand, Summary, advice};
 use crate::terminal::{Ink, Paper};
 use parsers::input::STDIN;
-use pipeline::outcome::{DumpReport, Ending, Report, ScheduleReport, Tally};
+use pipeline::outcome::{DumpReport, Ending, Rejection, Report, ScheduleReport, Tally};
 use std::fmt::Display;
 
 /// The report as text, no wider than the paper where words allow.
@@ -238,9 +238,9 @@ fn set_aside(page: &mut Page, report: &Report) {
     for rejection in &report.rejections {
         page.paragraph("  - ", &rejection.to_string());
     }
-    let listed = u64::try_from(report.rejections.len()).unwrap_or(u64::MAX);
-    if report.rejected > listed {
-        page.paragraph("  - ", &format!("… and {} more", grouped(report.rejected - listed)));
+    let told = Rejection::rows(&report.rejections);
+    if report.rejected > told {
+        page.paragraph("  - ", &format!("… and {} more", grouped(report.rejected - told)));
     }
     let rows = counted(report.rejected, "row is", "rows are");
     page.paragraph(

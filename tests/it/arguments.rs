@@ -193,7 +193,8 @@ fn a_dump_that_cannot_be_opened_is_a_failure_that_names_it() {
     let answer = scene.etl(&["run", "cinder.sql", "--no-log"]);
     assert_eq!(
         answer.shown(),
-        "exit code 1\n---- stderr\netl: cinder.sql: cannot be opened: No such file or directory (os error 2)\n"
+        "exit code 1\n---- stderr\netl: cinder.sql: cannot be opened: No such file or directory (os error 2)\n  \
+         → check the name, and the folder that it is looked for in\n"
     );
     assert!(scene.files().is_empty(), "{:?}", scene.files());
     let answer = scene.etl(&["check", ".", &fixture("cinder.sql"), "--no-log"]);

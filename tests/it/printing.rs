@@ -67,7 +67,8 @@ fn a_wrong_file_of_names_is_refused_with_the_line() {
     let answer = scene.etl(&["columns", "--columns", "no.toml"]);
     assert_eq!(
         answer.shown(),
-        "exit code 2\n---- stderr\netl: no.toml: the file of names cannot be read: No such file or directory (os error 2)\n"
+        "exit code 2\n---- stderr\netl: no.toml: the file of names cannot be read: No such file or directory (os error 2)\n  \
+         → name a text file in UTF-8 that this user may read; `etl columns` prints one of the form\n"
     );
 }
 

@@ -160,5 +160,8 @@ pub struct Contents {
     pub bytes: u64,
 }
 
+/// How a script begins that holds Karbor's rows for psql, and is no dump.
+pub const SCRIPT_HEADER: &str = "-- Rows for Karbor, made by etl.";
+
 /// The first line of a file of set-aside rows.
 pub const REJECTS_HEADER: &str = "-- etl rejects";

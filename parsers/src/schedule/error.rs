@@ -194,7 +194,7 @@ pub enum Reason {
 }
 
 /// The value as an error shows it: whole if short, else its first 60 characters and an ellipsis.
-pub(crate) fn excerpt(value: &str) -> String {
+fn excerpt(value: &str) -> String {
     match value.char_indices().nth(60) {
         Some((end, _)) => format!("{}…", value.get(..end).unwrap_or_default()),
         None => value.to_owned(),

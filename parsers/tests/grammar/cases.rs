@@ -3,7 +3,7 @@
 use crate::told::{NAME, error_text, limits_of, piped, read};
 use parsers::error::{ErrorKind, Foreign};
 use parsers::input::Input;
-use parsers::scan::{Limits, REJECTS_HEADER};
+use parsers::scan::{Limits, REJECTS_HEADER, SCRIPT_HEADER};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
@@ -56,8 +56,17 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 /// Whether the first bytes say what the file is, so that nothing can be put in front of them.
 fn is_known_by_its_head(bytes: &[u8]) -> bool {
-    let heads: [&[u8]; 5] =
-        [b"PGDMP", b"\xef\xbb\xbf", b"\x1f\x8b", b"\x28\xb5\x2f\xfd", REJECTS_HEADER.as_bytes()];
+    let heads: [&[u8]; 9] = [
+        b"PGDMP",
+        b"\xef\xbb\xbf",
+        b"\x1f\x8b",
+        b"\x28\xb5\x2f\xfd",
+        b"BZh",
+        b"-- MySQL dump",
+        b"SQLite format 3",
+        SCRIPT_HEADER.as_bytes(),
+        REJECTS_HEADER.as_bytes(),
+    ];
     heads.iter().any(|head| bytes.starts_with(head))
         || bytes.first().is_none_or(|byte| !byte.is_ascii())
         || bytes.get(257..262) == Some(b"ustar")
@@ -170,6 +179,11 @@ fn every_kind_of_error_has_a_case() {
         Foreign::DumpDirectory,
         Foreign::Directory,
         Foreign::Utf16,
+        Foreign::Packed("bzip2"),
+        Foreign::PackedTwice,
+        Foreign::MySql,
+        Foreign::Sqlite,
+        Foreign::Script,
         Foreign::Binary,
     ];
     let mut all: BTreeSet<String> = foreign.iter().map(|found| format!("Foreign {found:?}")).collect();

@@ -20,7 +20,11 @@ fn check(error: &Error, message: &str, remedy: Option<&str>) {
 fn a_dump_that_is_not_there_is_named() {
     let error = Input::open("/nowhere/cinder.sql", Path::new("/tmp")).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Io { .. }));
-    check(&error, "/nowhere/cinder.sql: cannot be opened: No such file or directory", None);
+    check(
+        &error,
+        "/nowhere/cinder.sql: cannot be opened: No such file or directory",
+        Some("check the name, and the folder that it is looked for in"),
+    );
 }
 
 #[test]
@@ -44,7 +48,8 @@ fn a_dump_that_cannot_be_read_on_says_why() {
 fn a_pipe_needs_a_folder_to_be_spooled_to() {
     let mut input = Input::from_reader(NAME, Box::new(Cursor::new(DUMP)), Path::new("/nowhere"));
     let error = read(&mut input, Limits::default(), 0).unwrap_err();
-    check(&error, "dump.sql: no spool file can be made (see --spool-dir)", None);
+    let remedy = "name a folder on disk with room for the dump: --spool-dir FOLDER";
+    check(&error, "dump.sql: no spool file can be made", Some(remedy));
 }
 
 #[test]

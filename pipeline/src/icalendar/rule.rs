@@ -98,7 +98,7 @@ impl FromStr for Rule {
     fn from_str(text: &str) -> Result<Rule, RuleError> {
         let fault = |part: &str, expected| RuleError { part: part.to_owned(), expected };
         let mut parts: Vec<(String, &str)> = Vec::new();
-        for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
+        for part in text.split(';').filter(|part| !part.is_empty()) {
             let (name, value) = part.split_once('=').ok_or_else(|| fault(part, "NAME=value"))?;
             let name = name.to_ascii_uppercase();
             if parts.iter().any(|(known, _)| *known == name) {
@@ -242,6 +242,8 @@ mod tests {
             ("FREQ=DAILY;COUNT=3", "COUNT=3"),
             ("FREQ=DAILY;BYHOUR", "BYHOUR"),
             ("FREQ=DAILY;FREQ=DAILY", "FREQ=DAILY"),
+            // Nor does Karbor know a part with a blank before its name.
+            ("FREQ=DAILY; BYHOUR=1", " BYHOUR=1"),
         ] {
             assert_eq!(text.parse::<Rule>().unwrap_err().part, part, "{text:?}");
         }

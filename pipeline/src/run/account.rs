@@ -79,10 +79,11 @@ impl Accounts {
         self.figures.add(figures);
     }
 
-    pub(super) fn reject(&mut self, rejection: Rejection) {
+    /// Counts a rejected row; lists it, if it is one of the first.
+    pub(super) fn reject(&mut self, rejection: Option<Box<Rejection>>) {
         self.rejected += 1;
         if self.listed.len() < REJECTIONS_LISTED {
-            self.listed.push(rejection);
+            self.listed.extend(rejection.map(|rejection| *rejection));
         }
     }
 
@@ -287,10 +288,11 @@ fn warnings(survey: Option<&Survey>, figures: &PolicyFigures, options: &Options)
         ));
     }
     if figures.without_trust > 0 && options.settings.trust_id.is_none() {
-        warnings.push(format!(
-            "{} policies have no trust and got a placeholder: Karbor cannot run or delete their operations until they have one (setting trust_id)",
-            figures.without_trust
-        ));
+        let who = match figures.without_trust {
+            1 => "1 policy has no trust and got a placeholder: Karbor cannot run or delete its operations until it has one".to_owned(),
+            n => format!("{n} policies have no trust and got a placeholder: Karbor cannot run or delete their operations until they have one"),
+        };
+        warnings.push(format!("{who} (setting trust_id)"));
     }
     warnings
 }

@@ -150,7 +150,7 @@ impl Loading<'_> {
                     let digest = row.keyless.then(|| row_digest(&raw));
                     file.row(&ready.block, &raw, digest)?;
                 }
-                (Some(_), None) => self.accounts.aside.push(row.aside),
+                (Some(_), None) => self.accounts.aside.extend(row.aside.map(|aside| *aside)),
                 (None, _) => {}
             }
             self.accounts.reject(row.rejection);

@@ -27,6 +27,9 @@ pub const BUDGET_BYTES: usize = 32 << 20;
 /// A chunk and what becomes of it: its rows, and Karbor's rows, which are up to three times as long.
 const COST_FACTOR: usize = 4;
 
+/// What a row costs beside its bytes, however short it is: a rejected one is held with what is wrong with it.
+const ROW_COST: usize = 100;
+
 /// One transformed chunk.
 pub(crate) struct Ready {
     /// The block it is of.
@@ -155,7 +158,9 @@ impl<'r> Reader<'r> {
                     }
                     Cut::Rows => {
                         rows += buffer.rows;
-                        let cost = buffer.bytes.len() * COST_FACTOR;
+                        let of_rows =
+                            usize::try_from(buffer.rows).unwrap_or(BUDGET_BYTES).saturating_mul(ROW_COST);
+                        let cost = (buffer.bytes.len() * COST_FACTOR).saturating_add(of_rows);
                         if !self.budget.take(cost) {
                             return Ok(());
                         }
@@ -210,11 +215,12 @@ impl<'r> Reader<'r> {
     fn too_long(&self, block: &Arc<Block>, origin: Origin) -> Ready {
         let fault = RowFault::TooLong { limit: block.row_limit };
         let rejection = Rejection::of_row(self.context.names.place(origin), block.table, &fault);
-        let aside = SetAside { table: block.table, origin, digest: None };
+        let rejection = Some(Box::new(rejection));
+        let aside = Some(Box::new(SetAside { table: block.table, origin, digest: None }));
         let mut converted = Converted::default();
         converted.tally.read = 1;
         converted.tally.count(Outcome::Rejected);
-        converted.rejections.push(RejectedRow { rejection, raw: None, keyless: true, aside });
+        converted.rejections.push(RejectedRow { rejection, raw: None, aside, keyless: true });
         Ready { block: Arc::clone(block), position: origin.position, converted, sifted: Sifted::default() }
     }
 }

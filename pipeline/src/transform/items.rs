@@ -2,7 +2,7 @@
 
 use crate::karbor::ids;
 use crate::karbor::layout::Layout;
-use crate::outcome::{CopyFigures, Outcome, Rejection, Skip, Tally};
+use crate::outcome::{CopyFigures, Outcome, REJECTIONS_LISTED, Rejection, Skip, Tally};
 use crate::settings::{Settings, Unsteady};
 use crate::transform::rejections::{DumpNames, SetAside};
 use parsers::columns::Table;
@@ -198,17 +198,17 @@ pub struct Converted {
     pub copies: CopyFigures,
 }
 
-/// A rejected bulk row with its own bytes.
+/// A rejected bulk row. A chunk may have as many of them as it has bytes, so that each is as small as can be.
 #[derive(Debug)]
 pub struct RejectedRow {
-    /// What is wrong.
-    pub rejection: Rejection,
+    /// What is wrong; `None` behind so many of the same chunk that it is counted and not listed.
+    pub rejection: Option<Box<Rejection>>,
     /// The row, as it stands in the dump; `None` where it is too long to be held.
     pub raw: Option<Box<[u8]>>,
+    /// Where it stands, if it is too long to be held.
+    pub aside: Option<Box<SetAside>>,
     /// Whether its key could not be read.
     pub keyless: bool,
-    /// Where it stands.
-    pub aside: SetAside,
 }
 
 impl Converted {
@@ -244,8 +244,8 @@ impl Converted {
         keyless: bool,
         fault: &FieldError,
     ) {
-        let rejection = Rejection::of_field(context.names.place(origin), table, fault);
-        self.rejected(context, (table, origin), raw, keyless, rejection);
+        let rejection = || Rejection::of_field(context.names.place(origin), table, fault);
+        self.rejected(context, origin, raw, keyless, rejection);
     }
 
     /// Rejects a row that could not be cut into fields.
@@ -257,17 +257,17 @@ impl Converted {
         raw: &[u8],
         fault: &RowFault,
     ) {
-        let rejection = Rejection::of_row(context.names.place(origin), table, fault);
-        self.rejected(context, (table, origin), raw, true, rejection);
+        let rejection = || Rejection::of_row(context.names.place(origin), table, fault);
+        self.rejected(context, origin, raw, true, rejection);
     }
 
     fn rejected(
         &mut self,
         context: &CopyContext<'_>,
-        (table, origin): (Table, Origin),
+        origin: Origin,
         raw: &[u8],
         keyless: bool,
-        rejection: Rejection,
+        rejection: impl FnOnce() -> Rejection,
     ) {
         if keyless
             && !context.replaced.is_file(origin.dump)
@@ -277,8 +277,9 @@ impl Converted {
             return;
         }
         self.tally.count(Outcome::Rejected);
-        let aside = SetAside { table, origin, digest: None };
-        self.rejections.push(RejectedRow { rejection, raw: Some(raw.into()), keyless, aside });
+        let listed = self.rejections.len() < REJECTIONS_LISTED;
+        let rejection = listed.then(|| Box::new(rejection()));
+        self.rejections.push(RejectedRow { rejection, raw: Some(raw.into()), aside: None, keyless });
     }
 }
 

@@ -45,8 +45,7 @@ impl Culprit {
     /// A second row with a key.
     #[must_use]
     pub fn repeated<T>(table: Table, row: &Held<T>, column: &'static str, key: &str, first: Origin) -> Self {
-        let reason = format!("is the key of another row, in line {}", first.position.line);
-        Self { table, origin: row.origin, fault: FieldError::new(column, key, FieldReason::Rule(reason)) }
+        Self { table, origin: row.origin, fault: FieldError::new(column, key, FieldReason::Repeated(first)) }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::outcome::{REJECTIONS_LISTED, Rejection};
 use parsers::columns::Table;
 use parsers::position::{DumpId, Origin, Place};
-use parsers::row::{FieldError, RowFault};
+use parsers::row::{FieldError, FieldReason, RowFault};
 use std::collections::HashMap;
 
 /// The names of the dumps, by id.
@@ -51,7 +51,11 @@ pub struct Rejections {
 impl Rejections {
     /// A row that breaks a rule, named.
     pub fn culprit(&mut self, names: &DumpNames, table: Table, origin: Origin, fault: &FieldError) {
-        self.list(Rejection::of_field(names.place(origin), table, fault));
+        let mut rejection = Rejection::of_field(names.place(origin), table, fault);
+        if let FieldReason::Repeated(first) = fault.reason {
+            rejection.reason = format!("{}, at {}", rejection.reason, names.place(first));
+        }
+        self.list(rejection);
         self.count(table, origin, None);
     }
 

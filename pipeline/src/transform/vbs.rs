@@ -16,7 +16,7 @@ use parsers::cron;
 use parsers::models::Held;
 use parsers::models::vbs::{Extend, Policy, Relation, Resource, Tag, Trigger};
 use parsers::position::Origin;
-use parsers::row::{FieldError, FieldReason};
+use parsers::row::{FieldError, FieldReason, shortened};
 use parsers::schedule::Schedule;
 use std::collections::BTreeSet;
 
@@ -131,7 +131,7 @@ pub fn resolve(
             && let (Some(view), Some(policy)) = (&view, at(&tables.policies, standing.policy))
             && let Err(misfit) = view.fits(layouts, context)
         {
-            found.culprits.push(misfit_of(policy, &misfit));
+            found.culprits.push(misfit_of(policy, &family.resources, tables, &misfit));
         }
         let members = family.members(tables);
         triggers.note(&found);
@@ -455,14 +455,22 @@ fn kind_of(operation_type: Option<&str>) -> Option<&'static str> {
     }
 }
 
-/// A value of the policy's Karbor rows that the target cannot hold, blamed on the policy.
-fn misfit_of(policy: &Held<Policy>, misfit: &Misfit) -> Culprit {
-    let column = match (misfit.table.as_str(), misfit.column) {
-        (_, "name") => "policy_name",
-        (_, "project_id") => "tenant_id",
-        _ => misfit.column,
+/// A value of the policy's Karbor rows that the target cannot hold, blamed on the row and the column that it comes from.
+fn misfit_of(policy: &Held<Policy>, resources: &[u32], tables: &VbsTables, misfit: &Misfit) -> Culprit {
+    let column = match misfit.column {
+        "name" => "policy_name",
+        "user_id" if policy.model.domain().is_some() => "domain_id",
+        "project_id" | "user_id" => "tenant_id",
+        other => other,
     };
     let fault = FieldError::new(column, &misfit.value, FieldReason::Rule(misfit.to_string()));
+    let mut resources = resources.iter().filter_map(|n| at(&tables.resources, *n));
+    let named = |row: &&Held<Resource>| shortened(row.model.resource_id()) == misfit.value;
+    if misfit.column == "resource_id"
+        && let Some(row) = resources.find(named)
+    {
+        return Culprit { table: Table::PolicyResource, origin: row.origin, fault };
+    }
     Culprit { table: Table::BackupPolicy, origin: policy.origin, fault }
 }
 

@@ -159,7 +159,7 @@ impl Copies {
         for row in std::mem::take(&mut ready.converted.rejections) {
             self.rejected += 1;
             if self.listed.len() < REJECTIONS_LISTED {
-                self.listed.push(row.rejection);
+                self.listed.extend(row.rejection.map(|rejection| *rejection));
             }
         }
     }

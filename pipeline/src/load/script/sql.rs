@@ -4,6 +4,7 @@ use crate::karbor::layout::Layout;
 use crate::karbor::{Kind, STATES, Source, WRITTEN};
 use crate::load::lookup::{ENGINE, Lookup, TAGGED, tag};
 use crate::load::{LOCK_KEY, LOCK_PATIENCE};
+use parsers::scan::SCRIPT_HEADER;
 use std::fmt::Write as _;
 
 /// Where operation states wait until their service and trust are known.
@@ -14,12 +15,14 @@ const BEFORE: &str = "etl_before";
 
 /// Opens the transaction of a load, and refuses where it cannot end well.
 pub(super) fn head(lookup: &Lookup, service_known: bool) -> String {
-    let comment = "\
--- Rows for Karbor, made by etl. They are loaded as a whole or not at all.
+    let comment = format!(
+        "\
+{SCRIPT_HEADER} They are loaded as a whole or not at all.
 -- To load them:  psql -X -f FILE DATABASE      (openGauss, GaussDB:  gsql -f FILE -d DATABASE)
 -- They are there only if the last line says: etl: all rows are committed
 -- The role needs SELECT, INSERT and UPDATE on the tables, and the schema must be in its search_path.
-";
+"
+    );
     let mut checks = String::new();
     if !service_known {
         let (table, live) = (lookup.table("services"), lookup.live_engine());
@@ -32,7 +35,7 @@ pub(super) fn head(lookup: &Lookup, service_known: bool) -> String {
         );
     }
     let tables: Vec<_> = WRITTEN.iter().map(|table| lookup.table(table.name)).collect();
-    let mut out = opening(comment, &checks, &tables);
+    let mut out = opening(&comment, &checks, &tables);
     let _ = write!(out, "CREATE TEMPORARY TABLE {BEFORE} ON COMMIT DROP AS\n{};\n", counts(lookup));
     out
 }

@@ -69,9 +69,10 @@ fn meaning(error: &rusqlite::Error) -> (Option<&'static str>, Option<&'static st
             Some("it cannot be written"),
             Some("let this user write the file and its folder, or name another one"),
         ),
-        (ErrorCode::CannotOpen, _) => {
-            (Some("it cannot be opened"), Some("let this user into the folder, or name another file"))
-        }
+        (ErrorCode::CannotOpen, _) => (
+            Some("it cannot be opened"),
+            Some("let this user read and write the file and its folder, or name another file"),
+        ),
         (ErrorCode::NotADatabase, _) => {
             (Some("it is no SQLite database"), Some("name another file; one that does not exist is made"))
         }

@@ -20,7 +20,7 @@ use parsers::columns::Table;
 use parsers::models::dps::{CopyCycle, Destination, Mapping, Object, Plan, Policy, Spec, Timer};
 use parsers::models::{Held, Times};
 use parsers::position::Origin;
-use parsers::row::{FieldError, FieldReason};
+use parsers::row::{FieldError, FieldReason, shortened};
 use parsers::schedule::Schedule;
 use parsers::zone::Offset;
 use std::collections::BTreeSet;
@@ -162,7 +162,7 @@ pub fn resolve(
             && let Some(view) = view(plan, &policies, tables, Wanted::All)
             && let Err(misfit) = view.fits(layouts, context)
         {
-            culprits.push(misfit_of(row, &misfit));
+            culprits.push(misfit_of(row, plan, &policies, tables, &misfit));
         }
         let fell = culprits.first().map(|culprit| culprit.origin);
         for n in &plan.scheduled {
@@ -609,9 +609,37 @@ impl PlanFamily {
     }
 }
 
-fn misfit_of(plan: &Held<Plan>, misfit: &Misfit) -> Culprit {
-    let fault = FieldError::new(misfit.column, &misfit.value, FieldReason::Rule(misfit.to_string()));
-    Culprit { table: Table::ProtectionPlan, origin: plan.origin, fault }
+/// A value of the plan's Karbor rows that the target cannot hold, blamed on the row and the column that it comes from. A
+/// policy is named and not blamed: other plans may use it, and it may fit into theirs.
+fn misfit_of(
+    plan: &Held<Plan>,
+    family: &PlanFamily,
+    policies: &[PolicyFamily],
+    tables: &DpsTables,
+    misfit: &Misfit,
+) -> Culprit {
+    let is_it = |text: &str| shortened(text) == misfit.value;
+    let of = |column, reason| FieldError::new(column, &misfit.value, FieldReason::Rule(reason));
+    let of_plan = |fault| Culprit { table: Table::ProtectionPlan, origin: plan.origin, fault };
+    match misfit.column {
+        "user_id" if plan.model.user_id().is_none() => of_plan(of("project_id", misfit.to_string())),
+        "resource_id" => {
+            let mut objects = family.objects.iter().filter_map(|n| at(&tables.objects, *n));
+            let fault = of("resource_id", misfit.to_string());
+            match objects.find(|row| is_it(row.model.resource_id())) {
+                Some(row) => Culprit { table: Table::ProtectionObject, origin: row.origin, fault },
+                None => of_plan(fault),
+            }
+        }
+        "name" if !plan.model.name().is_some_and(is_it) => {
+            let scheduled = family.scheduled.iter().filter_map(|n| policies.get(*n));
+            let mut own = scheduled.filter_map(|policy| at(&tables.policies, *policy.policies.first()?));
+            let own = own.find(|row| row.model.name().is_some_and(is_it));
+            let whose = own.map(|row| format!("is the name of its policy {:?}, ", row.model.id()));
+            of_plan(of("id", format!("{}{misfit}", whose.unwrap_or_default())))
+        }
+        column => of_plan(of(column, misfit.to_string())),
+    }
 }
 
 fn view<'t>(
