@@ -255,7 +255,7 @@ mod tests {
         });
         shared().psql(&database, "UPDATE t SET n = 1");
         assert!(reason(find("it's")).contains("written by another transaction"));
-        shared().psql("postgres", &format!("DROP DATABASE {database} WITH (FORCE)"));
+        shared().psql("postgres", &format!("DROP DATABASE {database}"));
         assert!(reason(find("it's")).contains("there is no database"));
     }
 }
