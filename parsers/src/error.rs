@@ -226,6 +226,17 @@ pub enum ErrorKind {
 impl ErrorKind {
     fn remedy(&self) -> Option<&'static str> {
         Some(match self {
+            Self::Io { source, .. }
+                if matches!(
+                    source.kind(),
+                    io::ErrorKind::StorageFull | io::ErrorKind::FileTooLarge | io::ErrorKind::QuotaExceeded
+                ) =>
+            {
+                "make room for the copy of the pipe, or name a folder on another disk with --spool-dir"
+            }
+            Self::Io { doing: "cannot be read", .. } => {
+                "read it with another program (cat FILE >/dev/null): if that fails too, look at its disk or share, else run again"
+            }
             Self::Io { .. } => return None,
             Self::Compressed { .. }
             | Self::Incomplete { .. }

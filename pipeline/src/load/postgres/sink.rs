@@ -3,12 +3,12 @@
 use super::backend::Backend;
 use super::connect::{ConnInfo, with_causes};
 use super::copy::{self, Copying};
-use super::failure::{Failure, ended_the_session, explain};
+use super::failure::{Failure, ended_the_session, explain, was_denied};
 use super::lock;
 use super::verdict::{self, Verdict, Witness};
 use crate::error::{Error, Result};
 use crate::karbor::ddl::Dialect;
-use crate::karbor::layout::Layout;
+use crate::karbor::layout::{Layout, quoted};
 use crate::load::session::{Presence, Session, TakeRow, TakeTexts};
 use crate::load::{Refusal, Sink};
 use std::time::Duration;
@@ -160,7 +160,16 @@ impl Session for Transaction {
 
     fn execute(&mut self, doing: &str, sql: &str) -> Result<u64> {
         let backend = self.backend()?;
-        backend.execute(sql).map_err(|failure| backend.explain(doing, &failure))
+        backend.execute(sql).map_err(|failure| match backend.explain(doing, &failure) {
+            Error::Target { what, .. } if was_denied(&failure) && sql.starts_with("CREATE TEMPORARY") => {
+                let ConnInfo { database, user, .. } = &self.settings;
+                let (database, user) = (quoted(database), quoted(user));
+                let grant =
+                    format!("let the database's owner run: GRANT TEMPORARY ON DATABASE {database} TO {user}");
+                Error::target(what, grant)
+            }
+            error => error,
+        })
     }
 
     fn query(&mut self, doing: &str, sql: &str, take: &mut TakeTexts<'_>) -> Result<()> {
