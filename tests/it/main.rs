@@ -57,6 +57,9 @@ mod purge;
 /// The main job: the same rows in every target, all of them or none.
 mod cutover;
 
+/// Something fails at each stage: connections, servers, disks, rights.
+mod faults;
+
 /// The process killed at moments all over its time.
 mod killed;
 
