@@ -18,6 +18,9 @@ mod arguments;
 /// No password is taken from, or repeated to, anywhere it can be seen.
 mod secrets;
 
+/// Names and values that mean something to somebody else.
+mod hostile;
+
 /// Settings from flag, environment, file and default, and what is wrong with them by line.
 mod settings;
 
