@@ -18,6 +18,9 @@ mod arguments;
 /// No password is taken from, or repeated to, anywhere it can be seen.
 mod secrets;
 
+/// The same of every command and every source of a password; and who may read what is left behind.
+mod secrecy;
+
 /// Names and values that mean something to somebody else.
 mod hostile;
 
