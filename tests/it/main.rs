@@ -24,6 +24,9 @@ mod secrecy;
 /// Names and values that mean something to somebody else.
 mod hostile;
 
+/// The SQL that is sent, against the oldest server there is.
+mod statements;
+
 /// Settings from flag, environment, file and default, and what is wrong with them by line.
 mod settings;
 
