@@ -21,6 +21,9 @@ mod secrets;
 /// The same of every command and every source of a password; and who may read what is left behind.
 mod secrecy;
 
+/// What the program is built of.
+mod dependencies;
+
 /// Names and values that mean something to somebody else.
 mod hostile;
 
