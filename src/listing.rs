@@ -4,8 +4,8 @@
 
 use crate::cli::Form;
 use crate::report::number::counted;
-use crate::terminal::printable;
 use crate::terminal::width::{cut, left};
+use crate::terminal::{printable, printable_json};
 use parsers::zone::Zone;
 use pipeline::load::policies::{HeldOperation, HeldPlan};
 use pipeline::vbs_api::{ApiPolicy, ScheduledPolicy, Tag, scheduled_policy, tags};
@@ -164,8 +164,7 @@ impl<'w> Listing<'w> {
         let separator: &[u8] = if self.entries == 0 { b"\n" } else { b",\n" };
         self.entries += 1;
         self.out.write_all(separator)?;
-        serde_json::to_writer(&mut *self.out, entry)?;
-        Ok(())
+        self.out.write_all(printable_json(&serde_json::to_string(entry)?).as_bytes())
     }
 
     /// Ends the listing.

@@ -9,6 +9,8 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // Without it the process only ends less politely there.
+    drop(etl::signals::outlive_long_files());
     let line: Vec<OsString> = std::env::args_os().collect();
     let exit = match execute(&line, &Surroundings::of_process(), &mut io::stdout().lock()) {
         Ok(exit) => exit,

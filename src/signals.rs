@@ -6,7 +6,7 @@
 use crate::error::Error;
 use crate::progress::Screen;
 use pipeline::progress::{Cancel, Progress, Stage};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::{Handle, Signals};
 use std::io;
 use std::sync::Arc;
@@ -17,6 +17,14 @@ use std::time::Duration;
 /// How long a run that reads may take to stop. It looks between two pieces of a dump whether it is to; a pipe from which
 /// nothing comes keeps it from looking.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Makes of a file that grows beyond the limit of `ulimit -f` a write that fails, where it would end the process.
+///
+/// # Errors
+/// The system's.
+pub fn outlive_long_files() -> io::Result<()> {
+    signal_hook::flag::register(SIGXFSZ, Arc::default()).map(drop)
+}
 
 /// Watches for signals until it is dropped. Signals that come later are without effect.
 #[derive(Debug)]

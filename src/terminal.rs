@@ -82,6 +82,18 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(shown).collect())
 }
 
+/// JSON in which what would drive the reader's terminal is escaped. JSON itself escapes what lies below a blank; what lies
+/// behind `~` drives some terminals too.
+#[must_use]
+pub fn printable_json(json: &str) -> Cow<'_, str> {
+    let drives = |c: char| c.is_control() && c != '\n';
+    if !json.contains(drives) {
+        return Cow::Borrowed(json);
+    }
+    let shown = |c: char| if drives(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    Cow::Owned(json.chars().map(shown).collect())
+}
+
 /// A reader that went away (`etl columns | head`) is no failure.
 ///
 /// # Errors
@@ -96,6 +108,15 @@ pub fn heard(result: io::Result<()>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_says_the_same_without_a_control_character() {
+        let value = "\u{1b}[2J\u{7f}\u{9b}31m\u{85}é☃";
+        let json = serde_json::to_string(value).unwrap();
+        let shown = printable_json(&json);
+        assert!(!shown.contains(char::is_control), "{shown}");
+        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), value);
+    }
 
     #[test]
     fn colours_need_a_terminal_and_nobody_who_objects() {

@@ -252,14 +252,22 @@ pub enum ErrorKind {
 impl ErrorKind {
     fn remedy(&self) -> Option<&'static str> {
         Some(match self {
+            Self::Io { source, .. }
+                if matches!(
+                    source.kind(),
+                    io::ErrorKind::StorageFull | io::ErrorKind::FileTooLarge | io::ErrorKind::QuotaExceeded
+                ) =>
+            {
+                "make room for the copy of the pipe, or name a folder on another disk with --spool-dir"
+            }
             Self::Io { doing, .. } if doing.contains("spool") => {
                 "name a folder on disk with room for the dump: --spool-dir FOLDER"
             }
-            Self::Io { source, .. } => match source.kind() {
+            Self::Io { doing, source, .. } => match source.kind() {
                 io::ErrorKind::NotFound => "check the name, and the folder that it is looked for in",
                 io::ErrorKind::PermissionDenied => "let this user read the file, or run as one who may",
-                io::ErrorKind::StorageFull => {
-                    "make room where pipes are spooled, or name another folder: --spool-dir FOLDER"
+                _ if *doing == "cannot be read" => {
+                    "read it with another program (cat FILE >/dev/null): if that fails too, look at its disk or share, else run again"
                 }
                 _ => return None,
             },

@@ -250,7 +250,10 @@ struct Tee {
 impl Read for Tee {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.source.read(buffer)?;
-        (&*self.spool.file).write_all(buffer.get(..n).unwrap_or_default())?;
+        let copied = (&*self.spool.file).write_all(buffer.get(..n).unwrap_or_default());
+        copied.map_err(|error| {
+            io::Error::new(error.kind(), format!("its copy in the spool folder cannot be written: {error}"))
+        })?;
         if n == 0 && !buffer.is_empty() {
             self.spool.whole.store(true, Ordering::Release);
         }

@@ -74,6 +74,19 @@ impl Error {
         }
     }
 
+    /// The same of a transaction that was under way: the message ends with `nothing`, which says that nothing of it is there.
+    /// Whoever reads it at night need not know what a transaction is.
+    #[must_use]
+    pub(crate) fn undone(self, nothing: &str) -> Self {
+        let told = |what: String| if what.ends_with(nothing) { what } else { format!("{what}; {nothing}") };
+        match self {
+            Self::Target { what, remedy } => Self::Target { what: told(what), remedy },
+            Self::TargetRow { place, what, remedy } => Self::TargetRow { place, what: told(what), remedy },
+            file @ Self::File { .. } => Self::Target { what: told(file.to_string()), remedy: file.remedy() },
+            other => other,
+        }
+    }
+
     /// An error of the target with a remedy.
     #[must_use]
     pub fn target(what: impl Into<String>, remedy: impl Into<String>) -> Self {

@@ -72,8 +72,14 @@ pub fn run(
         clock.enter(Stage::Comparing);
     }
     let refused = sources.rejections.rows > 0 && options.rejects.is_none();
+    let undone = |error: Error| match options.mode {
+        Mode::Run => error.undone("nothing was written"),
+        Mode::Check | Mode::FullCheck => error,
+    };
     let sink = match (target, options.mode) {
-        (Some(target), Mode::Run | Mode::FullCheck) if !refused => Some(target.begin(Intent::Write)?),
+        (Some(target), Mode::Run | Mode::FullCheck) if !refused => {
+            Some(target.begin(Intent::Write).map_err(undone)?)
+        }
         // What a run would do to rows that are there is looked up, not guessed.
         (Some(target), Mode::Check) if !refused && comparable => Some(target.begin(Intent::Look)?),
         _ => None,
@@ -96,21 +102,25 @@ pub fn run(
         cancel,
         aside: options.rejects.is_some(),
     };
-    if comparable {
-        loading.compare(&sources, options)?;
-    }
-    clock.enter(Stage::Loading);
-    loading.policies(&policies, &sources, context)?;
-    loading.copies(inputs, &mut sources, &policies, options)?;
-    if options.prune != Prune::No && !comparable {
-        loading.accounts.warn("nothing was removed (--prune): there is no target that holds rows".to_owned());
-    } else if let Prune::Yes { typed } = options.prune {
-        loading.prune(name.as_deref().unwrap_or_default(), &sources, typed)?;
-    }
-
-    clock.enter(Stage::Finishing);
-    let compared = loading.comparison.as_ref().is_some_and(|comparison| comparison.any());
-    let ending = loading.finish(inputs, &sources, options)?;
+    let mut compared = false;
+    let loaded = (|| {
+        if comparable {
+            loading.compare(&sources, options)?;
+        }
+        clock.enter(Stage::Loading);
+        loading.policies(&policies, &sources, context)?;
+        loading.copies(inputs, &mut sources, &policies, options)?;
+        if options.prune != Prune::No && !comparable {
+            let warning = "nothing was removed (--prune): there is no target that holds rows";
+            loading.accounts.warn(warning.to_owned());
+        } else if let Prune::Yes { typed } = options.prune {
+            loading.prune(name.as_deref().unwrap_or_default(), &sources, typed)?;
+        }
+        clock.enter(Stage::Finishing);
+        compared = loading.comparison.as_ref().is_some_and(|comparison| comparison.any());
+        loading.finish(inputs, &sources, options)
+    })();
+    let ending = loaded.map_err(undone)?;
     let mut report = loading.accounts.into_report(sources, policies.figures, survey.as_ref(), options);
     report.ending = ending;
     report.compared = compared;

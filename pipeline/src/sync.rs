@@ -126,7 +126,8 @@ pub fn sync(
     let jobs = Jobs::read(inputs, options, progress, cancel)?;
     progress.enter(Stage::Loading);
     let name = target.name();
-    let Opened { mut sink, layouts } = target.open(Intent::Write)?;
+    let undone = |error: Error| error.undone("nothing was written");
+    let Opened { mut sink, layouts } = target.open(Intent::Write).map_err(undone)?;
     let [.., layout] = &layouts;
     let mut report = Report {
         target: name,
@@ -140,13 +141,13 @@ pub fn sync(
         waiting: BTreeMap::new(),
         listed: Vec::new(),
     };
-    items::settle(sink.as_mut(), layout, &jobs, &mut report, progress)?;
+    items::settle(sink.as_mut(), layout, &jobs, &mut report, progress).map_err(undone)?;
     (report.dumps, report.rejections) = (jobs.dumps, jobs.rejections);
     if report.protecting != report.settled() + report.waits() {
         return Err(Error::Imbalance(format!("{} items were protecting: {report:?}", report.protecting)));
     }
     cancel.check()?;
     progress.enter(Stage::Finishing);
-    if report.settled() > 0 { sink.commit() } else { sink.rollback() }?;
+    if report.settled() > 0 { sink.commit() } else { sink.rollback() }.map_err(undone)?;
     Ok(report)
 }

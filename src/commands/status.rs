@@ -9,6 +9,7 @@ use crate::password::Typed;
 use crate::report;
 use crate::report::json::Brief;
 use crate::surroundings::Surroundings;
+use crate::terminal::printable_json;
 use pipeline::load;
 use std::time::Instant;
 
@@ -24,6 +25,6 @@ pub(super) fn status(args: &StatusArgs, surroundings: &Surroundings<'_>) -> Resu
     }
     let document = Brief::new("status", Ok(Exit::Done), started.elapsed().as_secs_f64(), Some(&status));
     let text = serde_json::to_string_pretty(&document);
-    text.map(|text| text + "\n")
+    text.map(|text| printable_json(&text).into_owned() + "\n")
         .map_err(|error| Error::System { what: "the status cannot be put in JSON", source: error.into() })
 }

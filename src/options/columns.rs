@@ -79,7 +79,9 @@ fn apply(path: &Path, text: &str) -> Result<Maps, OptionError> {
     let target = match &file.target {
         None => TargetNames::default(),
         Some(entries) => TargetNames::from_entries(entries.clone()).map_err(|error| match &error {
-            NamesError::NoTable(table) => wrong(below("target", table), error.to_string()),
+            NamesError::NoTable(table) | NamesError::Unusable(table, _) => {
+                wrong(below("target", table), error.to_string())
+            }
             NamesError::NoColumn(table, column) => {
                 let from = below("target", table);
                 wrong(word_at(text, from, column).unwrap_or(from), error.to_string())

@@ -120,6 +120,9 @@ fn the_designs_own_load_is_one_transaction_in_little_memory() {
     assert_eq!(count("START TRANSACTION") + count("statement: BEGIN"), 1, "{of_run:#?}");
 }
 
+/// A session that copies rows into checkpoint_items.
+const COPY: &str = "query LIKE 'COPY public.checkpoint_items%'";
+
 /// A run that was started and goes on.
 pub(crate) struct Running(Child);
 
@@ -132,23 +135,21 @@ impl Running {
 
     /// Waits until the server is in the middle of a COPY into checkpoint_items.
     pub(crate) fn wait_for_copy(&mut self, server: &Server) {
-        self.wait_until_busy(server, "");
+        self.wait_until_busy(server, COPY);
     }
 
     /// The same, of one database.
     pub(crate) fn wait_for_copy_to(&mut self, server: &Server, database: &str) {
-        self.wait_until_busy(server, &format!("AND datname = '{database}'"));
+        self.wait_until_busy(server, &format!("{COPY} AND datname = '{database}'"));
     }
 
-    fn wait_until_busy(&mut self, server: &Server, condition: &str) {
+    /// Waits until a session that meets the condition is at work.
+    pub(crate) fn wait_until_busy(&mut self, server: &Server, condition: &str) {
         let begun = Instant::now();
-        let busy = format!(
-            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY public.checkpoint_items%' AND state = 'active' \
-             {condition}"
-        );
+        let busy = format!("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND {condition}");
         while server.psql("postgres", &busy).trim() == "0" {
-            assert!(self.0.try_wait().unwrap().is_none(), "the run ended before it was seen to load");
-            assert!(begun.elapsed() < Duration::from_secs(60), "no COPY was seen");
+            assert!(self.0.try_wait().unwrap().is_none(), "the run ended before it was seen at work");
+            assert!(begun.elapsed() < Duration::from_secs(60), "it was not seen at work");
         }
     }
 

@@ -18,6 +18,18 @@ mod arguments;
 /// No password is taken from, or repeated to, anywhere it can be seen.
 mod secrets;
 
+/// The same of every command and every source of a password; and who may read what is left behind.
+mod secrecy;
+
+/// What the program is built of.
+mod dependencies;
+
+/// Names and values that mean something to somebody else.
+mod hostile;
+
+/// The SQL that is sent, against the oldest server there is.
+mod statements;
+
 /// Settings from flag, environment, file and default, and what is wrong with them by line.
 mod settings;
 
@@ -62,6 +74,9 @@ mod purge;
 
 /// The main job: the same rows in every target, all of them or none.
 mod cutover;
+
+/// Something fails at each stage: connections, servers, disks, rights.
+mod faults;
 
 /// The process killed at moments all over its time.
 mod killed;

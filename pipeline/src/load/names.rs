@@ -32,6 +32,11 @@ pub enum NamesError {
     /// A column that is neither written nor read.
     #[error("target table {0} has no column {1:?} (`etl columns` lists them)")]
     NoColumn(String, String),
+    /// A name that no statement could hold.
+    #[error(
+        "target table {0} has a name that cannot be used: {1:?} (control characters, $etl$ and $sql$ cannot)"
+    )]
+    Unusable(String, String),
     /// Not of the map's form.
     #[error("{0}")]
     Form(String),
@@ -49,6 +54,10 @@ impl TargetNames {
             let columns = columns_of(table).ok_or_else(|| NamesError::NoTable(table.clone()))?;
             if let Some(column) = entry.columns.keys().find(|c| !columns.contains(&c.as_str())) {
                 return Err(NamesError::NoColumn(table.clone(), column.clone()));
+            }
+            if let Some(name) = entry.name.iter().chain(entry.columns.values()).find(|name| is_unusable(name))
+            {
+                return Err(NamesError::Unusable(table.clone(), name.clone()));
             }
         }
         Ok(Self { tables })
@@ -81,6 +90,11 @@ impl TargetNames {
         }
         out
     }
+}
+
+/// Quotes keep every name together but these: a script's blocks end at their marks, whatever stands around them.
+fn is_unusable(name: &str) -> bool {
+    name.is_empty() || name.contains(char::is_control) || name.contains("$etl$") || name.contains("$sql$")
 }
 
 fn columns_of(table: &str) -> Option<Vec<&'static str>> {

@@ -118,9 +118,10 @@ pub fn roll_back(
 ) -> Result<(Preview, Ending)> {
     progress.enter(Stage::Preparing);
     let name = target.name();
-    let Opened { mut sink, layouts } = target.open(Intent::Write)?;
+    let undone = |error: Error| error.undone("nothing was deleted");
+    let Opened { mut sink, layouts } = target.open(Intent::Write).map_err(undone)?;
     let session = session_of(&mut sink, &name)?;
-    let preview = preview::look(session, &layouts, request)?;
+    let preview = preview::look(session, &layouts, request).map_err(undone)?;
     if let Some(difference) = shown.and_then(|shown| shown.difference(&preview)) {
         let what = format!("{name}: it changed since it was shown ({difference}); nothing was deleted");
         return Err(Error::target(what, "run the rollback again and look at what it shows now"));
@@ -135,10 +136,10 @@ pub fn roll_back(
         return Ok((preview, ending));
     }
     progress.enter(Stage::Loading);
-    delete::roll_back(session, &name, &layouts, &preview)?;
+    delete::roll_back(session, &name, &layouts, &preview).map_err(undone)?;
     progress.enter(Stage::Finishing);
     cancel.check()?;
-    sink.commit()?;
+    sink.commit().map_err(undone)?;
     Ok((preview, ending))
 }
 

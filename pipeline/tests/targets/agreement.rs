@@ -94,7 +94,8 @@ fn odd_types_hold_the_same_rows() {
             ALTER created_at TYPE timestamptz, ALTER status TYPE char(9), ALTER version TYPE name;
         ALTER TABLE scheduled_operations ALTER enabled TYPE bigint USING 1;
         ALTER TABLE scheduled_operation_states ALTER service_id TYPE bigint;
-        ALTER TABLE resources ALTER id DROP DEFAULT, ALTER id ADD GENERATED ALWAYS AS IDENTITY"));
+        ALTER TABLE resources ALTER id DROP DEFAULT; DROP SEQUENCE resources_id_seq;
+        ALTER TABLE resources ALTER id ADD GENERATED ALWAYS AS IDENTITY"));
     let survey = commit(postgres(&odd));
     let text = |warning: &&String| warning.contains("sent as text");
     assert_eq!(survey.warnings.iter().filter(text).count(), 2, "{:?}", survey.warnings);

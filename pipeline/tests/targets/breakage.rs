@@ -50,7 +50,7 @@ fn a_request_to_stop_is_heard_while_the_server_takes_no_rows() {
         &database,
         "CREATE FUNCTION stall() RETURNS trigger LANGUAGE plpgsql AS \
         'BEGIN PERFORM pg_sleep(600); RETURN NEW; END'; \
-        CREATE TRIGGER stall BEFORE INSERT ON checkpoint_items FOR EACH ROW EXECUTE FUNCTION stall()",
+        CREATE TRIGGER stall BEFORE INSERT ON checkpoint_items FOR EACH ROW EXECUTE PROCEDURE stall()",
     );
     let cancel = Arc::new(Cancel::default());
     let (survey, mut sink) = begun(postgres_at(&shared().url(&database), context_with(&cancel)));

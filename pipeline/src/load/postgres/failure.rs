@@ -31,7 +31,7 @@ pub(super) fn explain(target: &str, doing: &str, failure: &Failure) -> Error {
     match error.as_db_error() {
         Some(said) => Error::Target {
             what: format!("{target}: {doing}: {}", in_words(said)),
-            remedy: remedy(said.code()).map(str::to_owned).or_else(|| said.hint().map(str::to_owned)),
+            remedy: remedy(said).map(str::to_owned).or_else(|| said.hint().map(str::to_owned)),
         },
         None => Error::target(
             format!("{target}: {doing}: the connection broke: {}", with_causes(error)),
@@ -60,6 +60,11 @@ fn row_in(context: &str, table: &str) -> Option<u64> {
 /// Whether the server stopped because it was asked to.
 pub(super) fn was_cancelled(error: &tokio_postgres::Error) -> bool {
     error.code() == Some(&SqlState::QUERY_CANCELED)
+}
+
+/// Whether the role has not the right to do it.
+pub(super) fn was_denied(failure: &Failure) -> bool {
+    matches!(failure, Failure::Server(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE))
 }
 
 /// Whether the server did not get a lock in time.
@@ -100,8 +105,8 @@ fn in_words(said: &DbError) -> String {
 }
 
 /// What to do about an error, by its SQLSTATE (PostgreSQL documentation, appendix A).
-fn remedy(code: &SqlState) -> Option<&'static str> {
-    Some(match code.code() {
+fn remedy(said: &DbError) -> Option<&'static str> {
+    Some(match said.code().code() {
         "23505" => {
             "the row that the message names is in the target already, or twice in the dumps: roll the earlier import back, \
              or mend the dumps"
@@ -120,6 +125,11 @@ fn remedy(code: &SqlState) -> Option<&'static str> {
             "the server reads the rows in another form than it says: write a script as the target instead"
         }
         "53100" => "make room on the server's disk, then run again",
+        // The server's hint names the setting, and only a full table of locks has one.
+        "53200" if said.hint().is_some() => {
+            "the server's table of locks is full: raise max_locks_per_transaction, or end the sessions that hold many, then \
+             run again"
+        }
         "53200" => "the server is out of memory: give it more, then run again",
         "53300" => "end idle sessions, or raise max_connections",
         "57014" => "somebody cancelled the statement, or a timeout did: see the server's log, then run again",
@@ -127,6 +137,9 @@ fn remedy(code: &SqlState) -> Option<&'static str> {
             "the server ended the session: see its log, then run again"
         }
         "55P03" => "stop what holds the lock, then run again",
+        "40001" => {
+            "the standby had to go on with its primary's changes: run again, or let it wait (max_standby_streaming_delay)"
+        }
         "40P01" => "two sessions waited for each other: stop Karbor's services, then run again",
         "42501" => "grant the role what the message names, or connect as the owner of Karbor's tables",
         "25006" => "connect to the primary server, or let the role write (default_transaction_read_only)",

@@ -3,12 +3,12 @@
 use super::backend::Backend;
 use super::connect::{ConnInfo, with_causes};
 use super::copy::{self, Copying};
-use super::failure::{Failure, ended_the_session, explain};
+use super::failure::{Failure, ended_the_session, explain, was_denied};
 use super::lock;
-use super::verdict::{self, Verdict, Witness};
+use super::verdict::{self, Ours, Verdict, Witness};
 use crate::error::{Error, Result};
 use crate::karbor::ddl::Dialect;
-use crate::karbor::layout::Layout;
+use crate::karbor::layout::{Layout, quoted};
 use crate::load::session::{Presence, Session, TakeRow, TakeTexts};
 use crate::load::{Refusal, Sink};
 use std::time::Duration;
@@ -49,11 +49,11 @@ impl Transaction {
         confirmed
     }
 
-    fn lost(&self, problem: &str, txid: i64) -> Result<()> {
+    fn lost(&self, problem: &str, ours: &Ours) -> Result<()> {
         let verdict = match &self.witness {
             // Without a row there is nothing that could be missing.
             None => Verdict::Committed,
-            Some(witness) => verdict::find(&self.settings, witness, txid, self.patience),
+            Some(witness) => verdict::find(&self.settings, witness, ours, self.patience),
         };
         let target = &self.settings;
         match verdict {
@@ -117,10 +117,11 @@ impl Sink for Transaction {
             return Err(Error::Imbalance(what));
         }
         let backend = self.backend()?;
-        let rows = backend.rows("SELECT txid_current()", &[]);
+        let rows = backend.rows(Ours::SQL, &[]);
         let rows =
             rows.map_err(|failure| backend.explain("asking for the transaction's number", &failure))?;
-        let txid: i64 = rows.first().map_or(0, |row| row.get(0));
+        let ours =
+            rows.first().map(|row| Ours { txid: row.get(0), snapshot: row.get(1) }).unwrap_or_default();
         // From here on the request to stop comes too late.
         let Some(backend) = self.backend.take() else { return Ok(()) };
         match backend.wait_regardless(backend.client().batch_execute("COMMIT")) {
@@ -130,7 +131,7 @@ impl Sink for Transaction {
             }
             Err(error) if ended_the_session(&error) => {
                 backend.close();
-                self.lost(&with_causes(&error), txid)
+                self.lost(&with_causes(&error), &ours)
             }
             Err(error) => {
                 let refused = explain(&backend.target, "COMMIT", &Failure::Server(error));
@@ -160,7 +161,16 @@ impl Session for Transaction {
 
     fn execute(&mut self, doing: &str, sql: &str) -> Result<u64> {
         let backend = self.backend()?;
-        backend.execute(sql).map_err(|failure| backend.explain(doing, &failure))
+        backend.execute(sql).map_err(|failure| match backend.explain(doing, &failure) {
+            Error::Target { what, .. } if was_denied(&failure) && sql.starts_with("CREATE TEMPORARY") => {
+                let ConnInfo { database, user, .. } = &self.settings;
+                let (database, user) = (quoted(database), quoted(user));
+                let grant =
+                    format!("let the database's owner run: GRANT TEMPORARY ON DATABASE {database} TO {user}");
+                Error::target(what, grant)
+            }
+            error => error,
+        })
     }
 
     fn query(&mut self, doing: &str, sql: &str, take: &mut TakeTexts<'_>) -> Result<()> {

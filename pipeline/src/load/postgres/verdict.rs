@@ -24,6 +24,38 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// Transaction numbers in rows are 32 bits of what txid_current() answers.
 const XID: u64 = 0xffff_ffff;
 
+/// The run's transaction, and which others were over just before its COMMIT was sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ours {
+    /// Its number, as txid_current() answers it.
+    pub(super) txid: i64,
+    /// What txid_current_snapshot() answered: `oldest:next:under,way`.
+    pub(super) snapshot: String,
+}
+
+impl Ours {
+    /// Asks for the two.
+    pub(super) const SQL: &str = "SELECT txid_current(), CAST(txid_current_snapshot() AS text)";
+
+    /// Whether it wrote a row, by the number in the row.
+    fn wrote(&self, xmin: u64) -> bool {
+        u64::try_from(self.txid).is_ok_and(|txid| txid & XID == xmin & XID)
+    }
+
+    /// Whether a row was written by a transaction that was over before the COMMIT was sent. Ours had changed that row by then,
+    /// so that nobody else could: what is there now is what was there before.
+    fn came_after(&self, xmin: u64) -> bool {
+        let mut parts = self.snapshot.split(':').skip(1);
+        let next = parts.next().and_then(|next| next.parse::<u64>().ok());
+        let (Some(next), Some(under_way)) = (next, parts.next()) else { return false };
+        let xmin = xmin & XID;
+        // Numbers go round, so that half of them lie behind each; the first three stand for times long past.
+        let over = xmin < 3 || (1..=XID / 2).contains(&((next & XID).wrapping_sub(xmin) & XID));
+        let mut under_way = under_way.split(',').filter_map(|txid| txid.parse::<u64>().ok());
+        over && under_way.all(|txid| txid & XID != xmin)
+    }
+}
+
 /// A row of this run, and how to find it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Witness {
@@ -107,11 +139,11 @@ fn binary_key(laid: &Laid, at: usize, bytes: &[u8]) -> Option<String> {
 }
 
 /// Looks for the outcome until it is known or `patience` is over.
-pub(super) fn find(settings: &ConnInfo, witness: &Witness, txid: i64, patience: Duration) -> Verdict {
+pub(super) fn find(settings: &ConnInfo, witness: &Witness, ours: &Ours, patience: Duration) -> Verdict {
     let deadline = Instant::now() + patience;
     let mut pause = PAUSE;
     loop {
-        let why = match look(settings, witness, txid) {
+        let why = match look(settings, witness, ours) {
             Ok(verdict) => return verdict,
             Err(why) => why,
         };
@@ -125,20 +157,20 @@ pub(super) fn find(settings: &ConnInfo, witness: &Witness, txid: i64, patience: 
 }
 
 /// One look; the error says why nothing can be said yet.
-fn look(settings: &ConnInfo, witness: &Witness, txid: i64) -> Result<Verdict, String> {
+fn look(settings: &ConnInfo, witness: &Witness, ours: &Ours) -> Result<Verdict, String> {
     // A request to stop would leave the operator without an answer.
     let deaf = Arc::new(Cancel::default());
     let within = settings.connect_timeout.map_or(ANSWER, |timeout| timeout.min(ANSWER));
     let settings = ConnInfo { connect_timeout: Some(within), ..settings.clone() };
     let backend = Backend::connect(&settings, &mut |_| None, &deaf, Some(ANSWER));
     let backend = backend.map_err(|error| error.to_string())?;
-    let verdict = ask(&backend, witness, txid);
+    let verdict = ask(&backend, witness, ours);
     backend.roll_back();
     backend.close();
     verdict
 }
 
-fn ask(backend: &Backend, witness: &Witness, txid: i64) -> Result<Verdict, String> {
+fn ask(backend: &Backend, witness: &Witness, ours: &Ours) -> Result<Verdict, String> {
     let fails = |failure| backend.explain("looking for the rows", &failure).to_string();
     backend.run("START TRANSACTION ISOLATION LEVEL READ COMMITTED").map_err(fails)?;
     let standby = backend.rows("SELECT pg_is_in_recovery()", &[]).map_err(fails)?;
@@ -155,9 +187,10 @@ fn ask(backend: &Backend, witness: &Witness, txid: i64) -> Result<Verdict, Strin
         (Some(row), Presence::Written) => row,
     };
     let xmin: String = row.get(0);
-    let ours = u64::try_from(txid).ok().map(|txid| txid & XID);
-    if xmin.parse::<u64>().ok().map(|xmin| xmin & XID) == ours {
-        return Ok(Verdict::Committed);
+    match xmin.parse() {
+        Ok(xmin) if ours.wrote(xmin) => return Ok(Verdict::Committed),
+        Ok(xmin) if ours.came_after(xmin) => return Ok(Verdict::NotCommitted),
+        _ => {}
     }
     let Witness { table, key, .. } = witness;
     Ok(Verdict::Unknown(format!(
@@ -211,12 +244,36 @@ mod tests {
     }
 
     #[test]
+    fn a_row_that_was_there_before_is_told_from_one_that_came_later() {
+        let around = XID + 1;
+        for (snapshot, xmin, before) in [
+            ("90:100:", 99, true),
+            ("90:100:", 100, false),
+            ("90:100:", 120, false),
+            ("90:100:90,95", 95, false),
+            ("90:100:90,95", 96, true),
+            // Frozen.
+            ("90:100:", 2, true),
+            // Numbers went round since the row was written, or are about to.
+            (&format!("{}:{}:", around + 5, around + 9), XID - 4, true),
+            (&format!("{}:{}:", around + 5, around + 9), 8, true),
+            (&format!("{}:{}:{}", around - 9, around - 5, around - 7), XID - 6, false),
+            (&format!("{}:{}:", around - 9, around - 5), 7, false),
+            ("", 99, false),
+        ] {
+            let ours = Ours { txid: 98, snapshot: snapshot.to_owned() };
+            assert_eq!(ours.came_after(xmin), before, "{snapshot} {xmin}");
+        }
+    }
+
+    #[test]
     fn the_row_tells_whose_transaction_wrote_it() {
         let database = shared().create_db();
         shared().psql(&database, "CREATE TABLE t (c text PRIMARY KEY, n int)");
-        let txid =
-            shared().psql(&database, "BEGIN; INSERT INTO t VALUES ('it''s'); SELECT txid_current(); COMMIT");
-        let txid: i64 = txid.parse().unwrap();
+        let txid = shared()
+            .psql(&database, &format!("BEGIN; INSERT INTO t VALUES ('it''s'); {}; COMMIT", Ours::SQL));
+        let (txid, snapshot) = txid.split_once('|').unwrap();
+        let ours = Ours { txid: txid.parse().unwrap(), snapshot: snapshot.to_owned() };
         let settings = ConnInfo::of_target(&format!("{}?sslmode=disable", shared().url(&database))).unwrap();
         let witness = |key: &str| Witness {
             table: "t".to_owned(),
@@ -224,15 +281,15 @@ mod tests {
             key: key.to_owned(),
             after: Presence::Written,
         };
-        let find = |key| find(&settings, &witness(key), txid, Duration::from_secs(1));
+        let find = |key| find(&settings, &witness(key), &ours, Duration::from_secs(1));
         assert_eq!(find("it's"), Verdict::Committed);
         assert_eq!(find("absent"), Verdict::NotCommitted);
         let gone = |key| Witness { after: Presence::Deleted, ..witness(key) };
-        let found = |key| super::find(&settings, &gone(key), txid, Duration::from_secs(1));
+        let found = |key| super::find(&settings, &gone(key), &ours, Duration::from_secs(1));
         assert_eq!((found("it's"), found("absent")), (Verdict::NotCommitted, Verdict::Committed));
         // The number in the row has no epoch.
-        let later = txid + (7 << 32);
-        assert_eq!(super::find(&settings, &witness("it's"), later, Duration::ZERO), Verdict::Committed);
+        let later = Ours { txid: ours.txid + (7 << 32), ..ours.clone() };
+        assert_eq!(super::find(&settings, &witness("it's"), &later, Duration::ZERO), Verdict::Committed);
 
         let reason = |verdict| match verdict {
             Verdict::Unknown(why) => why,
@@ -255,7 +312,7 @@ mod tests {
         });
         shared().psql(&database, "UPDATE t SET n = 1");
         assert!(reason(find("it's")).contains("written by another transaction"));
-        shared().psql("postgres", &format!("DROP DATABASE {database} WITH (FORCE)"));
+        shared().psql("postgres", &format!("DROP DATABASE {database}"));
         assert!(reason(find("it's")).contains("there is no database"));
     }
 }

@@ -7,6 +7,10 @@ impl ConnectError {
     pub fn remedy(&self) -> Option<String> {
         use ConnectError as E;
         Some(match self {
+            E::Refused { code, .. } if code == "42501" => {
+                "grant the role CONNECT on the database (GRANT CONNECT ON DATABASE … TO …), or log in as another role"
+                    .to_owned()
+            }
             E::Target { .. } | E::InvalidValue { .. } | E::ServiceFile { .. } | E::Refused { .. } => return None,
             E::UnknownParameter { .. } => "check its spelling against libpq's list of parameter key words".to_owned(),
             E::UnsupportedParameter { name, accepted: [], .. } => format!("leave {name} out"),
