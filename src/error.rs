@@ -3,6 +3,7 @@
 //! Errors are made where they happen and printed in one place, `main`.
 
 use crate::exit::Exit;
+use crate::journal::lines::Keeper;
 use crate::options::OptionError;
 use crate::purge::error::PurgeError;
 use crate::settings::SettingError;
@@ -61,17 +62,21 @@ pub enum Error {
         /// The system's answer.
         source: io::Error,
     },
-    /// Another batch is using the journal.
-    #[error("{}: another etl batch is using this journal", path.display())]
+    /// Somebody else is using a file of lines.
+    #[error("{}: {keeper}", path.display())]
     JournalInUse {
-        /// The journal.
+        /// The file.
         path: PathBuf,
+        /// Whose file it is.
+        keeper: Keeper,
     },
-    /// A line of the journal is damaged.
+    /// A line of such a file is damaged.
     #[error("{}:{line}: {problem}", path.display())]
     Journal {
-        /// The journal.
+        /// The file.
         path: PathBuf,
+        /// Whose file it is.
+        keeper: Keeper,
         /// The line, from 1.
         line: usize,
         /// What is wrong with it.
@@ -148,12 +153,8 @@ impl Error {
                     .to_owned(),
             ),
             Self::File { .. } => Some("make room, or name a place that can be written".to_owned()),
-            Self::JournalInUse { .. } => {
-                Some("wait until that batch is over, or name another journal with --journal".to_owned())
-            }
-            Self::Journal { .. } => Some(
-                "take the line away, or move the journal aside: sites that it no longer knows are loaded again".to_owned(),
-            ),
+            Self::JournalInUse { keeper, .. } => Some(keeper.when_taken().to_owned()),
+            Self::Journal { keeper, .. } => Some(keeper.when_damaged().to_owned()),
             Self::Unsaid { exit: Exit::Done | Exit::Incomplete | Exit::Different, .. } => {
                 Some("the run itself ended as its exit code says; do not run it again for this".to_owned())
             }
