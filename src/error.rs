@@ -4,6 +4,7 @@
 
 use crate::exit::Exit;
 use crate::journal::lines::Keeper;
+use crate::nodes::NodeError;
 use crate::options::OptionError;
 use crate::purge::error::PurgeError;
 use crate::settings::SettingError;
@@ -33,6 +34,9 @@ pub enum Error {
     /// The purge failed, or left something.
     #[error(transparent)]
     Purge(#[from] PurgeError),
+    /// Something on a node failed.
+    #[error(transparent)]
+    Node(#[from] NodeError),
     /// Rows break rules, so that nothing was written.
     #[error("{}", rejected(*total, *stops))]
     Rejected {
@@ -119,6 +123,7 @@ impl Error {
             Self::Arguments(error) if error.exit_code() == 0 => Exit::Done,
             Self::Arguments(_) | Self::Options(_) | Self::Setting(_) => Exit::Usage,
             Self::Purge(error) => error.exit(),
+            Self::Node(error) => error.exit(),
             Self::Run(pipeline::error::Error::CommitUnknown(_)) => Exit::Unknown,
             Self::Run(_)
             | Self::Rejected { .. }
@@ -140,6 +145,7 @@ impl Error {
             Self::Setting(error) => error.remedy(),
             Self::Run(error) => error.remedy(),
             Self::Purge(error) => error.remedy(),
+            Self::Node(error) => error.remedy(),
             Self::Rejected { stops: Stops::ThisRun, .. } => Some(
                 "mend them at the source and dump again, or set them aside with --rejects FILE".to_owned(),
             ),
