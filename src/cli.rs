@@ -3,6 +3,7 @@
 //! The doc comments of this module are the help texts; the tests keep them word for word.
 
 mod batch;
+mod cutover;
 mod maintenance;
 mod outputs;
 mod purge;
@@ -11,6 +12,10 @@ mod sync;
 mod verify;
 
 pub use batch::BatchArgs;
+pub use cutover::{
+    BackArgs, CutoverArgs, CutoverPart, EverythingArgs, InitArgs, NodeArgs, PartArgs, ShownArgs,
+    StandingArgs, StepArgs,
+};
 pub use maintenance::{RollbackArgs, SourceChoice, StatusArgs};
 pub use outputs::OutputArgs;
 pub use purge::{CloudArgs, FlowArgs, PurgeArgs, What};
@@ -107,6 +112,14 @@ pub enum Command {
     /// etl-report.json.
     #[command(after_help = batch::EXAMPLES)]
     Batch(BatchArgs),
+    /// Takes a site over in one go: dumps, converts, loads, verifies, restarts.
+    ///
+    /// A settings file says where the databases, Karbor and its engines are. The steps are done one after the other, each as
+    /// its own command does it; the same command again goes on after the last finished step. It stops where the operator
+    /// switches the traffic, and says what to type then. Reports, dumps, the log and the state file lie in the folder that
+    /// the settings name. With a settings file and no terminal nothing is asked.
+    #[command(after_help = cutover::EXAMPLES, after_long_help = cutover::NOTES)]
+    Cutover(CutoverArgs),
     /// Prints the policies that a target holds, as VBS would have given them.
     ///
     /// Plans, operations and triggers are read from Karbor's database, and each operation is given back in the form of

@@ -5,6 +5,7 @@ mod check;
 mod columns;
 mod completions;
 mod conversion;
+mod cutover;
 mod man;
 mod policies;
 mod purge;
@@ -38,6 +39,7 @@ pub fn execute(line: &[OsString], surroundings: &Surroundings<'_>, out: &mut dyn
         Command::Verify(args) => return verify::verify(&args, surroundings, out),
         Command::Batch(args) => return batch::batch(&args, surroundings, out),
         Command::Sync(args) => return sync::sync(&args, surroundings, out),
+        Command::Cutover(args) => return cutover::cutover(&args, surroundings, out),
         Command::Policies(args) => return policies::policies(&args, surroundings, out),
         Command::Rollback(args) => return rollback::rollback(&args, surroundings, out),
         Command::Status(args) => status::status(&args, surroundings)?,

@@ -2,6 +2,7 @@
 //!
 //! Errors are made where they happen and printed in one place, `main`.
 
+use crate::cutover::error::CutoverError;
 use crate::exit::Exit;
 use crate::journal::lines::Keeper;
 use crate::nodes::NodeError;
@@ -37,6 +38,9 @@ pub enum Error {
     /// Something on a node failed.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// A cutover does not go on.
+    #[error(transparent)]
+    Cutover(#[from] CutoverError),
     /// Rows break rules, so that nothing was written.
     #[error("{}", rejected(*total, *stops))]
     Rejected {
@@ -124,6 +128,7 @@ impl Error {
             Self::Arguments(_) | Self::Options(_) | Self::Setting(_) => Exit::Usage,
             Self::Purge(error) => error.exit(),
             Self::Node(error) => error.exit(),
+            Self::Cutover(error) => error.exit(),
             Self::Run(pipeline::error::Error::CommitUnknown(_)) => Exit::Unknown,
             Self::Run(_)
             | Self::Rejected { .. }
@@ -146,6 +151,7 @@ impl Error {
             Self::Run(error) => error.remedy(),
             Self::Purge(error) => error.remedy(),
             Self::Node(error) => error.remedy(),
+            Self::Cutover(error) => error.remedy(),
             Self::Rejected { stops: Stops::ThisRun, .. } => Some(
                 "mend them at the source and dump again, or set them aside with --rejects FILE".to_owned(),
             ),
@@ -179,6 +185,10 @@ impl Error {
                 return text;
             }
             return format!("etl: {}", text.strip_prefix("error: ").unwrap_or(&text));
+        }
+        if let Self::Cutover(CutoverError::Step { step, source, told }) = self {
+            let told = format!("etl: the cutover stops at the step {step}\n{told}");
+            return source.text() + &crate::terminal::printable(&told);
         }
         let mut text = String::new();
         if let Self::Rejected { listed, total, .. } = self {

@@ -20,6 +20,7 @@
 pub mod cli;
 pub mod commands;
 pub mod confirm;
+pub mod cutover;
 pub mod digest;
 pub mod error;
 pub mod exit;

@@ -25,7 +25,7 @@ mod script;
 pub mod secrets;
 mod session;
 pub mod settings;
-mod space;
+pub(crate) mod space;
 mod transfer;
 mod whole;
 mod zone;

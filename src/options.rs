@@ -137,6 +137,16 @@ impl Options {
     }
 }
 
+/// The dumps that lie in a folder, whoever put them there; records beside them are none.
+///
+/// # Errors
+/// There are none, or the folder cannot be read.
+pub(crate) fn dumps_in(folder: &Path) -> std::result::Result<Vec<String>, OptionError> {
+    let mut dumps = site::contents(folder, None)?.dumps;
+    dumps.retain(|dump| !dump.ends_with(".toml"));
+    Ok(dumps)
+}
+
 /// Seconds since 1970-01-01 00:00:00 UTC.
 pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

@@ -12,9 +12,13 @@ use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Access for the owner alone.
 const PRIVATE: u32 = 0o600;
+
+/// How long a file may be held by somebody who only glances at it.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// One line.
 pub(crate) trait Line: Serialize + DeserializeOwned {
@@ -110,12 +114,18 @@ impl<L: Line> Lines<L> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(PRIVATE);
         let mut file = options.open(path).map_err(&fails)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::JournalInUse { path: path.to_owned(), keeper: L::KEEPER });
+        let begun = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => {
+                    std::thread::sleep(PATIENCE / 20)
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(Error::JournalInUse { path: path.to_owned(), keeper: L::KEEPER });
+                }
+                Err(TryLockError::Error(source)) => return Err(fails(source)),
             }
-            Err(TryLockError::Error(source)) => return Err(fails(source)),
         }
         file.set_permissions(Permissions::from_mode(PRIVATE)).map_err(&fails)?;
         if is_new {

@@ -427,7 +427,7 @@ fn in_home(path: &str, home: Option<&Path>) -> PathBuf {
 }
 
 /// A size such as `500 MiB`, in bytes.
-fn bytes(text: &str) -> Option<u64> {
+pub(crate) fn bytes(text: &str) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at_checked(digits)?;
     let shift = match unit.trim() {
