@@ -46,7 +46,7 @@ pub struct CutoverArgs {
 
     /// Everything that can be done.
     #[command(flatten)]
-    pub everything: Option<EverythingArgs>,
+    pub everything: EverythingArgs,
 }
 
 /// A part of a cutover.
@@ -70,8 +70,8 @@ pub enum CutoverPart {
 #[derive(Debug, Args)]
 pub struct EverythingArgs {
     /// Settings file; `etl cutover init FILE` writes one.
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    #[arg(value_name = "FILE", required = true)]
+    pub file: Option<PathBuf>,
 
     /// The traffic is switched, or there is none: do not stop before the incremental part.
     #[arg(long, help_heading = "Steps")]

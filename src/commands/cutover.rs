@@ -3,8 +3,8 @@
 mod world;
 
 use crate::cli::{
-    BackArgs, CutoverArgs, CutoverPart, InitArgs, NodeArgs, OutputArgs, PartArgs, ShownArgs, StandingArgs,
-    StepArgs,
+    BackArgs, CutoverArgs, CutoverPart, EverythingArgs, InitArgs, NodeArgs, OutputArgs, PartArgs, ShownArgs,
+    StandingArgs, StepArgs,
 };
 use crate::cutover::flow::{Flow, dry_run, private_folder};
 use crate::cutover::lines::{Back, LOG, Lines};
@@ -55,31 +55,25 @@ pub(super) fn cutover(
         let goal = Goal::Part(part);
         go(&Request { file, goal, steps, nodes, shown, back: Back::default() }, surroundings, out)
     };
-    match (&args.part, &args.everything) {
-        (Some(CutoverPart::Full(args)), _) => part(args, Part::Full, out),
-        (Some(CutoverPart::Incremental(args)), _) => part(args, Part::Incremental, out),
-        (Some(CutoverPart::Continue(args)), _) => part(args, Part::Continue, out),
-        (Some(CutoverPart::Rollback(args)), _) => {
+    match &args.part {
+        Some(CutoverPart::Full(args)) => part(args, Part::Full, out),
+        Some(CutoverPart::Incremental(args)) => part(args, Part::Incremental, out),
+        Some(CutoverPart::Continue(args)) => part(args, Part::Continue, out),
+        Some(CutoverPart::Rollback(args)) => {
             let BackArgs { file, yes, with_dependents, keep_edited, steps, nodes, shown } = args;
             let back = Back { yes: *yes, with_dependents: *with_dependents, keep_edited: *keep_edited };
             let goal = Goal::Part(Part::Rollback);
             go(&Request { file, goal, steps, nodes, shown, back }, surroundings, out)
         }
-        (Some(CutoverPart::Status(args)), _) => status(args, surroundings, out),
-        (Some(CutoverPart::Init(args)), _) => write(args, surroundings),
-        (None, Some(everything)) => {
-            let goal = Goal::Everything { switched: everything.switched };
-            let (steps, nodes, shown) = (&everything.steps, &everything.nodes, &everything.shown);
-            let request =
-                Request { file: &everything.file, goal, steps, nodes, shown, back: Back::default() };
-            go(&request, surroundings, out)
+        Some(CutoverPart::Status(args)) => status(args, surroundings, out),
+        Some(CutoverPart::Init(args)) => write(args, surroundings),
+        None => {
+            let EverythingArgs { file, switched, steps, nodes, shown } = &args.everything;
+            // Clap asks for it; an empty name is no file.
+            let file = file.as_deref().unwrap_or(Path::new(""));
+            let goal = Goal::Everything { switched: *switched };
+            go(&Request { file, goal, steps, nodes, shown, back: Back::default() }, surroundings, out)
         }
-        // Clap asks for one of them.
-        (None, None) => Err(NodeError::Usage {
-            problem: "no settings file is named".to_owned(),
-            remedy: "etl cutover FILE".to_owned(),
-        }
-        .into()),
     }
 }
 
