@@ -4,6 +4,7 @@
 
 mod batch;
 mod cutover;
+mod dump;
 mod maintenance;
 mod outputs;
 mod purge;
@@ -16,6 +17,7 @@ pub use cutover::{
     BackArgs, CutoverArgs, CutoverPart, EverythingArgs, InitArgs, NodeArgs, PartArgs, ShownArgs,
     StandingArgs, StepArgs,
 };
+pub use dump::DumpArgs;
 pub use maintenance::{RollbackArgs, SourceChoice, StatusArgs};
 pub use outputs::OutputArgs;
 pub use purge::{CloudArgs, FlowArgs, PurgeArgs, What};
@@ -83,6 +85,13 @@ pub enum Command {
     /// are. One bad row fails the run and nothing is written, unless --rejects names a file for bad rows.
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
+    /// Makes dumps on the nodes of a cutover and brings them here.
+    ///
+    /// Logs in over SSH, becomes the database user where the settings say so, runs gs_dump for the tables that etl reads,
+    /// fetches the file, checks size, digest and that it is whole, removes it on the node whatever happened, and records
+    /// the node's time zone beside it. All nodes are worked on at once. No password stands in an argument, a file or a log.
+    #[command(after_help = dump::EXAMPLES, after_long_help = dump::NOTES)]
+    Dump(DumpArgs),
     /// Converts dumps and says what a run would do; writes nothing.
     ///
     /// Everything is read and converted as a run does it, and the report is the same. Without a target none is

@@ -6,6 +6,7 @@ mod columns;
 mod completions;
 mod conversion;
 mod cutover;
+mod dump;
 mod man;
 mod policies;
 mod purge;
@@ -35,6 +36,7 @@ pub fn execute(line: &[OsString], surroundings: &Surroundings<'_>, out: &mut dyn
     password_in_arguments(line)?;
     let text = match Args::read(line.iter().cloned())?.command {
         Command::Run(args) => return run::run(&args, surroundings, out),
+        Command::Dump(args) => return dump::dump(&args, surroundings, out),
         Command::Check(args) => return check::check(&args, line, surroundings, out),
         Command::Verify(args) => return verify::verify(&args, surroundings, out),
         Command::Batch(args) => return batch::batch(&args, surroundings, out),

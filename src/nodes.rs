@@ -51,7 +51,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The file that is locked while dumps are made into a folder.
-const LOCK: &str = "etl-dump.lock";
+pub(crate) const LOCK: &str = "etl-dump.lock";
 
 /// What a command on a node came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,7 +130,7 @@ impl Nodes {
             session.close().await;
             ended
         };
-        runtime()?.block_on(work)
+        block_on(work)?
     }
 
     /// Makes and fetches all dumps of these nodes, each node's one after the other, all nodes at once. `told` hears of
@@ -183,7 +183,10 @@ impl Nodes {
             let shared = &shared;
             async move { Self::dump_node(node, *first, opened, shared, told).await }
         });
-        Ok(runtime.block_on(join_all(dumped)).into_iter().flatten().collect())
+        let dumped = runtime.block_on(join_all(dumped));
+        // A question that nobody answered is waited for no longer.
+        runtime.shutdown_background();
+        Ok(dumped.into_iter().flatten().collect())
     }
 
     async fn dump_node(
@@ -271,6 +274,14 @@ fn late(node: &Node, patience: Duration) -> NodeError {
         ),
         remedy: "look on the node how it ends".to_owned(),
     }
+}
+
+/// Does work that waits. Whatever it left behind, a question that nobody answers say, is waited for no longer.
+fn block_on<T>(work: impl Future<Output = T>) -> Result<T> {
+    let runtime = runtime()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    Ok(done)
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime> {

@@ -76,6 +76,7 @@ pub(super) fn carry_out(
         }
     };
     report.warnings.extend(warning);
+    report.warnings.extend(options.remarks.iter().cloned());
     if options.shared {
         forget_lost(&mut report);
     }
@@ -156,6 +157,9 @@ pub(super) fn note_begin(command: &str, options: &Options) {
     }
     for said in &options.said {
         tracing::info!("setting {said}");
+    }
+    for remark in &options.remarks {
+        tracing::warn!("{remark}");
     }
     if let Some(choice) = &options.target {
         tracing::info!("target {choice:?}");

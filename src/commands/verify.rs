@@ -51,7 +51,9 @@ pub(super) fn verify(
         }
     };
     let exit = if report.differences() > 0 { Exit::Different } else { Exit::Done };
-    let summary = Summary { report: &report, warning: unlogged.as_deref(), elapsed, peak_memory };
+    let warnings: Vec<String> = unlogged.into_iter().chain(options.remarks.iter().cloned()).collect();
+    let warning = (!warnings.is_empty()).then(|| warnings.join("; "));
+    let summary = Summary { report: &report, warning: warning.as_deref(), elapsed, peak_memory };
     note(&text(&summary, Paper::PLAIN));
     let told = tell(out, &text(&summary, options.outputs.paper), exit);
     let written = file.map_or(Ok(()), |file| {

@@ -24,7 +24,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 /// How long is waited before a connection that was lost is made again: a switch or a firewall may need its time.
-const AGAIN: [Duration; 5] = [
+/// The last of them is waited again and again.
+const PAUSES: [Duration; 5] = [
     Duration::from_secs(1),
     Duration::from_secs(2),
     Duration::from_secs(5),
@@ -316,14 +317,14 @@ impl<'d> Dumping<'d> {
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(part);
         let mut file: File = file.map_err(here)?;
         let fetched = shared.gauge.fetching(self.place, remote.bytes);
-        let mut tries = AGAIN.iter();
+        let mut pauses = self.pauses();
         loop {
             if session.is_none() {
                 match shared.open(self.node).await {
                     Ok(opened) => *session = Some(opened),
                     Err(error) if passing(&error) => {
-                        let Some(pause) = tries.next() else { return Err(error) };
-                        self.pause(shared, &error, *pause).await;
+                        let Some(pause) = pauses.next() else { return Err(error) };
+                        self.pause(shared, &error, pause).await;
                         continue;
                     }
                     Err(error) => return Err(error),
@@ -335,12 +336,18 @@ impl<'d> Dumping<'d> {
                 Ok(()) => return Ok(()),
                 Err(error) if passing(&error) => {
                     *session = None;
-                    let Some(pause) = tries.next() else { return Err(error) };
-                    self.pause(shared, &error, *pause).await;
+                    let Some(pause) = pauses.next() else { return Err(error) };
+                    self.pause(shared, &error, pause).await;
                 }
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// How long is waited before each further connection.
+    fn pauses(&self) -> impl Iterator<Item = Duration> + use<> {
+        let longest = PAUSES.last().copied().unwrap_or_default();
+        PAUSES.into_iter().chain(std::iter::repeat(longest)).take(self.node.reconnects)
     }
 
     async fn pause(&self, shared: &Shared<'_>, error: &NodeError, pause: Duration) {
@@ -448,7 +455,7 @@ impl<'d> Dumping<'d> {
         if session.as_ref().is_some_and(|session| session.handle.is_closed()) {
             *session = None;
         }
-        let mut tries = AGAIN.iter();
+        let mut pauses = self.pauses();
         loop {
             let done = self.sweep(session, shared).await;
             match done {
@@ -456,10 +463,10 @@ impl<'d> Dumping<'d> {
                 Ok(left) => return Err(format!("{} cannot be removed", left.join(", "))),
                 Err(error) => {
                     *session = None;
-                    let Some(pause) = tries.next().filter(|_| passing(&error)) else {
+                    let Some(pause) = pauses.next().filter(|_| passing(&error)) else {
                         return Err(error.to_string());
                     };
-                    sleep(*pause).await;
+                    sleep(pause).await;
                 }
             }
         }

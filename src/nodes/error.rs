@@ -61,6 +61,12 @@ pub enum NodeError {
         /// What the other side or the system said.
         problem: String,
     },
+    /// The user stopped it before a node was touched.
+    #[error("stopped by {signal}; no node was touched")]
+    Unbegun {
+        /// The signal.
+        signal: &'static str,
+    },
     /// The user stopped it.
     #[error("{node}: stopped by {signal}")]
     Stopped {
@@ -142,7 +148,7 @@ impl NodeError {
             Self::Lost { .. } => {
                 Some("check the network to the node, then run the same command again".to_owned())
             }
-            Self::Stopped { .. } => Some("run the same command again".to_owned()),
+            Self::Stopped { .. } | Self::Unbegun { .. } => Some("run the same command again".to_owned()),
             Self::Dumps { .. } => Some("mend what is said above, then run the same command again".to_owned()),
             Self::Unreadable { .. } => None,
         }

@@ -31,6 +31,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a node may say nothing while something runs on it, where that is not said.
 const SILENCE: Duration = Duration::from_secs(60);
 
+/// How often a lost connection is made again, where that is not said.
+const RECONNECTS: usize = 5;
+
 /// How long a dump may take, where that is not said.
 const DUMP_TIMEOUT: Duration = Duration::from_secs(6 * 60 * 60);
 
@@ -69,6 +72,8 @@ pub struct Node {
     pub connect_timeout: Duration,
     /// How long the connection may be dead before it is given up.
     pub silence: Duration,
+    /// How often a connection that was lost is made again.
+    pub reconnects: usize,
     /// How the database user is become.
     pub becoming: Become,
     /// Whether becoming needs a password.
@@ -170,6 +175,7 @@ struct Common {
     known_hosts: PathBuf,
     connect_timeout: Duration,
     silence: Duration,
+    reconnects: usize,
 }
 
 impl Common {
@@ -178,6 +184,7 @@ impl Common {
             known_hosts: in_home("~/.ssh/known_hosts", home),
             connect_timeout: CONNECT_TIMEOUT,
             silence: SILENCE,
+            reconnects: RECONNECTS,
         };
         let Some(mut section) = section else { return Ok(common) };
         if let Some(path) = section.text("known_hosts")? {
@@ -188,6 +195,9 @@ impl Common {
         }
         if let Some(time) = section.duration("silence")? {
             common.silence = time.value;
+        }
+        if let Some(number) = section.number("reconnects", 0..=100)? {
+            common.reconnects = usize::try_from(number.value).unwrap_or(RECONNECTS);
         }
         section.finish()?;
         Ok(common)
@@ -277,6 +287,7 @@ impl Node {
             ),
             connect_timeout: connect_timeout.map_or(context.common.connect_timeout, |time| time.value),
             silence: context.common.silence,
+            reconnects: context.common.reconnects,
             becoming,
             become_password,
             database_user,

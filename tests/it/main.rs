@@ -51,6 +51,9 @@ mod karbor;
 /// Policies as they come back from what was imported.
 mod policies;
 
+/// Dumps fetched from nodes over SSH.
+mod dump;
+
 /// Copies and snapshots deleted from a cloud.
 mod purge;
 
