@@ -148,9 +148,7 @@ impl Options {
 /// # Errors
 /// There are none, or the folder cannot be read.
 pub(crate) fn dumps_in(folder: &Path) -> std::result::Result<Vec<String>, OptionError> {
-    let mut dumps = site::contents(folder, None)?.dumps;
-    dumps.retain(|dump| !dump.ends_with(".toml"));
-    Ok(dumps)
+    Ok(site::contents(folder, None)?.dumps)
 }
 
 /// Seconds since 1970-01-01 00:00:00 UTC.

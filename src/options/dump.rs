@@ -5,10 +5,10 @@ use super::{Outputs, outputs};
 use crate::cli::DumpArgs;
 use crate::cutover;
 use crate::error::Result;
+use crate::nodes::NodeError;
 use crate::nodes::document::Section;
 use crate::nodes::secrets::SecretLines;
 use crate::nodes::settings::NodeSettings;
-use crate::nodes::NodeError;
 use crate::surroundings::Surroundings;
 use parsers::columns::ColumnMap;
 

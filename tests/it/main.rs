@@ -71,3 +71,6 @@ mod verify;
 
 /// What a target holds of imports.
 mod status;
+
+/// A whole site taken over from a settings file, over SSH.
+mod one_click;
