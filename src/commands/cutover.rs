@@ -112,16 +112,16 @@ fn go(request: &Request<'_>, surroundings: &Surroundings<'_>, out: &mut dyn Writ
         tracing::warn!("the last line of {} was cut off by a crash", state_file.display());
     }
     let position = onward.step(request.goal).map_or(position.clone(), |step| position.from(step, ""));
-    let to_do: Vec<Step> = parts(request.goal, &settings, &position)?
-        .into_iter()
-        .flat_map(|part| steps(part, &settings, &position))
-        .collect();
+    let parts = parts(request.goal, &settings, &position)?;
+    let mut to_do: Vec<Step> = parts.iter().flat_map(|part| steps(*part, &settings, &position)).collect();
+    if !to_do.is_empty() && parts.contains(&Part::Continue) && !settings.job_files.is_empty() {
+        // Whether copies wait is known only then, and nobody is to be asked in the middle of the night.
+        to_do.push(Step::DumpJobs);
+    }
     let typed = surroundings.typed();
     let surroundings = Surroundings { typed: Some(&typed), ..*surroundings };
     let mut world = World::new(&settings, nodes, &maps, surroundings, outputs, request.nodes)?;
-    if !to_do.is_empty() {
-        world.gather_secrets()?;
-    }
+    world.gather_secrets(&to_do)?;
     let mut flow =
         Flow { lines, names: &maps.target, state: &mut state, outside: &mut world, out, back: request.back };
     flow.run(request.goal, onward, &digest).inspect_err(super::work::note_failure)

@@ -303,6 +303,12 @@ impl Flow<'_> {
             })?;
             dumps.push(Dump { path: path.display().to_string(), bytes: size.len() });
         }
+        if dumps.is_empty() {
+            let what = "no node of the settings has a [[node.dump]]".to_owned();
+            let by_hand = format!("put dumps into {} and go on with the next step: --from", folder.display());
+            let remedy = Some(format!("add a section [[node.dump]] below a node; or {by_hand}"));
+            return Err(CutoverError::Failed { what, remedy }.into());
+        }
         let all = dumps.iter().map(|dump| dump.bytes).sum();
         let files = counted(u64::try_from(dumps.len()).unwrap_or(0), "dump", "dumps");
         Ok(Ended { exit: Exit::Done, said: format!("{files}, {}: {}", bytes(all), folder.display()), dumps })

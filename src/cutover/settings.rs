@@ -20,6 +20,7 @@
 //! on = ["vbs1"]
 //! ```
 
+use super::step::Step;
 use crate::nodes::NodeError;
 use crate::nodes::document::{Placed, Section};
 use crate::nodes::settings::NodeSettings;
@@ -178,19 +179,31 @@ impl Settings {
     /// The nodes on which commands run, each once.
     #[must_use]
     pub fn command_nodes(&self) -> Vec<&str> {
-        let safety = match &self.safety {
-            Safety::Command(command) => Some(command),
-            Safety::None | Safety::PgDump { .. } => None,
-        };
-        let commands = self.stopped.iter().map(|check| &check.command);
-        let commands = commands.chain(safety).chain(&self.restart).chain(&self.jobs);
+        let steps = [Step::Stopped, Step::Safety, Step::Restart, Step::Jobs];
         let mut nodes: Vec<&str> = Vec::new();
-        for node in commands.flat_map(|command| &command.on) {
-            if !nodes.contains(&node.as_str()) {
+        for node in steps.into_iter().flat_map(|step| self.nodes_of(step)) {
+            if !nodes.contains(&node) {
                 nodes.push(node);
             }
         }
         nodes
+    }
+
+    /// The nodes on which a step runs commands.
+    #[must_use]
+    pub fn nodes_of(&self, step: Step) -> Vec<&str> {
+        let commands: Vec<&Command> = match step {
+            Step::Preflight => return self.command_nodes(),
+            Step::Stopped => self.stopped.iter().map(|check| &check.command).collect(),
+            Step::Safety => match &self.safety {
+                Safety::Command(command) => vec![command],
+                Safety::None | Safety::PgDump { .. } => Vec::new(),
+            },
+            Step::Restart | Step::RestartAfter => self.restart.iter().collect(),
+            Step::Jobs => self.jobs.iter().collect(),
+            _ => Vec::new(),
+        };
+        commands.into_iter().flat_map(|command| &command.on).map(String::as_str).collect()
     }
 }
 

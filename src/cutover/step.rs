@@ -172,6 +172,12 @@ impl Step {
         matches!(self, Self::Run | Self::RunAgain)
     }
 
+    /// Whether it dumps the nodes' databases.
+    #[must_use]
+    pub fn dumps(self) -> bool {
+        matches!(self, Self::Dump | Self::DumpAgain | Self::DumpJobs)
+    }
+
     /// Its number and name, as the names of its files begin.
     #[must_use]
     pub fn file_name(self) -> String {

@@ -6,13 +6,28 @@ use super::plan::{Next, left_out, next, steps};
 use super::settings::Settings;
 use super::state::Position;
 use super::step::{Part, Step};
+use crate::exit::Exit;
 use crate::report::number::counted;
 use serde::Serialize;
 use std::fmt::Write as _;
 
-/// What comes next, and what to type for it.
+/// What comes next, and what to type for it; before it, what waits.
 #[must_use]
 pub fn then(settings: &Settings, position: &Position) -> String {
+    let deferred =
+        position.done.get(&Step::RunAgain).is_some_and(|done| done.exit == Exit::Incomplete.code());
+    let mut text = String::new();
+    if deferred {
+        let line = own(Some(Part::Incremental.name()), &settings.path);
+        let _ = writeln!(
+            text,
+            "Rows of the dumps wait: they were not steady. Once they are, this brings them:\n  {line} --again"
+        );
+    }
+    text + &coming(settings, position)
+}
+
+fn coming(settings: &Settings, position: &Position) -> String {
     let typed = |part: &str| format!("\n  {}\n", own(Some(part), &settings.path));
     let back = format!("To go back instead:\n{}", typed("rollback").trim_start_matches('\n'));
     match next(settings, position) {

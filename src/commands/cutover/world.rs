@@ -8,6 +8,7 @@ use crate::cutover::error::CutoverError;
 use crate::cutover::here;
 use crate::cutover::outside::{Facts, Outside, Ran};
 use crate::cutover::settings::Settings;
+use crate::cutover::step::Step;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::nodes::secrets::{SecretLines, Secrets, Sources};
@@ -97,8 +98,8 @@ impl<'w> World<'w> {
         })
     }
 
-    /// Finds or asks for the secrets of all nodes, before any is touched.
-    pub(super) fn gather_secrets(&mut self) -> Result<()> {
+    /// Finds or asks for the secrets of the nodes that these steps work on, before any is touched.
+    pub(super) fn gather_secrets(&mut self, steps: &[Step]) -> Result<()> {
         let file = self.secret_lines.map(SecretLines::read).transpose()?;
         let watched = self.outputs.terminal;
         let screen = self.screen.clone();
@@ -107,7 +108,12 @@ impl<'w> World<'w> {
             let asked = watched.then(|| screen.suspend(|| rpassword::prompt_password(&prompt)));
             asked.and_then(std::result::Result::ok).map(SecretString::from)
         };
-        let nodes: Vec<&Node> = self.nodes.nodes.iter().collect();
+        let dumps = steps.iter().any(|step| step.dumps());
+        let commands: Vec<&str> = steps.iter().flat_map(|step| self.settings.nodes_of(*step)).collect();
+        let wanted = |node: &&Node| {
+            (dumps && !node.dumps.is_empty()) || commands.iter().any(|name| *name == node.name)
+        };
+        let nodes: Vec<&Node> = self.nodes.nodes.iter().filter(wanted).collect();
         let sources = Sources { file, surroundings: &self.surroundings, ask: &mut ask };
         let secrets = Secrets::gather(&nodes, sources);
         // Whoever stops it at a question gave no password; that is no error to tell.

@@ -336,6 +336,7 @@ fn differences_and_what_is_not_known_stop_it_and_what_waits_does_not() {
     let waits = [(run, Wrong::Exit(Exit::Incomplete))];
     assert_eq!(stage.go(part(Part::Incremental), Onward::AsItStands, &waits).unwrap(), Exit::Incomplete);
     assert_eq!(stage.deeds(), INCREMENTAL);
+    assert!(stage.out.contains("\n  etl cutover incremental cutover.toml --again\n"), "{}", stage.out);
 }
 
 #[test]
