@@ -168,7 +168,10 @@ impl SettingError {
                 let names: Vec<&str> = Key::ALL.iter().map(|key| key.name()).collect();
                 Some(format!("the settings are {}", names.join(", ")))
             }
-            Self::Records { .. } => Some("say which one policies without a zone of their own are in: --server-timezone ZONE".to_owned()),
+            Self::Records { .. } => Some(
+                "say which one policies without a zone of their own are in: --server-timezone ZONE"
+                    .to_owned(),
+            ),
             Self::SpoolDir { .. } => Some("name a folder on disk with room for the dump".to_owned()),
             Self::Form { .. } => Some("a setting is a line such as: threads = 4".to_owned()),
             Self::SiteTarget { .. } => Some("write it as target = \"postgresql://…\"".to_owned()),

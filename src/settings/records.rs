@@ -140,7 +140,10 @@ mod tests {
             std::fs::write(&dump, text).unwrap();
             let (settings, remarks) = take(std::slice::from_ref(&dump), "").unwrap();
             assert_eq!(settings.conversion.server_zone.origin, ZoneOrigin::Default);
-            assert!(remarks[0].contains("the record is of another file") && remarks[0].contains(problem), "{remarks:?}");
+            assert!(
+                remarks[0].contains("the record is of another file") && remarks[0].contains(problem),
+                "{remarks:?}"
+            );
         }
         std::fs::write(beside(Path::new(&dump)), "no record").unwrap();
         let (_, remarks) = take(&[dump], "").unwrap();
@@ -156,7 +159,11 @@ mod tests {
         ];
         let error = take(&dumps, "").unwrap_err();
         let text = error.to_string();
-        assert!(text.contains("cinder.sql.toml says Asia/Tokyo") && text.contains("vbs.sql.toml says Asia/Shanghai"), "{text}");
+        assert!(
+            text.contains("cinder.sql.toml says Asia/Tokyo")
+                && text.contains("vbs.sql.toml says Asia/Shanghai"),
+            "{text}"
+        );
         assert!(error.remedy().unwrap().contains("--server-timezone"));
     }
 }
