@@ -205,3 +205,111 @@ fn estimate(dump: &Dump) -> String {
     words.extend(["-c".to_owned(), quoted(&sql)]);
     words.join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nodes::document::Section;
+    use crate::nodes::settings::NodeSettings;
+    use crate::surroundings::Surroundings;
+    use parsers::columns::ColumnMap;
+    use std::path::Path;
+    use std::process::Command;
+
+    fn node(dump: &str) -> Node {
+        let text = format!(
+            "[[node]]\nname = \"vbs-1\"\nhost = \"h\"\nuser = \"u\"\n[[node.dump]]\ndatabase = \"dps\"\n{dump}"
+        );
+        let mut section = Section::parse(Path::new("cutover.toml"), &text).unwrap();
+        let map = ColumnMap::built_in().unwrap();
+        NodeSettings::take(&mut section, &map, &Surroundings::of_process()).unwrap().nodes.remove(0)
+    }
+
+    fn sh(script: &str) -> String {
+        let output = Command::new("/bin/sh").args(["-c", script]).output().unwrap();
+        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[test]
+    fn a_word_of_a_shell_is_what_it_was() {
+        for text in ["plain", "two words", "it's", "$(id) `id` \"x\" \\ * ;", "two\nlines", ""] {
+            assert_eq!(sh(&format!("printf %s {}", quoted(text))), text);
+            // As deep as su and a login shell make it.
+            let inner = format!("printf %s {}", quoted(text));
+            assert_eq!(sh(&format!("/bin/sh -c {}", quoted(&inner))), text);
+        }
+    }
+
+    #[test]
+    fn another_user_is_become_by_the_operator_s_choice() {
+        for (becoming, expected) in [
+            (Become::Nobody, "exec /bin/sh -c 'id'"),
+            (Become::Su, "exec su - 'gaussdba' -c 'exec /bin/sh -c '\\''id'\\'''"),
+        ] {
+            assert_eq!(command_line(becoming, "gaussdba", "id"), expected);
+        }
+        let sudo = command_line(Become::Sudo, "gaussdba", "printf %s \"it's\"");
+        assert!(sudo.starts_with("exec sudo -p Password: -H -u 'gaussdba' -- /bin/sh -c '"), "{sudo}");
+        // What sudo runs, run by nobody in particular.
+        assert_eq!(sh(&sudo.replacen("exec sudo -p Password: -H -u 'gaussdba' --", "exec", 1)), "it's");
+    }
+
+    #[test]
+    fn a_script_s_own_words_are_told_from_what_programs_say() {
+        let words = Words::new();
+        let said = sh(&format!("{}\nvalue='a  b'\n{}", words.say("ready"), words.tell("file", "$value")));
+        let heard: Vec<_> = said.lines().filter_map(|line| words.heard(line)).collect();
+        let pair = |word: &str, rest: &str| (word.to_owned(), rest.to_owned());
+        assert_eq!(heard, [pair("ready", ""), pair("file", "a  b")]);
+        assert_eq!(words.heard("@ready"), None);
+        assert_eq!(Words::new().heard(&words.line("ready")), None);
+    }
+
+    #[test]
+    fn a_command_s_output_and_status_come_back() {
+        let words = Words::new();
+        let said = sh(&run(&words, "echo out; echo err >&2; cat; exit 7"));
+        assert_eq!(said, format!("out\nerr\n{} 7\n", words.line("end")));
+        // What is no shell at all is a status as well.
+        assert!(sh(&run(&words, "if")).ends_with(&format!("{} 2\n", words.line("end"))));
+    }
+
+    #[test]
+    fn only_folders_with_the_tag_are_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = node(&format!("remote_folder = \"{}/\"\n", folder.path().display()));
+        let dump = &node.dumps[0];
+        let tag = tag("0123456789", &node, dump);
+        assert_eq!(tag, "etl-dump.0123456789.vbs_1.dps");
+        let (own, foreign) = (format!("{tag}.aaaaaa"), "etl-dump.9876543210.vbs_1.dps.aaaaaa");
+        for name in [own.as_str(), foreign, "etl-dump"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        std::fs::write(folder.path().join(&own).join("dump"), "rows").unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), folder.path().join(format!("{tag}.bbbbbb"))).unwrap();
+        let words = Words::new();
+        assert_eq!(sh(&sweep(&words, dump, &tag)), format!("{}\n", words.line("swept")));
+        assert!(!folder.path().join(&own).exists());
+        assert!(folder.path().join(foreign).exists() && elsewhere.path().exists());
+        assert_eq!(by_hand(dump, &tag), format!("rm -rf {}/{tag}.??????", folder.path().display()));
+    }
+
+    #[test]
+    fn the_database_is_asked_where_gs_dump_would_look() {
+        let node = node(
+            "gs_dump = \"/opt/bin/gs_dump\"\noptions = [\"-h\", \"db\", \"-p5432\", \"--no-owner\", \"--username=u\"]\ntables = [\"dps.\\\"Timer\\\"\", \"o'x\"]\n",
+        );
+        assert_eq!(
+            estimate(&node.dumps[0]),
+            "'/opt/bin/gsql' '-h' 'db' '-p5432' '--username=u' -d 'dps' -A -t -c \
+             'SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = '\\''r'\\'' AND relname IN \
+             ('\\''Timer'\\'', '\\''o'\\'''\\''x'\\'')'"
+        );
+        assert_eq!(
+            program(&node.dumps[0]),
+            "'/opt/bin/gs_dump' '-h' 'db' '-p5432' '--no-owner' '--username=u' -t 'dps.\"Timer\"' -t 'o'\\''x' 'dps'"
+        );
+    }
+}

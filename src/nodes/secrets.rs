@@ -196,3 +196,84 @@ fn named(prompt: &str) -> String {
 fn suffix(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nodes::document::Section;
+    use crate::nodes::settings::NodeSettings;
+    use parsers::columns::ColumnMap;
+    use std::path::Path;
+
+    fn nodes(text: &str) -> Vec<Node> {
+        let mut section = Section::parse(Path::new("cutover.toml"), text).unwrap();
+        let map = ColumnMap::built_in().unwrap();
+        let surroundings = Surroundings { variable: &|_| None, ..Surroundings::of_process() };
+        NodeSettings::take(&mut section, &map, &surroundings).unwrap().nodes
+    }
+
+    const NODES: &str = "[[node]]\nname = \"vbs-1\"\nhost = \"h\"\nuser = \"cps\"\nbecome = \"su\"\ndatabase_user = \"gaussdba\"\n\
+        [[node.dump]]\ndatabase = \"dps\"\ndatabase_password = \"ask\"\n\
+        [[node]]\nname = \"db\"\nhost = \"h\"\nuser = \"root\"\nlogin = [\"password\"]\nbecome = \"su\"\ndatabase_user = \"gaussdba\"\n";
+
+    #[test]
+    fn each_secret_is_found_in_its_order_or_asked_for_once() {
+        let nodes = nodes(NODES);
+        let all: Vec<&Node> = nodes.iter().collect();
+        let variable = |name: &str| match name {
+            "ETL_SU_PASSWORD" => Some("of all".to_owned()),
+            "ETL_DATABASE_PASSWORD_VBS_1" => Some("from the environment".to_owned()),
+            _ => None,
+        };
+        let surroundings = Surroundings { variable: &variable, ..Surroundings::of_process() };
+        let lines =
+            SecretLines::parse(&SecretString::from("# note\n\nETL_DATABASE_PASSWORD_VBS_1=a=b\n")).unwrap();
+        let mut asked = Vec::new();
+        let mut ask = |prompt: &str| {
+            asked.push(prompt.to_owned());
+            Some(SecretString::from("typed"))
+        };
+        let sources = Sources { file: Some(lines), surroundings: &surroundings, ask: &mut ask };
+        let secrets = Secrets::gather(&all, sources).unwrap();
+        let found = |node: usize, purpose| {
+            secrets.of(all[node], purpose).map(|secret| secret.expose_secret().to_owned())
+        };
+        assert_eq!(found(0, Purpose::Login).as_deref(), Some("typed"));
+        assert_eq!(found(0, Purpose::Become).as_deref(), Some("of all"));
+        assert_eq!(found(0, Purpose::Database).as_deref(), Some("a=b"));
+        assert_eq!(found(1, Purpose::Login).as_deref(), Some("typed"));
+        // root becomes anybody unasked.
+        assert_eq!(found(1, Purpose::Become), None);
+        assert_eq!(
+            asked,
+            ["Password of cps on vbs-1 (Enter where there is none): ", "Password of root on db: "]
+        );
+        assert_eq!(secrets.hide("it said typed, a=b and of all"), "it said …, … and …");
+        let shown = format!("{secrets:?}");
+        assert!(!shown.contains("typed") && !shown.contains("a=b"), "{shown}");
+    }
+
+    #[test]
+    fn only_what_is_needed_is_missed() {
+        let nodes = nodes(NODES);
+        let surroundings = Surroundings { variable: &|_| None, ..Surroundings::of_process() };
+        let gather = |node: &Node, answer: Option<&str>| {
+            let mut ask = |_: &str| answer.map(SecretString::from);
+            Secrets::gather(&[node], Sources { file: None, surroundings: &surroundings, ask: &mut ask })
+        };
+        let missing = |node: &Node| gather(node, None).unwrap_err();
+        assert_eq!(
+            missing(&nodes[0]).to_string(),
+            "no password of gaussdba on vbs-1 is known, and nobody can be asked"
+        );
+        assert!(missing(&nodes[0]).remedy().unwrap().contains("ETL_SU_PASSWORD_VBS_1"));
+        assert_eq!(
+            missing(&nodes[1]).to_string(),
+            "no password of root on db is known, and nobody can be asked"
+        );
+        // A password with a line end would be two answers.
+        let error = gather(&nodes[1], Some("one\ntwo")).unwrap_err().to_string();
+        assert_eq!(error, "the password of root on db holds a line end");
+        assert_eq!(SecretLines::parse(&SecretString::from("ETL_X=1\nhunter2")).unwrap_err(), 2);
+    }
+}

@@ -62,7 +62,11 @@ async fn copy(
     let mut file = file.map_err(|error| there(format!("{remote} cannot be fetched: {error}")))?;
     let mut at = local.seek(SeekFrom::End(0)).map_err(here)?;
     fetched.store(at, Ordering::Relaxed);
-    let lost = |error: std::io::Error| session.broken(error);
+    // Of a connection that is gone the library only knows that.
+    let lost = |error: std::io::Error| {
+        tracing::debug!("{what}: {error}");
+        session.broken("")
+    };
     if at > 0 {
         tracing::info!("{what}: goes on at byte {at} of {size}");
         file.seek(SeekFrom::Start(at)).await.map_err(lost)?;

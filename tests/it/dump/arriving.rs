@@ -45,6 +45,33 @@ fn a_dump_arrives_by_password_su_and_the_database_s_password() {
 }
 
 #[test]
+fn a_check_takes_the_time_zone_of_the_node_from_the_record() {
+    let node = start(Asks::Plainly);
+    let mut entry = by_key("vbs1", &node, node.port());
+    entry.dump = entry.dump.replace("\"cinder\"", "\"autobackup\"").replace(&source().cinder, &source().vbs);
+    let scene = scene(&[(&node, entry)]);
+    let answer = dump(&scene, &node, &[]);
+    assert_eq!(answer.code, 0, "{}", answer.shown());
+    let check = |arguments: &[&str]| {
+        let answer = scene.etl(&[&["check", "dumps/vbs.sql", "--no-log"], arguments].concat());
+        assert_eq!(answer.code, 0, "{}", answer.shown());
+        answer.stdout
+    };
+    let said = check(&[]);
+    let zone = if node.is_whole() { "Asia/Shanghai" } else { "the record beside the dump" };
+    assert!(said.contains("the record beside the dump") && said.contains(zone), "{said}");
+    let said = check(&["--server-timezone", "Asia/Tokyo"]);
+    assert!(said.contains("--server-timezone") && !said.contains("the record beside the dump"), "{said}");
+    let changed = scene.read("dumps/vbs.sql").replace("-- Dumped by", "-- dumped by");
+    scene.write("dumps/vbs.sql", changed);
+    let said = check(&[]);
+    assert!(
+        said.contains("the record is of another file than") && !said.contains("(the record beside"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_node_may_ask_in_its_own_words() {
     let node = start(Asks::InItsWords);
     if !has_accounts(&node) {

@@ -119,7 +119,7 @@ fn ctrl_c_while_the_program_runs_ends_it_there_too() {
         let child = begin(&scene, &[]);
         until("gs_dump runs", || node.hanging() > 0);
         let answer = interrupt(child);
-        check_stopped(&scene, &node, &answer, "cinder1, cinder: stopped by SIGINT");
+        check_stopped(&scene, &node, &answer, "cinder1, cinder: failed\n  stopped by SIGINT\n");
         assert!(answer.stderr.contains("etl: SIGINT: stopping what runs on the nodes"), "{}", answer.shown());
     }
 }
