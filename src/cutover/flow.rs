@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::options::part_of;
 use crate::report::number::{bytes, counted, duration};
-use crate::terminal::printable;
+use crate::terminal::{heard, printable};
 use pipeline::load::names::TargetNames;
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
@@ -25,7 +25,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// The last line of a whole dump, which pg_dump and gs_dump write alike.
-const WHOLE: &str = "PostgreSQL database dump complete";
+const WHOLE: &str = "database dump complete";
 
 /// How long a node may take to show that commands can be run there.
 const REACH: Duration = Duration::from_secs(60);
@@ -257,13 +257,19 @@ impl Flow<'_> {
         Err(CutoverError::Failed { what: problems.join("\netl: "), remedy }.into())
     }
 
+    /// Dumps Karbor's own tables as they were before the first row of this cutover: never again once rows may be there.
     fn safety(&mut self) -> Result<Ended> {
+        let path = self.settings().file(format!("{}.sql", Step::Safety.file_name()));
+        let loaded = self.state.position().loaded;
         let (program, options) = match self.settings().safety.clone() {
             Safety::None => return Ok(Ended::well("not wanted")),
+            Safety::Command(_) if loaded => return Ok(Ended::well("not done again: rows may be loaded")),
             Safety::Command(command) => return self.commands(&[command]),
+            Safety::PgDump { .. } if loaded && path.exists() => {
+                return Ok(Ended::well(format!("kept, from before rows were loaded: {}", path.display())));
+            }
             Safety::PgDump { program, options } => (program, options),
         };
-        let path = self.settings().file(format!("{}.sql", Step::Safety.file_name()));
         let part = part_of(&path);
         let file = |source| Error::File {
             what: "the dump of Karbor's tables",
@@ -362,7 +368,7 @@ impl Flow<'_> {
         let exit = outcome?;
         kept?;
         if exit == Exit::Different {
-            self.out.write_all(&text).map_err(unsaid)?;
+            heard(self.out.write_all(&text)).map_err(unsaid)?;
             return Err(CutoverError::Different { report: self.lines.report(step) }.into());
         }
         let text = String::from_utf8_lossy(&text);
@@ -432,7 +438,8 @@ impl Flow<'_> {
         for line in text.lines().filter(|line| !line.is_empty()) {
             tracing::info!(target: crate::log::TOLD, "{line}");
         }
-        self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()).map_err(unsaid)
+        // Whoever went away and hears nothing any more has not said that it is to stop.
+        heard(self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush())).map_err(unsaid)
     }
 }
 

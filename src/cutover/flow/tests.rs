@@ -276,6 +276,24 @@ fn it_stops_after_the_step_in_which_ctrl_c_was_typed() {
 }
 
 #[test]
+fn karbors_tables_are_dumped_before_rows_are_loaded_and_never_after() {
+    let mut stage = Stage::new();
+    stage.go(EVERYTHING, Onward::AsItStands, &[("dump full", Wrong::Fails)]).unwrap_err();
+    let file = stage.settings.file("02-safety.sql");
+    std::fs::write(&file, "older").unwrap();
+    stage.go(EVERYTHING, Onward::Again, &[(FULL[7], Wrong::Fails)]).unwrap_err();
+    let before = std::fs::read_to_string(&file).unwrap();
+    assert_ne!(before, "older");
+    stage.go(EVERYTHING, Onward::Again, &[]).unwrap();
+    assert!(!stage.deeds().contains(&"pg_dump".to_owned()), "{:?}", stage.deeds());
+    assert!(stage.out.contains("kept, from before rows were loaded"), "{}", stage.out);
+    // Once the import is taken back another cutover begins, and what Karbor holds then is what counts.
+    stage.go(part(Part::Rollback), Onward::AsItStands, &[]).unwrap();
+    stage.go(EVERYTHING, Onward::AsItStands, &[("pg_dump", Wrong::Code(1))]).unwrap_err();
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), before, "a dump that fails replaces nothing");
+}
+
+#[test]
 fn what_is_not_stopped_is_told_before_the_full_part_and_refused_before_the_incremental() {
     let mut stage = Stage::new();
     let running = [("vbs1: vbs-stopped", Wrong::Code(1))];
