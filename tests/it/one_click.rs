@@ -5,7 +5,15 @@
 mod broken;
 mod site;
 
+use crate::karbor::database;
+use crate::scene::Scene;
+use etl::commands::execute;
+use etl::password::Typed;
+use etl::surroundings::Surroundings;
+use fixtures::server::Server;
+use secrecy::SecretString;
 use site::Site;
+use std::ffi::OsString;
 
 #[test]
 fn three_databases_behind_ssh_become_a_verified_karbor_and_back() {
@@ -70,4 +78,44 @@ fn three_databases_behind_ssh_become_a_verified_karbor_and_back() {
     );
     assert_eq!((site.rows(), site.restarts()), (before, 2));
     site.assert_clean();
+}
+
+#[test]
+fn a_password_that_was_typed_for_the_target_serves_every_step() {
+    let server = Server::builder().auth("scram-sha-256").start();
+    let karbor = database(&server);
+    server.psql(&karbor, "CREATE ROLE importer SUPERUSER LOGIN PASSWORD 'Typed-Secret-4'");
+    let scene = Scene::new();
+    let target = format!("postgresql://importer@127.0.0.1:{}/{karbor}", server.port());
+    let file = scene.write(
+        "cutover.toml",
+        format!(
+            "folder = \"cutover\"\ntarget = \"{target}\"\nfree_space = \"1 MiB\"\n[karbor]\npg_dump = \"{}\"\n\
+             [[stopped]]\nname = \"vbs\"\nrun = \"true\"\n\
+             [[node]]\nname = \"vbs1\"\nhost = \"127.0.0.1\"\nport = 1\nuser = \"cps\"\nlogin = [\"key\"]\nkey = \"/none\"\n",
+            server.installation().program("pg_dump").display()
+        ),
+    );
+    let typed = Typed::default();
+    let prompt = format!("Password for user importer at 127.0.0.1:{}: ", server.port());
+    typed.borrow_mut().insert(prompt, SecretString::from("Typed-Secret-4"));
+    // Somebody watches, but nobody is asked: there is an answer already.
+    let nothing = |_: &str| None;
+    let surroundings = Surroundings {
+        variable: &nothing,
+        stdin_terminal: false,
+        stdout_terminal: false,
+        stderr_terminal: true,
+        columns: None,
+        typed: Some(&typed),
+    };
+    let line = ["etl", "cutover", file.to_str().unwrap(), "--quiet"].map(OsString::from);
+    let mut out = Vec::new();
+    let error = execute(&line, &surroundings, &mut out).unwrap_err();
+    // The preflight and the safety dump had it; there is nothing to be dumped.
+    assert!(error.text().contains("no node of the settings has a [[node.dump]]"), "{}", error.text());
+    assert!(scene.read("cutover/02-safety.sql").contains("COPY public.plans"));
+    for text in [error.text(), String::from_utf8(out).unwrap(), scene.read("cutover/etl.log")] {
+        assert!(!text.contains("Typed-Secret-4"), "{text}");
+    }
 }
