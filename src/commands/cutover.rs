@@ -6,7 +6,9 @@ use crate::cli::{
     BackArgs, CutoverArgs, CutoverPart, EverythingArgs, InitArgs, NodeArgs, OutputArgs, PartArgs, ShownArgs,
     StandingArgs, StepArgs,
 };
-use crate::cutover::flow::{Flow, dry_run, private_folder};
+use crate::cutover::dry_run::dry_run;
+use crate::cutover::files::private_folder;
+use crate::cutover::flow::Flow;
 use crate::cutover::lines::{Back, LOG, Lines};
 use crate::cutover::plan::{Goal, Onward, parts, steps};
 use crate::cutover::settings::Settings;

@@ -4,11 +4,12 @@
 //! and what it left half done is either whole (a commit), or nothing (a roll back), or replaced (files).
 
 use super::error::CutoverError;
+use super::files::{Tee, private_folder, put, whole};
 use super::lines::{Back, Lines, own, typed};
 use super::outside::{Outside, Ran};
-use super::plan::{Goal, Next, Onward, left_out, next, parts, steps, worth};
+use super::plan::{Goal, Next, Onward, next, parts, refuse_changes, steps, worth};
 use super::settings::{Check, Command, Safety, Settings};
-use super::state::{Dump, Event, Position, State};
+use super::state::{Dump, Event, State};
 use super::step::{Part, Step};
 use super::told;
 use crate::error::{Error, Result};
@@ -23,9 +24,6 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// The last line of a whole dump, which pg_dump and gs_dump write alike.
-const WHOLE: &str = "database dump complete";
 
 /// How long a node may take to show that commands can be run there.
 const REACH: Duration = Duration::from_secs(60);
@@ -75,17 +73,20 @@ impl Flow<'_> {
         let position = self.state.position();
         refuse_changes(goal, onward, digest, &position, self.settings())?;
         onward.check(goal, self.settings())?;
-        if let Some(step) = onward.step(goal) {
+        let said = onward.step(goal);
+        let begin = said.map_or(position.clone(), |step| position.clone().from(step, ""));
+        let parts = parts(goal, self.settings(), &begin)?;
+        if let Some(step) = said {
             self.state.add(Event::From { step })?;
         }
-        let says_so = matches!(goal, Goal::Everything { switched: true } | Goal::Part(Part::Incremental));
-        let parts = parts(goal, self.settings(), &self.state.position())?;
-        if says_so && !position.switched {
+        let switched = matches!(goal, Goal::Everything { switched: true } | Goal::Part(Part::Incremental));
+        if switched && !position.switched {
             self.state.add(Event::Switched)?;
         }
+        let mut last = None;
         let mut exit = Exit::Done;
         for part in parts {
-            exit = exit.worse(self.part(part)?);
+            exit = exit.worse(self.part(part, &mut last)?);
         }
         let position = self.state.position();
         self.say(&format!("\n{}", told::then(self.settings(), &position)))?;
@@ -95,11 +96,15 @@ impl Flow<'_> {
         Ok(exit)
     }
 
-    /// Does the steps of a part that are to be done.
-    fn part(&mut self, part: Part) -> Result<Exit> {
+    /// Does the steps of a part that are to be done; `last` is the step that was done last.
+    fn part(&mut self, part: Part, last: &mut Option<Step>) -> Result<Exit> {
         let to_do = steps(part, self.settings(), &self.state.position());
         let mut exit = Exit::Done;
         for (n, step) in to_do.iter().copied().enumerate() {
+            if let (Some(signal), Some(after)) = (self.outside.stopping(), *last) {
+                let remedy = format!("to go on, type: {}", own(Some(part.name()), &self.settings().path));
+                return Err(CutoverError::Stopped { signal, after, remedy }.into());
+            }
             self.say(&format!("[{} {}/{}] {step}: {}\n", part.name(), n + 1, to_do.len(), step.title()))?;
             let begun = Instant::now();
             self.state.add(Event::Began { step })?;
@@ -111,15 +116,12 @@ impl Flow<'_> {
             self.state.add(Event::Finished { step, exit: code, said, dumps })?;
             self.say(&format!("    {} ({})\n", ended.said, duration(begun.elapsed())))?;
             exit = exit.worse(worth(step, ended.exit));
-            if step == Step::Rollback && self.settings().restart.is_empty() || step == Step::RestartAfter {
-                self.state.add(Event::RolledBack)?;
-            }
-            if let Some(signal) = self.outside.stopping()
-                && n + 1 < to_do.len()
-            {
-                let remedy = format!("to go on, type: {}", own(Some(part.name()), &self.settings().path));
-                return Err(CutoverError::Stopped { signal, after: step, remedy }.into());
-            }
+            *last = Some(step);
+        }
+        let position = self.state.position();
+        if part == Part::Rollback && position.going_back && steps(part, self.settings(), &position).is_empty()
+        {
+            self.state.add(Event::RolledBack)?;
         }
         Ok(exit)
     }
@@ -419,13 +421,7 @@ impl Flow<'_> {
     /// Keeps what a step told.
     fn keep(&self, step: Step, text: &[u8]) -> Result<()> {
         let path = self.lines.text(step);
-        let part = part_of(&path);
-        let kept = match std::fs::remove_file(&part) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part),
-        };
-        let kept =
-            kept.and_then(|mut file| file.write_all(text)).and_then(|()| std::fs::rename(&part, &path));
+        let kept = put(&path, text);
         kept.map_err(|source| Error::File {
             what: "what a step told",
             path: path.display().to_string(),
@@ -441,124 +437,6 @@ impl Flow<'_> {
         // Whoever went away and hears nothing any more has not said that it is to stop.
         heard(self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush())).map_err(unsaid)
     }
-}
-
-/// What would be done, with the command lines; `files` answers the dumps that lie in a folder then.
-///
-/// # Errors
-/// Something else comes first.
-pub fn dry_run(
-    goal: Goal,
-    onward: Onward,
-    lines: Lines<'_>,
-    (names, back): (&TargetNames, Back),
-    position: &Position,
-    files: &dyn Fn(&Path) -> Vec<String>,
-) -> Result<String> {
-    let settings = lines.settings;
-    let position = match onward.step(goal) {
-        Some(step) => position.clone().from(step, ""),
-        None => position.clone(),
-    };
-    let mut text = String::new();
-    for part in parts(goal, settings, &position)? {
-        for step in steps(part, settings, &position) {
-            let _ = writeln!(text, "[{}] {step}: {}", part.name(), step.title());
-            let mut command = |run: &str, places: Vec<Option<&str>>| {
-                for place in places {
-                    let _ = writeln!(text, "    {}: {run}", place.unwrap_or("here"));
-                }
-            };
-            let each = |commands: &[Command], command: &mut dyn FnMut(&str, Vec<Option<&str>>)| {
-                commands.iter().for_each(|one| command(&one.run, one.places().collect()));
-            };
-            match step {
-                Step::Preflight | Step::Stopped => {
-                    for check in &settings.stopped {
-                        command(&check.command.run, check.command.places().collect());
-                    }
-                }
-                Step::Safety => match &settings.safety {
-                    Safety::None => {}
-                    Safety::Command(one) => each(std::slice::from_ref(one), &mut command),
-                    Safety::PgDump { program, options } => {
-                        let path = settings.file(format!("{}.sql", step.file_name()));
-                        command(&typed(&lines.pg_dump(program, options, names, &path)), vec![None]);
-                    }
-                },
-                Step::Dump | Step::DumpAgain | Step::DumpJobs => {
-                    for file in files(&lines.dump_folder(step)) {
-                        let _ = writeln!(text, "    dump {file}");
-                    }
-                }
-                Step::Restart | Step::RestartAfter => each(&settings.restart, &mut command),
-                Step::Jobs => each(&settings.jobs, &mut command),
-                Step::Rollback => _ = writeln!(text, "    {}", typed(&lines.rollback(back))),
-                _ => {
-                    let mut dumps = files(&lines.dump_folder(step));
-                    lines.choose(step, &mut dumps);
-                    let line = lines.etl(step, &dumps);
-                    let _ = writeln!(text, "    {}", typed(&line));
-                }
-            }
-        }
-        for step in part.steps() {
-            if let Some(why) = left_out(step, settings, &position) {
-                let _ = writeln!(text, "[{}] {step}: left out, {why}", part.name());
-            }
-        }
-    }
-    text.push_str("Nothing was done.\n");
-    Ok(text)
-}
-
-/// A settings file that is not what it was at the last step may say something else of the steps that are done.
-fn refuse_changes(
-    goal: Goal,
-    onward: Onward,
-    digest: &str,
-    position: &Position,
-    settings: &Settings,
-) -> Result<()> {
-    let begun = !position.done.is_empty() || position.loaded || position.going_back;
-    let same = position.settings.as_deref().is_none_or(|known| known == digest);
-    if same || !begun || onward != Onward::AsItStands {
-        return Ok(());
-    }
-    let part = match goal {
-        Goal::Everything { .. } => None,
-        Goal::Part(part) => Some(part),
-    };
-    let to_do = match part {
-        Some(part) => steps(part, settings, position),
-        None => Step::ALL.into_iter().filter(|step| !position.done.contains_key(step)).collect(),
-    };
-    let step = to_do.into_iter().find(|step| !step.only_looks()).or_else(|| part?.steps().next());
-    let step = step.unwrap_or(Step::Preflight);
-    let line = own(part.map(Part::name), &settings.path);
-    let remedy = format!(
-        "if what is done still holds under it, go on with: {line} --from {step}; else do it again: {line} --again"
-    );
-    let what = format!("{} changed since the last step was done", settings.path.display());
-    Err(CutoverError::Order { what, remedy }.into())
-}
-
-/// A folder for files that hold customers' data.
-pub(crate) fn private_folder(folder: &Path) -> Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.map_err(|source| Error::File { what: "the folder", path: folder.display().to_string(), source })
-}
-
-/// The size of a dump, if it is whole.
-fn whole(path: &Path) -> io::Result<Option<u64>> {
-    use std::io::{Read as _, Seek as _, SeekFrom};
-    let mut file = std::fs::File::open(path)?;
-    let size = file.metadata()?.len();
-    file.seek(SeekFrom::Start(size.saturating_sub(512)))?;
-    let mut end = Vec::new();
-    file.take(512).read_to_end(&mut end)?;
-    Ok(String::from_utf8_lossy(&end).contains(WHOLE).then_some(size))
 }
 
 /// An error with its remedy, in one line.
@@ -585,24 +463,6 @@ fn how(ran: &Ran) -> String {
 
 fn unsaid(source: io::Error) -> Error {
     Error::Unsaid { what: "standard output".to_owned(), source, exit: Exit::Failed }
-}
-
-/// Writes everything twice.
-struct Tee<'t> {
-    kept: &'t mut Vec<u8>,
-    shown: &'t mut dyn Write,
-}
-
-impl Write for Tee<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.kept.extend_from_slice(bytes);
-        self.shown.write_all(bytes)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.shown.flush()
-    }
 }
 
 #[cfg(test)]

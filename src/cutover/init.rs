@@ -3,13 +3,11 @@
 //! No secret is asked for, and none comes to stand in the file: passwords are asked for when they are needed.
 
 use super::error::CutoverError;
+use super::files::put;
 use crate::error::{Error, Result};
-use crate::options::part_of;
 use crate::terminal::printable;
 use std::fmt::Write as _;
-use std::fs::OpenOptions;
-use std::io::{self, BufRead, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{BufRead, Write};
 use std::path::Path;
 
 /// The source databases, and on what node the asking begins.
@@ -46,7 +44,7 @@ pub fn init(
     )?;
     let text = desk.settings()?;
     sound(&text)?;
-    write(path, &text).map_err(|source| Error::File {
+    put(path, text.as_bytes()).map_err(|source| Error::File {
         what: "the settings file",
         path: path.display().to_string(),
         source,
@@ -245,19 +243,6 @@ impl Desk<'_> {
 /// A text as TOML has it.
 fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
-}
-
-/// Writes the file in one piece, for its owner alone.
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    let part = part_of(path);
-    match std::fs::remove_file(&part) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&part, path)
 }
 
 #[cfg(test)]

@@ -165,6 +165,40 @@ pub fn parts(goal: Goal, settings: &Settings, position: &Position) -> Result<Vec
     }
 }
 
+/// A settings file that is not what it was at the last step may say something else of the steps that are done.
+///
+/// # Errors
+/// It changed, and the operator says nothing of it.
+pub fn refuse_changes(
+    goal: Goal,
+    onward: Onward,
+    digest: &str,
+    position: &Position,
+    settings: &Settings,
+) -> Result<()> {
+    let begun = !position.done.is_empty() || position.loaded || position.going_back;
+    let same = position.settings.as_deref().is_none_or(|known| known == digest);
+    if same || !begun || onward != Onward::AsItStands {
+        return Ok(());
+    }
+    let part = match goal {
+        Goal::Everything { .. } => None,
+        Goal::Part(part) => Some(part),
+    };
+    let to_do = match part {
+        Some(part) => steps(part, settings, position),
+        None => Step::ALL.into_iter().filter(|step| !position.done.contains_key(step)).collect(),
+    };
+    let step = to_do.into_iter().find(|step| !step.only_looks()).or_else(|| part?.steps().next());
+    let step = step.unwrap_or(Step::Preflight);
+    let line = own(part.map(Part::name), &settings.path);
+    let remedy = format!(
+        "if what is done still holds under it, go on with: {line} --from {step}; else do it again: {line} --again"
+    );
+    let what = format!("{} changed since the last step was done", settings.path.display());
+    Err(CutoverError::Order { what, remedy })
+}
+
 /// What a part's end is worth to whoever drives it by exit codes, after a step that ended so. Rows that the full part defers are
 /// what the incremental part is for.
 #[must_use]

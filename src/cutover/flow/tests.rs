@@ -1,8 +1,10 @@
 //! The flow in a world of pretence: what is done in which order, and what a failure, a kill or Ctrl-C makes of it.
 
+use super::super::dry_run::dry_run;
 use super::super::outside::Facts;
 use super::super::settings::tests::settings;
 use super::super::state::FILE;
+use super::super::state::Position;
 use super::*;
 use crate::cutover::state::State;
 use std::cell::RefCell;
@@ -71,7 +73,7 @@ impl Outside for Pretence {
         let (_, code) = self.deed(&line[0])?;
         if login {
             let file = line.iter().find_map(|word| word.strip_prefix("--file=")).unwrap();
-            std::fs::write(file, format!("COPY\n--\n-- {WHOLE}\n--\n\n")).unwrap();
+            std::fs::write(file, format!("COPY\n--\n-- PostgreSQL database dump complete\n--\n\n")).unwrap();
         }
         Ok(Ran { code: Some(code), text: "said".into() })
     }
@@ -408,6 +410,16 @@ fn back_and_anew() {
     stage.go(EVERYTHING, Onward::AsItStands, &[]).unwrap();
     assert_eq!(stage.deeds(), FULL[..9]);
     assert!(stage.position().rolled_back.is_none());
+    // Killed after the last step and before that was written down: typed again, it is.
+    let mut state = stage.state();
+    for step in [Step::Rollback, Step::RestartAfter] {
+        state.add(Event::Began { step }).unwrap();
+        let said = "so".to_owned();
+        state.add(Event::Finished { step, exit: 0, said, dumps: Vec::new() }).unwrap();
+    }
+    drop(state);
+    stage.go(part(Part::Rollback), Onward::AsItStands, &[]).unwrap();
+    assert!(stage.deeds().is_empty() && stage.position().rolled_back.is_some());
 }
 
 #[test]
