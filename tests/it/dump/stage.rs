@@ -97,6 +97,14 @@ pub(super) fn cinder(node: &Node, folder: &std::path::Path, role: &str) -> Strin
 
 /// The scene of a command: cutover.toml with these nodes, all of whose host keys are known.
 pub(super) fn scene(nodes: &[(&Node, Entry)]) -> Scene {
+    scene_without_secrets(nodes)
+        .with("ETL_SSH_PASSWORD", PASSWORD)
+        .with("ETL_SU_PASSWORD", DATABASE_USER_PASSWORD)
+        .with("ETL_DATABASE_PASSWORD", DATABASE_PASSWORD)
+}
+
+/// The same for a command that has to ask.
+pub(super) fn scene_without_secrets(nodes: &[(&Node, Entry)]) -> Scene {
     let scene = Scene::new();
     let mut text = format!(
         "folder = \"dumps\"\n[ssh]\nknown_hosts = \"{}\"\nconnect_timeout = \"20s\"\nreconnects = 1\n",
@@ -111,9 +119,6 @@ pub(super) fn scene(nodes: &[(&Node, Entry)]) -> Scene {
     scene.write("cutover.toml", text);
     scene.write("known_hosts", hosts);
     scene
-        .with("ETL_SSH_PASSWORD", PASSWORD)
-        .with("ETL_SU_PASSWORD", DATABASE_USER_PASSWORD)
-        .with("ETL_DATABASE_PASSWORD", DATABASE_PASSWORD)
 }
 
 /// Runs the command, and checks what holds after any.
