@@ -112,8 +112,8 @@ impl Nodes {
     /// Runs a command of the operator's on a node, with an empty standard input, and waits for its end. It runs in
     /// /bin/sh, as the user who logs in or as the one who is become.
     ///
-    /// A command that takes longer than `patience`, or is stopped by the user, is left to itself: whoever wrote it knows
-    /// what it is in the middle of.
+    /// A command that takes longer than `patience`, or is stopped by the user, is not ended: whoever wrote it knows what it
+    /// is in the middle of. What it writes from then on goes nowhere.
     ///
     /// # Errors
     /// The node is not reached, nobody can log in, the connection is lost before the end (then it is not known how the

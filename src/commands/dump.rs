@@ -1,5 +1,6 @@
 //! `etl dump`: the dumps of all nodes, made there and brought here.
 
+use super::work::{kept, note, note_failure, say, tell};
 use crate::cli::DumpArgs;
 use crate::confirm;
 use crate::error::{Error, Result};
@@ -13,14 +14,13 @@ use crate::purge::stop::{Stop, Stopping};
 use crate::report::dump::{Document, Fate, dry_run, text};
 use crate::report::file::ReportFile;
 use crate::surroundings::Surroundings;
+use crate::terminal::Paper;
 use crate::{log, password, signals};
 use pipeline::progress::Cancel;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-
-use super::work::{kept, note, note_failure, tell};
 
 /// Makes the dumps that the settings name.
 pub(super) fn dump(args: &DumpArgs, surroundings: &Surroundings<'_>, out: &mut dyn Write) -> Result<Exit> {
@@ -37,27 +37,22 @@ pub(super) fn dump(args: &DumpArgs, surroundings: &Surroundings<'_>, out: &mut d
     if let Some(warning) = unlogged {
         screen.say(&format!("etl: {warning}"));
     }
-    let paper = options.outputs.paper;
     let outputs = options.outputs.clone();
     let fates = work(options, surroundings, &screen);
-    let error = fates.as_ref().err();
-    let failed = fates.as_ref().map_or(0, |fates| fates.iter().filter(|fate| fate.error.is_some()).count());
-    let of = fates.as_ref().map_or(0, Vec::len);
-    let exit = if failed > 0 { Exit::Failed } else { error.map_or(Exit::Done, Error::exit) };
-    let all: &[Fate] = fates.as_deref().unwrap_or_default();
-    let document = Document::new(all, exit, error, started.elapsed());
-    let written = file.map_or(Ok(()), |file| file.write_json(&document));
-    let all = match fates {
-        Ok(all) => all,
-        Err(error) => {
-            note_failure(&error);
-            return Err(error);
+    let (fates, error) = match fates {
+        Ok(fates) => {
+            let failed = fates.iter().filter(|fate| fate.error.is_some()).count();
+            let error = (failed > 0).then(|| NodeError::Dumps { failed, of: fates.len() }.into());
+            (fates, error)
         }
+        Err(error) => (Vec::new(), Some(error)),
     };
-    note(&text(&all, crate::terminal::Paper::PLAIN));
-    let told = tell(out, &text(&all, paper), exit);
-    if failed > 0 {
-        let error = Error::from(NodeError::Dumps { failed, of });
+    let exit = error.as_ref().map_or(Exit::Done, Error::exit);
+    let document = Document::new(&fates, exit, error.as_ref(), started.elapsed());
+    let written = file.map_or(Ok(()), |file| file.write_json(&document));
+    note(&text(&fates, Paper::PLAIN));
+    let told = tell(out, &text(&fates, outputs.paper), exit);
+    if let Some(error) = error {
         note_failure(&error);
         return Err(error);
     }
@@ -75,21 +70,23 @@ fn work(options: DumpOptions, surroundings: &Surroundings<'_>, screen: &Screen) 
         signals::Watch::on_each(move |name| answer(name, begun.load(Ordering::SeqCst), &stop, &screen))
     };
     let _watch = watch.map_err(|source| Error::System { what: "signals cannot be watched for", source })?;
-    let mut ask = password::on_terminal(
+    let mut on_terminal = password::on_terminal(
         options.outputs.terminal,
         screen.clone(),
         Arc::clone(&cancel),
         password::Typed::default(),
     );
+    // Whoever stopped at one question is not asked the next.
+    let mut ask = |prompt: &str| cancel.reason().is_none().then(|| on_terminal(prompt)).flatten();
     let nodes: Vec<&Node> = options.settings.nodes.iter().collect();
-    let sources = Sources { file: options.secrets, surroundings, ask: &mut *ask };
+    let sources = Sources { file: options.secrets, surroundings, ask: &mut ask };
     let secrets = Secrets::gather(&nodes, sources);
     if let Some(signal) = cancel.reason() {
         return Err(NodeError::Unbegun { signal }.into());
     }
     let means = Means {
         secrets: secrets?,
-        trust: trust(options.accept_new_host_keys, options.watched, screen),
+        trust: trust(options.accept_new_host_keys, options.watched),
         agent: options.agent,
         map: options.columns,
         stop,
@@ -112,15 +109,13 @@ fn work(options: DumpOptions, surroundings: &Surroundings<'_>, screen: &Screen) 
     Ok(dumps.zip(done).map(|((node, dump), done)| Fate::new(node, dump, done)).collect())
 }
 
-/// What becomes of unknown host keys.
-pub(super) fn trust(accept: bool, watched: bool, screen: &Screen) -> Trust {
-    let screen = screen.clone();
+/// What becomes of unknown host keys. No bar is shown while hosts are asked about, and nothing is held meanwhile: a signal
+/// has something to say.
+pub(super) fn trust(accept: bool, watched: bool) -> Trust {
     match (accept, watched) {
         (true, _) => Trust::Accept,
         (false, false) => Trust::Refuse,
-        (false, true) => {
-            Trust::Ask(Arc::new(move |question| screen.suspend(|| confirm::on_terminal(question))))
-        }
+        (false, true) => Trust::Ask(Arc::new(confirm::on_terminal)),
     }
 }
 
@@ -129,7 +124,8 @@ fn answer(name: &'static str, begun: bool, stop: &Stop, screen: &Screen) {
     if !begun {
         let error = Error::from(NodeError::Unbegun { signal: name });
         tracing::error!(target: log::TOLD, "{error}");
-        screen.say(error.text().trim_end());
+        // Not through the screen, which may be held by a question.
+        say(&error.text());
         std::process::exit(error.exit().code().into());
     }
     screen.say(&match stop.ask(name) {

@@ -20,6 +20,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -331,11 +332,16 @@ impl<'d> Dumping<'d> {
                 }
             }
             let Some(open) = session.as_ref() else { continue };
+            let before = fetched.load(Ordering::Relaxed);
             let done = transfer::fetch(open, &self.what, &remote.path, remote.bytes, &mut file, &fetched);
             match done.await {
                 Ok(()) => return Ok(()),
                 Err(error) if passing(&error) => {
                     *session = None;
+                    if fetched.load(Ordering::Relaxed) > before {
+                        // A line that is cut again and again gets there too.
+                        pauses = self.pauses();
+                    }
                     let Some(pause) = pauses.next() else { return Err(error) };
                     self.pause(shared, &error, pause).await;
                 }

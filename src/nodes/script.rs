@@ -58,8 +58,9 @@ pub(super) fn command_line(becoming: Become, user: &str, script: &str) -> String
 
 /// A command of the operator's: its output, then `end STATUS`.
 pub(super) fn run(words: &Words, command: &str) -> String {
-    let end = words.tell("end", "$?");
-    format!("/bin/sh -c {} </dev/null 2>&1\n{end}\n", quoted(command))
+    let end = words.tell("end", "$status");
+    // The command may not have ended its last line.
+    format!("/bin/sh -c {} </dev/null 2>&1\nstatus=$?\nprintf '\\n'\n{end}\n", quoted(command))
 }
 
 /// By what a folder of etl's is known on a node: the station (this machine and folder), the node and the database.
@@ -147,6 +148,7 @@ pub(super) fn dump(words: &Words, dump: &Dump, tag: &str) -> String {
          wait $pid\n\
          status=$?\n\
          kill -TERM $watcher 2>/dev/null\n\
+         printf '\\n'\n\
          if [ $status -eq 0 ]; then\n\
          \x20 {size} && {digest} && chmod 0644 \"$dir/$name\" && chmod 0711 \"$dir\" && {file}\n\
          else\n\
@@ -270,9 +272,11 @@ mod tests {
     fn a_command_s_output_and_status_come_back() {
         let words = Words::new();
         let said = sh(&run(&words, "echo out; echo err >&2; cat; exit 7"));
-        assert_eq!(said, format!("out\nerr\n{} 7\n", words.line("end")));
+        assert_eq!(said, format!("out\nerr\n\n{} 7\n", words.line("end")));
+        let said = sh(&run(&words, "printf 'no line end'"));
+        assert_eq!(said, format!("no line end\n{} 0\n", words.line("end")));
         // What is no shell at all is a status as well.
-        assert!(sh(&run(&words, "if")).ends_with(&format!("{} 2\n", words.line("end"))));
+        assert!(sh(&run(&words, "if 2>/dev/null")).ends_with(&format!("{} 2\n", words.line("end"))));
     }
 
     #[test]

@@ -193,7 +193,7 @@ fn named(prompt: &str) -> String {
 }
 
 /// A node's name as the end of a variable's.
-fn suffix(name: &str) -> String {
+pub(super) fn suffix(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
 }
 

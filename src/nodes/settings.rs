@@ -16,6 +16,7 @@
 
 use super::document::{Placed, Section};
 use super::error::{NodeError, Result};
+use super::secrets::suffix;
 use crate::surroundings::Surroundings;
 use parsers::columns::ColumnMap;
 use std::path::{Path, PathBuf};
@@ -372,8 +373,13 @@ impl Dump {
 
 /// What the node would share with another of the file, if it does.
 fn conflict(nodes: &[Node], node: &Node) -> Option<String> {
-    if nodes.iter().any(|known| known.name == node.name) {
-        return Some(format!("two nodes are called {:?}", node.name));
+    // By that form of the name, a node's secrets are found, and what is its own on a machine that several share.
+    let same = |known: &&Node| suffix(&known.name) == suffix(&node.name);
+    if let Some(known) = nodes.iter().find(same) {
+        return Some(match known.name == node.name {
+            true => format!("two nodes are called {:?}", node.name),
+            false => format!("the names {:?} and {:?} are too much alike", known.name, node.name),
+        });
     }
     let mut files: Vec<&Path> =
         nodes.iter().flat_map(|node| &node.dumps).map(|dump| dump.file.as_path()).collect();

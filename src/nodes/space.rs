@@ -29,7 +29,7 @@ pub(super) fn wanted(dump: &Dump, estimate: Option<&str>) -> Option<Wanted> {
 /// How much may be written to a folder here, if the system says so.
 pub(crate) fn free(folder: &Path) -> Option<u64> {
     let found = statvfs(folder).ok()?;
-    u64::from(found.blocks_available()).checked_mul(u64::from(found.fragment_size()))
+    found.blocks_available().checked_mul(found.fragment_size())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::error::{Failure, NodeError, Result};
 use super::session::Session;
-use russh_sftp::client::SftpSession;
+use russh_sftp::client::{Config, SftpSession};
 use std::fs::File;
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,6 +10,10 @@ use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 
 /// How much is taken at a time.
 const PIECE: usize = 256 << 10;
+
+/// How long one answer may take, in seconds. Whether the node still lives is judged by the connection: over a slow line
+/// the pieces that are under way at once take their time.
+const ANSWER: u64 = 3_600;
 
 /// Fetches what `local` does not have yet of a file of `size` bytes.
 ///
@@ -56,7 +60,8 @@ async fn copy(
     };
     let channel = session.handle.channel_open_session().await.map_err(|error| session.broken(error))?;
     channel.request_subsystem(true, "sftp").await.map_err(|error| session.broken(error))?;
-    let sftp = SftpSession::new(channel.into_stream()).await;
+    let config = Config { request_timeout_secs: ANSWER, ..Config::default() };
+    let sftp = SftpSession::new_with_config(channel.into_stream(), config).await;
     let sftp = sftp.map_err(|error| there(format!("the node speaks no SFTP: {error}")))?;
     let file = sftp.open(remote).await;
     let mut file = file.map_err(|error| there(format!("{remote} cannot be fetched: {error}")))?;

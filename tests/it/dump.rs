@@ -8,6 +8,9 @@ mod stage;
 /// Dumps that arrive.
 mod arriving;
 
+/// Questions on a terminal, and their answers.
+mod asked;
+
 /// Nobody gets in, or nobody is let in.
 mod entering;
 

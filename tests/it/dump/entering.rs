@@ -84,8 +84,7 @@ fn a_changed_host_key_is_refused_whatever_is_said() {
     scene.write("known_hosts", &recorded);
     for arguments in [&[][..], &["--accept-new-host-keys"]] {
         let answer = dump(&scene, node, arguments);
-        let problem = format!("shows the host key SHA256:");
-        check(&answer, &problem, "take line 2 out of");
+        check(&answer, "shows the host key SHA256:", "take line 2 out of");
         assert_eq!(answer.stdout.matches("SHA256:").count(), 2, "{}", answer.shown());
         assert!(answer.stdout.contains("known_hosts:2 has SHA256:"), "{}", answer.shown());
         assert_eq!(scene.read("known_hosts"), recorded);
