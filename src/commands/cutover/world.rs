@@ -2,6 +2,7 @@
 
 use super::place;
 use crate::cli::{NodeArgs, SettingArgs};
+use crate::commands::dump::trust;
 use crate::commands::execute;
 use crate::commands::rollback::{Standing, context};
 use crate::cutover::error::CutoverError;
@@ -47,6 +48,8 @@ pub(super) struct World<'w> {
     stop: Arc<Stop>,
     /// Whether a command of etl's own is at work, which watches for signals itself and says what stopping means to it.
     own: Arc<AtomicBool>,
+    /// Whether all questions are answered.
+    begun: Arc<AtomicBool>,
     screen: Screen,
     _watch: Watch,
 }
@@ -60,11 +63,16 @@ impl<'w> World<'w> {
         outputs: Outputs,
         args: &NodeArgs,
     ) -> Result<Self> {
-        let (stop, own) = (Arc::new(Stop::default()), Arc::<AtomicBool>::default());
+        let (stop, own, begun) =
+            (Arc::new(Stop::default()), Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
         let screen = Screen::new(Style::of(&outputs));
         let watch = {
-            let (stop, own, screen) = (Arc::clone(&stop), Arc::clone(&own), screen.clone());
+            let (stop, own, begun, screen) =
+                (Arc::clone(&stop), Arc::clone(&own), Arc::clone(&begun), screen.clone());
             Watch::on_each(move |signal| {
+                if !begun.load(Ordering::SeqCst) {
+                    leave(signal);
+                }
                 let stopping = stop.ask(signal);
                 if !own.load(Ordering::SeqCst) {
                     screen.say(&answer(signal, stopping));
@@ -73,14 +81,7 @@ impl<'w> World<'w> {
         };
         let watch =
             watch.map_err(|source| Error::System { what: "signals cannot be watched for", source })?;
-        let trust = match (args.accept_new_host_keys, outputs.terminal && surroundings.stdin_terminal) {
-            (true, _) => Trust::Accept,
-            (false, true) => {
-                let screen = screen.clone();
-                Trust::Ask(Arc::new(move |question| screen.suspend(|| crate::confirm::on_terminal(question))))
-            }
-            (false, false) => Trust::Refuse,
-        };
+        let trust = trust(args.accept_new_host_keys, outputs.terminal && surroundings.stdin_terminal);
         Ok(Self {
             settings,
             nodes,
@@ -93,6 +94,7 @@ impl<'w> World<'w> {
             secrets: Secrets::default(),
             stop,
             own,
+            begun,
             screen,
             _watch: watch,
         })
@@ -115,12 +117,8 @@ impl<'w> World<'w> {
         };
         let nodes: Vec<&Node> = self.nodes.nodes.iter().filter(wanted).collect();
         let sources = Sources { file, surroundings: &self.surroundings, ask: &mut ask };
-        let secrets = Secrets::gather(&nodes, sources);
-        // Whoever stops it at a question gave no password; that is no error to tell.
-        if let Some(signal) = self.stopping() {
-            return Err(pipeline::error::Error::Interrupted(signal).into());
-        }
-        self.secrets = secrets?;
+        self.secrets = Secrets::gather(&nodes, sources)?;
+        self.begun.store(true, Ordering::SeqCst);
         Ok(())
     }
 
@@ -239,6 +237,14 @@ impl Outside for World<'_> {
     fn stopping(&self) -> Option<&'static str> {
         (self.stop.state() != Stopping::No).then(|| self.stop.reason()).flatten()
     }
+}
+
+/// Ends the process while it is still asked for secrets: nothing is begun, and a question may hold the terminal.
+fn leave(signal: &'static str) {
+    let error = Error::from(NodeError::Unbegun { signal });
+    tracing::error!(target: crate::log::TOLD, "{error}");
+    crate::commands::work::say(&error.text());
+    std::process::exit(error.exit().code().into());
 }
 
 /// What a signal means between commands of etl's own, and while something runs here or on nodes.

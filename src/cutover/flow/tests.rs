@@ -73,7 +73,7 @@ impl Outside for Pretence {
         let (_, code) = self.deed(&line[0])?;
         if login {
             let file = line.iter().find_map(|word| word.strip_prefix("--file=")).unwrap();
-            std::fs::write(file, format!("COPY\n--\n-- PostgreSQL database dump complete\n--\n\n")).unwrap();
+            std::fs::write(file, "COPY\n--\n-- PostgreSQL database dump complete\n--\n\n").unwrap();
         }
         Ok(Ran { code: Some(code), text: "said".into() })
     }
