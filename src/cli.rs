@@ -3,6 +3,8 @@
 //! The doc comments of this module are the help texts; the tests keep them word for word.
 
 mod batch;
+mod cutover;
+mod dump;
 mod maintenance;
 mod outputs;
 mod purge;
@@ -11,6 +13,11 @@ mod sync;
 mod verify;
 
 pub use batch::BatchArgs;
+pub use cutover::{
+    BackArgs, CutoverArgs, CutoverPart, EverythingArgs, InitArgs, NodeArgs, PartArgs, ShownArgs,
+    StandingArgs, StepArgs,
+};
+pub use dump::DumpArgs;
 pub use maintenance::{RollbackArgs, SourceChoice, StatusArgs};
 pub use outputs::OutputArgs;
 pub use purge::{CloudArgs, FlowArgs, PurgeArgs, What};
@@ -78,6 +85,13 @@ pub enum Command {
     /// are. One bad row fails the run and nothing is written, unless --rejects names a file for bad rows.
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
+    /// Makes dumps on the nodes of a cutover and brings them here.
+    ///
+    /// Logs in over SSH, becomes the database user where the settings say so, runs gs_dump for the tables that etl reads,
+    /// fetches the file, checks size, digest and that it is whole, removes it on the node whatever happened, and records
+    /// the node's time zone beside it. All nodes are worked on at once. No password stands in an argument, a file or a log.
+    #[command(after_help = dump::EXAMPLES, after_long_help = dump::NOTES)]
+    Dump(DumpArgs),
     /// Converts dumps and says what a run would do; writes nothing.
     ///
     /// Everything is read and converted as a run does it, and the report is the same. Without a target none is
@@ -107,6 +121,14 @@ pub enum Command {
     /// etl-report.json.
     #[command(after_help = batch::EXAMPLES)]
     Batch(BatchArgs),
+    /// Takes a site over in one go: dumps, converts, loads, verifies, restarts.
+    ///
+    /// A settings file says where the databases, Karbor and its engines are. The steps are done one after the other, each as
+    /// its own command does it; the same command again goes on after the last finished step. It stops where the operator
+    /// switches the traffic, and says what to type then. Reports, dumps, the log and the state file lie in the folder that
+    /// the settings name. With a settings file and no terminal nothing is asked.
+    #[command(after_help = cutover::EXAMPLES, after_long_help = cutover::NOTES)]
+    Cutover(CutoverArgs),
     /// Prints the policies that a target holds, as VBS would have given them.
     ///
     /// Plans, operations and triggers are read from Karbor's database, and each operation is given back in the form of

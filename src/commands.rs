@@ -5,6 +5,8 @@ mod check;
 mod columns;
 mod completions;
 mod conversion;
+mod cutover;
+mod dump;
 mod man;
 mod policies;
 mod purge;
@@ -34,10 +36,12 @@ pub fn execute(line: &[OsString], surroundings: &Surroundings<'_>, out: &mut dyn
     password_in_arguments(line)?;
     let text = match Args::read(line.iter().cloned())?.command {
         Command::Run(args) => return run::run(&args, surroundings, out),
+        Command::Dump(args) => return dump::dump(&args, surroundings, out),
         Command::Check(args) => return check::check(&args, line, surroundings, out),
         Command::Verify(args) => return verify::verify(&args, surroundings, out),
         Command::Batch(args) => return batch::batch(&args, surroundings, out),
         Command::Sync(args) => return sync::sync(&args, surroundings, out),
+        Command::Cutover(args) => return cutover::cutover(&args, surroundings, out),
         Command::Policies(args) => return policies::policies(&args, surroundings, out),
         Command::Rollback(args) => return rollback::rollback(&args, surroundings, out),
         Command::Status(args) => status::status(&args, surroundings)?,

@@ -2,7 +2,10 @@
 //!
 //! Errors are made where they happen and printed in one place, `main`.
 
+use crate::cutover::error::CutoverError;
 use crate::exit::Exit;
+use crate::journal::lines::Keeper;
+use crate::nodes::NodeError;
 use crate::options::OptionError;
 use crate::purge::error::PurgeError;
 use crate::settings::SettingError;
@@ -32,6 +35,12 @@ pub enum Error {
     /// The purge failed, or left something.
     #[error(transparent)]
     Purge(#[from] PurgeError),
+    /// Something on a node failed.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// A cutover does not go on.
+    #[error(transparent)]
+    Cutover(#[from] CutoverError),
     /// Rows break rules, so that nothing was written.
     #[error("{}", rejected(*total, *stops))]
     Rejected {
@@ -61,17 +70,21 @@ pub enum Error {
         /// The system's answer.
         source: io::Error,
     },
-    /// Another batch is using the journal.
-    #[error("{}: another etl batch is using this journal", path.display())]
+    /// Somebody else is using a file of lines.
+    #[error("{}: {keeper}", path.display())]
     JournalInUse {
-        /// The journal.
+        /// The file.
         path: PathBuf,
+        /// Whose file it is.
+        keeper: Keeper,
     },
-    /// A line of the journal is damaged.
+    /// A line of such a file is damaged.
     #[error("{}:{line}: {problem}", path.display())]
     Journal {
-        /// The journal.
+        /// The file.
         path: PathBuf,
+        /// Whose file it is.
+        keeper: Keeper,
         /// The line, from 1.
         line: usize,
         /// What is wrong with it.
@@ -114,6 +127,8 @@ impl Error {
             Self::Arguments(error) if error.exit_code() == 0 => Exit::Done,
             Self::Arguments(_) | Self::Options(_) | Self::Setting(_) => Exit::Usage,
             Self::Purge(error) => error.exit(),
+            Self::Node(error) => error.exit(),
+            Self::Cutover(error) => error.exit(),
             Self::Run(pipeline::error::Error::CommitUnknown(_)) => Exit::Unknown,
             Self::Run(_)
             | Self::Rejected { .. }
@@ -135,6 +150,8 @@ impl Error {
             Self::Setting(error) => error.remedy(),
             Self::Run(error) => error.remedy(),
             Self::Purge(error) => error.remedy(),
+            Self::Node(error) => error.remedy(),
+            Self::Cutover(error) => error.remedy(),
             Self::Rejected { stops: Stops::ThisRun, .. } => Some(
                 "mend them at the source and dump again, or set them aside with --rejects FILE".to_owned(),
             ),
@@ -148,12 +165,8 @@ impl Error {
                     .to_owned(),
             ),
             Self::File { .. } => Some("make room, or name a place that can be written".to_owned()),
-            Self::JournalInUse { .. } => {
-                Some("wait until that batch is over, or name another journal with --journal".to_owned())
-            }
-            Self::Journal { .. } => Some(
-                "take the line away, or move the journal aside: sites that it no longer knows are loaded again".to_owned(),
-            ),
+            Self::JournalInUse { keeper, .. } => Some(keeper.when_taken().to_owned()),
+            Self::Journal { keeper, .. } => Some(keeper.when_damaged().to_owned()),
             Self::Unsaid { exit: Exit::Done | Exit::Incomplete | Exit::Different, .. } => {
                 Some("the run itself ended as its exit code says; do not run it again for this".to_owned())
             }
@@ -172,6 +185,10 @@ impl Error {
                 return text;
             }
             return format!("etl: {}", text.strip_prefix("error: ").unwrap_or(&text));
+        }
+        if let Self::Cutover(CutoverError::Step { step, source, told }) = self {
+            let told = format!("etl: the cutover stops at the step {step}\n{told}");
+            return source.text() + &crate::terminal::printable(&told);
         }
         let mut text = String::new();
         if let Self::Rejected { listed, total, .. } = self {

@@ -1,24 +1,20 @@
 //! The journal of a batch: one line of JSON for each commit, on the disk before the next site is begun.
 //!
-//! It is a memory, not the truth: what it says is believed only where the target says the same. A line that a crash cut off in
-//! the middle of being written is left out and taken away; damage anywhere else is an error, for what stood there is lost.
+//! It is a memory, not the truth: what it says is believed only where the target says the same.
 
-use crate::error::{Error, Result};
+pub mod lines;
+
+use crate::error::Result;
+use lines::{Keeper, Line, Lines};
 use parsers::value::Timestamp;
 use pipeline::sample::Sample;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions, Permissions, TryLockError};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::io;
+use std::path::Path;
 
 /// The version of a line's form.
 const VERSION: u32 = 1;
-
-/// Access for the owner alone.
-const PRIVATE: u32 = 0o600;
 
 /// One commit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +39,15 @@ pub struct Entry {
     pub deferred: u64,
     /// By what the target shows that the rows are there.
     pub proof: Proof,
+}
+
+impl Line for Entry {
+    const KEEPER: Keeper = Keeper::Batch;
+    const VERSION: u32 = VERSION;
+
+    fn version(&self) -> u32 {
+        self.journal
+    }
 }
 
 /// A dump as it was loaded.
@@ -83,14 +88,12 @@ impl Facts {
     /// The entry of a commit that was just made.
     #[must_use]
     pub fn committed(&self, exit: u8, deferred: u64, proof: Proof) -> Entry {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let now = i64::try_from(since.as_secs()).unwrap_or(0).saturating_mul(1_000_000);
         Entry {
             journal: VERSION,
             site: self.site.clone(),
             target: self.target.clone(),
             etl: env!("CARGO_PKG_VERSION").to_owned(),
-            committed: Timestamp::from_micros(now).to_string(),
+            committed: utc_now(),
             settings: self.settings.clone(),
             dumps: self.dumps.clone(),
             exit,
@@ -121,6 +124,11 @@ impl Facts {
     }
 }
 
+/// The time, UTC, as lines of a journal have it.
+pub(crate) fn utc_now() -> String {
+    Timestamp::from_micros(crate::options::now().saturating_mul(1_000_000)).to_string()
+}
+
 /// The keys under which two maps differ.
 fn differences<V: PartialEq>(old: &BTreeMap<String, V>, new: &BTreeMap<String, V>) -> Vec<String> {
     let gone = old.keys().filter(|key| !new.contains_key(*key)).map(|key| format!("{key} is gone"));
@@ -133,15 +141,7 @@ fn differences<V: PartialEq>(old: &BTreeMap<String, V>, new: &BTreeMap<String, V
 
 /// The journal, which nobody else writes meanwhile.
 #[derive(Debug)]
-pub struct Journal {
-    /// Held locked.
-    file: File,
-    path: PathBuf,
-    entries: Vec<Entry>,
-    /// Bytes of whole lines.
-    length: u64,
-    torn: bool,
-}
+pub struct Journal(Lines<Entry>);
 
 impl Journal {
     /// Opens the journal, or makes it.
@@ -149,33 +149,14 @@ impl Journal {
     /// # Errors
     /// Another batch is using it, it cannot be read or written, or a line in it is damaged.
     pub fn open(path: &Path) -> Result<Self> {
-        let fails = |source| Error::File { what: "the journal", path: path.display().to_string(), source };
-        let is_new = !path.exists();
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(PRIVATE);
-        let mut file = options.open(path).map_err(fails)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Error::JournalInUse { path: path.to_owned() }),
-            Err(TryLockError::Error(source)) => return Err(fails(source)),
-        }
-        file.set_permissions(Permissions::from_mode(PRIVATE)).map_err(fails)?;
-        if is_new {
-            sync_folder(path);
-        }
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(fails)?;
-        let (entries, length, torn) = read(path, &bytes)?;
-        let mut journal = Self { file, path: path.to_owned(), entries, length, torn };
-        journal.cut().map_err(fails)?;
-        Ok(journal)
+        Lines::open(path).map(Self)
     }
 
     /// The last commit of a site into a target.
     #[must_use]
     pub fn last(&self, facts: &Facts) -> Option<&Entry> {
         let same = |entry: &&Entry| entry.site == facts.site && entry.target == facts.target;
-        self.entries.iter().rev().find(same)
+        self.0.lines().iter().rev().find(same)
     }
 
     /// Adds a commit; it is on the disk when this returns.
@@ -183,79 +164,28 @@ impl Journal {
     /// # Errors
     /// It cannot be written. The journal is as it was.
     pub fn add(&mut self, entry: Entry) -> io::Result<()> {
-        let mut line = serde_json::to_vec(&entry)?;
-        line.push(b'\n');
-        let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
-        if let Err(error) = written {
-            // Half a line would be damage as soon as another one followed it.
-            self.cut()?;
-            return Err(error);
-        }
-        self.length += u64::try_from(line.len()).unwrap_or(0);
-        self.entries.push(entry);
-        Ok(())
+        self.0.add(entry)
     }
 
     /// Its place.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        self.0.path()
     }
 
     /// Whether the last line was cut off by a crash, and was left out.
     #[must_use]
     pub fn was_torn(&self) -> bool {
-        self.torn
+        self.0.was_torn()
     }
-
-    /// Cuts off what follows the last whole line, and goes to its end.
-    fn cut(&mut self) -> io::Result<()> {
-        if self.file.metadata()?.len() != self.length {
-            self.file.set_len(self.length)?;
-            self.file.sync_data()?;
-        }
-        self.file.seek(SeekFrom::Start(self.length)).map(drop)
-    }
-}
-
-/// Without this a power cut could make a new file vanish; that it cannot be done on some file systems stops nobody.
-fn sync_folder(path: &Path) {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if let Ok(folder) = File::open(folder) {
-        let _ = folder.sync_all();
-    }
-}
-
-/// The lines of a journal, the bytes of those that are whole, and whether the last one is not.
-fn read(path: &Path, bytes: &[u8]) -> Result<(Vec<Entry>, u64, bool)> {
-    let mut entries = Vec::new();
-    let mut length = 0;
-    let mut lines = bytes.split_inclusive(|byte| *byte == b'\n').zip(1..).peekable();
-    while let Some((line, number)) = lines.next() {
-        let last = lines.peek().is_none();
-        let damaged = |problem: String| Error::Journal { path: path.to_owned(), line: number, problem };
-        let text = line.strip_suffix(b"\n");
-        // A line is written in one piece with its end.
-        if last && text.is_none() {
-            return Ok((entries, length, true));
-        }
-        match serde_json::from_slice::<Entry>(text.unwrap_or(line)) {
-            Ok(entry) if entry.journal == VERSION => entries.push(entry),
-            Ok(entry) => {
-                let problem = format!("the line is of version {}, this etl reads {VERSION}", entry.journal);
-                return Err(damaged(problem));
-            }
-            Err(_) if last => return Ok((entries, length, true)),
-            Err(error) => return Err(damaged(format!("the line is damaged: {error}"))),
-        }
-        length += u64::try_from(line.len()).unwrap_or(0);
-    }
-    Ok((entries, length, false))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::PathBuf;
 
     fn facts() -> Facts {
         let dump = |name: &str| Dump { name: name.into(), bytes: 1, sha256: "00".into() };
@@ -292,7 +222,7 @@ mod tests {
         assert_eq!((journal.last(&facts()), journal.was_torn()), (Some(&later), false));
         let elsewhere = Facts { target: "other".into(), ..facts() };
         assert!(journal.last(&elsewhere).is_none());
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, PRIVATE);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]
@@ -307,12 +237,12 @@ mod tests {
         for length in whole.len()..both.len() {
             std::fs::write(&path, &both[..length]).unwrap();
             let mut journal = Journal::open(&path).unwrap();
-            assert_eq!((journal.entries.len(), journal.was_torn()), (1, length > whole.len()));
+            assert_eq!((journal.0.lines().len(), journal.was_torn()), (1, length > whole.len()));
             journal.add(entry("/sites/b")).unwrap();
             drop(journal);
             let lines = std::fs::read(&path).unwrap();
             assert_eq!(lines.len(), both.len(), "nothing of the torn line is left");
-            assert_eq!(Journal::open(&path).unwrap().entries.len(), 2);
+            assert_eq!(Journal::open(&path).unwrap().0.lines().len(), 2);
         }
         // A file system may bring the length to the disk before the bytes.
         std::fs::write(&path, [&whole[..], &[0; 90], b"\n"].concat()).unwrap();

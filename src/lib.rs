@@ -15,11 +15,12 @@
 //! Here a command line goes through [`cli`] (as typed), [`settings`] and [`options`] (as checked) to [`commands`], which
 //! call the pipeline while [`progress`] is shown, [`signals`] are watched for and a [`log`] is kept; [`report`] says
 //! what became of every row, [`error`] why there is nothing to report, and [`exit`] both in one number. [`purge`] is a room
-//! of its own: it needs no conversion and talks to the cloud.
+//! of its own: it needs no conversion and talks to the cloud; so is [`nodes`], which works on machines over SSH.
 
 pub mod cli;
 pub mod commands;
 pub mod confirm;
+pub mod cutover;
 pub mod digest;
 pub mod error;
 pub mod exit;
@@ -27,6 +28,7 @@ pub mod journal;
 pub mod listing;
 pub mod log;
 pub mod memory;
+pub mod nodes;
 pub mod options;
 pub mod password;
 pub mod progress;

@@ -4,6 +4,7 @@
 
 mod batch;
 mod columns;
+mod dump;
 mod dumps;
 mod error;
 mod identity;
@@ -18,6 +19,7 @@ mod verify;
 
 pub use batch::{BatchOptions, Site};
 pub use columns::{Maps, SourceEntry, read as read_columns};
+pub use dump::DumpOptions;
 pub use error::OptionError;
 pub use identity::Role;
 pub use maintenance::{RollbackOptions, StatusOptions};
@@ -56,6 +58,8 @@ pub struct Options {
     pub outputs: Outputs,
     /// The settings that were given, and where.
     pub said: Vec<Said>,
+    /// What is to be told of records beside the dumps that are not used.
+    pub remarks: Vec<String>,
     /// Whether rows of other sites lie in the target too.
     pub shared: bool,
 }
@@ -103,7 +107,7 @@ impl Options {
     /// Puts what was checked together, and checks what goes together.
     fn assemble(
         (dumps, columns): (&[String], Option<&Path>),
-        settings: Settings,
+        mut settings: Settings,
         (target, rejects, prune, mode): (Option<Choice>, Option<&Path>, Prune, Mode),
         outputs: Outputs,
         surroundings: &Surroundings<'_>,
@@ -111,6 +115,7 @@ impl Options {
         let Maps { sources, target: names, .. } = read_columns(columns)?;
         let checked = dumps::check(dumps, surroundings.stdin_terminal)?;
         outputs::check_places(&checked, target.as_ref(), rejects, &outputs)?;
+        let remarks = settings.take_recorded_zone(dumps)?;
         let spool_dir = match settings.spool_dir {
             Some(folder) => folder,
             None => spool::unnamed(&checked, surroundings)?,
@@ -132,9 +137,18 @@ impl Options {
             spool_dir,
             outputs,
             said: settings.said,
+            remarks,
             shared: false,
         })
     }
+}
+
+/// The dumps that lie in a folder, whoever put them there; records beside them are none.
+///
+/// # Errors
+/// There are none, or the folder cannot be read.
+pub(crate) fn dumps_in(folder: &Path) -> std::result::Result<Vec<String>, OptionError> {
+    Ok(site::contents(folder, None)?.dumps)
 }
 
 /// Seconds since 1970-01-01 00:00:00 UTC.

@@ -5,6 +5,7 @@
 
 mod advice;
 pub mod batch;
+pub mod dump;
 pub mod file;
 mod html;
 pub mod json;

@@ -1,10 +1,12 @@
-//! Settings from where they come (flag, environment, etl.toml, default), checked, as one typed struct.
+//! Settings from where they come (flag, environment, etl.toml, the record beside a dump, default), checked, as one typed
+//! struct.
 //!
 //! A value is a text until it is checked here, so that it is refused in the same words wherever it came from; the
 //! refusal names the place, the key, the value and what is accepted.
 
 mod file;
 mod key;
+mod records;
 mod value;
 
 pub(crate) use file::line_of;
@@ -59,6 +61,11 @@ pub enum Origin {
         /// The line, from 1.
         line: usize,
     },
+    /// In the record that `etl dump` wrote beside a dump.
+    Record {
+        /// The record.
+        path: PathBuf,
+    },
 }
 
 impl fmt::Display for Said {
@@ -67,6 +74,7 @@ impl fmt::Display for Said {
         match &self.origin {
             Origin::Flag => write!(f, "{} {value:?}", key.flag()),
             Origin::Environment => write!(f, "{}={value:?}", key.variable()),
+            Origin::Record { path } => write!(f, "{}: {} = {value:?}", path.display(), key.name()),
             Origin::File { path, line } => write!(f, "{}:{line}: {} = {value:?}", path.display(), key.name()),
         }
     }
@@ -124,6 +132,18 @@ pub enum SettingError {
         /// The line, from 1.
         line: usize,
     },
+    /// The records beside two dumps name different time zones.
+    #[error("{} says {first_zone}, and {} says {second_zone}: the dumps' nodes are in different time zones", first.display(), second.display())]
+    Records {
+        /// One record.
+        first: PathBuf,
+        /// Its zone.
+        first_zone: String,
+        /// The other.
+        second: PathBuf,
+        /// Its zone.
+        second_zone: String,
+    },
     /// The settings file has a key that is no setting.
     #[error("{}:{line}: there is no setting {key:?}", path.display())]
     UnknownKey {
@@ -148,6 +168,10 @@ impl SettingError {
                 let names: Vec<&str> = Key::ALL.iter().map(|key| key.name()).collect();
                 Some(format!("the settings are {}", names.join(", ")))
             }
+            Self::Records { .. } => Some(
+                "say which one policies without a zone of their own are in: --server-timezone ZONE"
+                    .to_owned(),
+            ),
             Self::SpoolDir { .. } => Some("name a folder on disk with room for the dump".to_owned()),
             Self::Form { .. } => Some("a setting is a line such as: threads = 4".to_owned()),
             Self::SiteTarget { .. } => Some("write it as target = \"postgresql://…\"".to_owned()),
@@ -163,17 +187,6 @@ impl SettingError {
 }
 
 impl Settings {
-    /// What was said of settings that a conversion's result depends on, by key.
-    #[must_use]
-    pub fn in_force(&self) -> BTreeMap<String, String> {
-        let matters = |said: &&Said| !matches!(said.key, Key::Threads | Key::SpoolDir);
-        self.said
-            .iter()
-            .filter(matters)
-            .map(|said| (said.key.name().to_owned(), said.value.clone()))
-            .collect()
-    }
-
     /// Finds every setting's value and checks it.
     ///
     /// # Errors
@@ -233,10 +246,17 @@ impl Settings {
     }
 }
 
+/// What was said of settings that a conversion's result depends on, by key.
+pub(crate) fn in_force(said: &[Said]) -> BTreeMap<String, String> {
+    let matters = |said: &&Said| !matches!(said.key, Key::Threads | Key::SpoolDir);
+    said.iter().filter(matters).map(|said| (said.key.name().to_owned(), said.value.clone())).collect()
+}
+
 fn zone_origin(origin: &Origin) -> ZoneOrigin {
     match origin {
         Origin::Flag => ZoneOrigin::Flag,
         Origin::Environment => ZoneOrigin::Environment,
         Origin::File { .. } => ZoneOrigin::SettingsFile,
+        Origin::Record { .. } => ZoneOrigin::DumpRecord,
     }
 }

@@ -1,7 +1,8 @@
-//! What the command finds around itself: environment variables, and whether anybody is watching.
+//! What the command finds around itself: environment variables, whether anybody is watching, passwords that were typed.
 //!
 //! It is a value so that tests can put the command into any surroundings.
 
+use crate::password::Typed;
 use crate::terminal::Paper;
 use std::io::IsTerminal as _;
 
@@ -19,6 +20,8 @@ pub struct Surroundings<'s> {
     pub stderr_terminal: bool,
     /// How wide the terminal of standard output is, where it is one.
     pub columns: Option<usize>,
+    /// Passwords that were typed before, where one process does the work of several commands: nobody is asked twice.
+    pub typed: Option<&'s Typed>,
 }
 
 impl Surroundings<'static> {
@@ -31,6 +34,7 @@ impl Surroundings<'static> {
             stdout_terminal: std::io::stdout().is_terminal(),
             stderr_terminal: std::io::stderr().is_terminal(),
             columns: terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| width.0.into()),
+            typed: None,
         }
     }
 }
@@ -40,6 +44,12 @@ impl Surroundings<'_> {
     #[must_use]
     pub fn value(&self, name: &str) -> Option<String> {
         (self.variable)(name).filter(|value| !value.is_empty())
+    }
+
+    /// Where passwords that are typed are kept.
+    #[must_use]
+    pub fn typed(&self) -> Typed {
+        self.typed.cloned().unwrap_or_default()
     }
 
     /// What standard output is written on.

@@ -126,7 +126,6 @@ impl fmt::Display for Table {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    #[allow(dead_code, reason = "said for the reader of the map")]
     database: String,
     names: Vec<String>,
     required: Vec<String>,
@@ -242,6 +241,14 @@ impl ColumnMap {
     pub fn name_of(&self, table: Table) -> &str {
         let names = self.entries.get(&table).map(|entry| entry.names.as_slice()).unwrap_or_default();
         names.first().map_or(table.name(), String::as_str)
+    }
+
+    /// The names that the tables of a source database may have, in the order of [`Table::ALL`]; none for another database.
+    #[must_use]
+    pub fn tables_of(&self, database: &str) -> Vec<&str> {
+        let entries = Table::ALL.iter().filter_map(|table| self.entries.get(table));
+        let entries = entries.filter(|entry| entry.database == database);
+        entries.flat_map(|entry| entry.names.iter().map(String::as_str)).collect()
     }
 
     /// Finds a table's columns in a block's column list.

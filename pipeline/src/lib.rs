@@ -22,6 +22,7 @@ pub mod rejects;
 pub mod removal;
 pub mod run;
 pub mod sample;
+pub mod schema_version;
 pub mod settings;
 pub mod status;
 pub mod sync;

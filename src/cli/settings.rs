@@ -12,7 +12,7 @@ pub struct SettingArgs {
     #[arg(long, value_name = "FILE", help_heading = "Conversion")]
     pub config: Option<PathBuf>,
 
-    /// Time zone of policies that name none; UTC+08:00 when not given.
+    /// Time zone of policies that name none; when not given, that of the records beside the dumps, else UTC+08:00.
     ///
     /// The zone that the VBS server ran in: UTC+08:00, +0800, UTC, or an IANA name such as Asia/Shanghai. Times are
     /// stored in UTC and days in the user's zone, so a wrong zone moves weekly policies to another day. The report

@@ -19,7 +19,7 @@ pub(super) fn check(
 ) -> Result<Exit> {
     let options = Options::of_check(args, surroundings)?;
     let next = run_instead(line);
-    convert(Errand::Check { next: &next, full: args.full }, &options, out)
+    convert(Errand::Check { next: &next, full: args.full }, &options, surroundings, out)
 }
 
 /// The command line of the run that this check prepares.

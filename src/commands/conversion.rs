@@ -6,6 +6,7 @@ use crate::exit::Exit;
 use crate::options::{Options, now};
 use crate::report::file::{Ended, ReportFile};
 use crate::report::{Errand, Summary};
+use crate::surroundings::Surroundings;
 use crate::terminal::Paper;
 use crate::{log, memory, report};
 use pipeline::load::{self, Context};
@@ -28,9 +29,14 @@ impl From<Error> for Converted {
 }
 
 /// Keeps a log, and converts as `options` say.
-pub(super) fn convert(errand: Errand<'_>, options: &Options, out: &mut dyn Write) -> Result<Exit> {
+pub(super) fn convert(
+    errand: Errand<'_>,
+    options: &Options,
+    surroundings: &Surroundings<'_>,
+    out: &mut dyn Write,
+) -> Result<Exit> {
     let unlogged = log::start(&options.outputs)?;
-    carry_out(&Command::default(), errand, options, unlogged, out).end
+    carry_out(&Command::of(surroundings), errand, options, unlogged, out).end
 }
 
 /// Converts and loads as `options` say, and tells what became of it: the report to `out` and to the report file.
@@ -70,6 +76,7 @@ pub(super) fn carry_out(
         }
     };
     report.warnings.extend(warning);
+    report.warnings.extend(options.remarks.iter().cloned());
     if options.shared {
         forget_lost(&mut report);
     }
@@ -150,6 +157,9 @@ pub(super) fn note_begin(command: &str, options: &Options) {
     }
     for said in &options.said {
         tracing::info!("setting {said}");
+    }
+    for remark in &options.remarks {
+        tracing::warn!("{remark}");
     }
     if let Some(choice) = &options.target {
         tracing::info!("target {choice:?}");

@@ -104,7 +104,7 @@ pub(super) fn rollback(
     }
 
     let mut name = String::new();
-    let command = Command::default();
+    let command = Command::of(surroundings);
     let result =
         compared(&command, &options).and_then(|changes| work(&options, &command, changes, out, &mut name));
     let refused = |outcome: &Outcome| match outcome.ending {

@@ -12,5 +12,5 @@ use std::io::Write;
 /// Converts the dumps, loads them and commits.
 pub(super) fn run(args: &RunArgs, surroundings: &Surroundings<'_>, out: &mut dyn Write) -> Result<Exit> {
     let options = Options::of_run(args, surroundings)?;
-    convert(Errand::Run, &options, out)
+    convert(Errand::Run, &options, surroundings, out)
 }

@@ -5,7 +5,6 @@ use crate::cli::StatusArgs;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::options::StatusOptions;
-use crate::password::Typed;
 use crate::report;
 use crate::report::json::Brief;
 use crate::surroundings::Surroundings;
@@ -17,7 +16,7 @@ use std::time::Instant;
 pub(super) fn status(args: &StatusArgs, surroundings: &Surroundings<'_>) -> Result<String> {
     let started = Instant::now();
     let options = StatusOptions::check(args, surroundings)?;
-    let standing = Standing::new(&options.outputs, &Typed::default())?;
+    let standing = Standing::new(&options.outputs, &surroundings.typed())?;
     let target = load::open(&options.target.spec, context(&options.names, &standing, (standing.ask)()))?;
     let status = standing.stopped(pipeline::status::status(target))?;
     if !options.json {

@@ -22,11 +22,15 @@ pub(super) fn sync(args: &SyncArgs, surroundings: &Surroundings<'_>, out: &mut d
     let unlogged = log::start(&options.outputs)?;
     let file = options.outputs.report.as_deref().map(ReportFile::try_place).transpose()?;
     note_begin(&options);
-    let result =
-        Command::default().work(&options.dumps, &options.spool_dir, &options.outputs, |inputs, work| {
+    let result = Command::of(surroundings).work(
+        &options.dumps,
+        &options.spool_dir,
+        &options.outputs,
+        |inputs, work| {
             let target = load::open(&options.target.spec, work.context(&options.names))?;
             pipeline::sync::sync(inputs, target, &options.pipeline, work.progress, work.cancel)
-        });
+        },
+    );
     let (elapsed, peak_memory) = (started.elapsed(), memory::peak());
     let document = |outcome, report| Brief::new("sync", outcome, elapsed.as_secs_f64(), report);
     let report = match result {

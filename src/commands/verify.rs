@@ -28,7 +28,7 @@ pub(super) fn verify(
     let unlogged = log::start(&options.outputs)?;
     let file = options.outputs.report.as_deref().map(ReportFile::try_place).transpose()?;
     note_begin("verify", &options);
-    let result = compare(&options);
+    let result = compare(&options, surroundings);
     let (elapsed, peak_memory) = (started.elapsed(), memory::peak());
     let document = |outcome, report| Brief::new("verify", outcome, elapsed.as_secs_f64(), report);
     let ended = |exit, error| Ended {
@@ -51,7 +51,9 @@ pub(super) fn verify(
         }
     };
     let exit = if report.differences() > 0 { Exit::Different } else { Exit::Done };
-    let summary = Summary { report: &report, warning: unlogged.as_deref(), elapsed, peak_memory };
+    let warnings: Vec<String> = unlogged.into_iter().chain(options.remarks.iter().cloned()).collect();
+    let warning = (!warnings.is_empty()).then(|| warnings.join("; "));
+    let summary = Summary { report: &report, warning: warning.as_deref(), elapsed, peak_memory };
     note(&text(&summary, Paper::PLAIN));
     let told = tell(out, &text(&summary, options.outputs.paper), exit);
     let written = file.map_or(Ok(()), |file| {
@@ -62,8 +64,8 @@ pub(super) fn verify(
     Ok(exit)
 }
 
-fn compare(options: &Options) -> Result<Report> {
-    Command::default().work(&options.dumps, &options.spool_dir, &options.outputs, |inputs, work| {
+fn compare(options: &Options, surroundings: &Surroundings<'_>) -> Result<Report> {
+    Command::of(surroundings).work(&options.dumps, &options.spool_dir, &options.outputs, |inputs, work| {
         let choice = options
             .target
             .as_ref()

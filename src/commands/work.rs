@@ -6,6 +6,7 @@ use crate::exit::Exit;
 use crate::options::Outputs;
 use crate::password::{self, Typed};
 use crate::progress::{Counters, Display, Screen, Style};
+use crate::surroundings::Surroundings;
 use crate::terminal::{heard, printable};
 use crate::{log, signals};
 use parsers::input::Input;
@@ -56,6 +57,11 @@ impl Work<'_> {
 }
 
 impl Command {
+    /// A command in these surroundings.
+    pub(super) fn of(surroundings: &Surroundings<'_>) -> Self {
+        Self { typed: surroundings.typed(), ..Self::default() }
+    }
+
     /// Opens the dumps and has `work` done with them.
     ///
     /// # Errors

@@ -119,12 +119,6 @@ impl Site {
         let file = SettingsFile::of_site(named)?;
         let choice = file.target().map(Choice::of_site).transpose()?.unwrap_or_else(|| common.clone());
         let settings = Settings::resolve(&args.settings, surroundings, &file.over(config))?;
-        let mut in_force = settings.in_force();
-        if let Some(columns) = &args.columns {
-            let bytes = std::fs::read(columns)
-                .map_err(|source| OptionError::ColumnsUnreadable { path: columns.clone(), source })?;
-            in_force.insert("columns".to_owned(), crate::digest::of(&bytes));
-        }
         let site::Contents { dumps, others } = site::contents(named, choice.path())?;
         let target = name_of(&choice)?;
         // Its report lies in its folder, the log is the batch's.
@@ -143,6 +137,12 @@ impl Site {
             outputs,
             surroundings,
         )?;
+        let mut in_force = crate::settings::in_force(&options.said);
+        if let Some(columns) = &args.columns {
+            let bytes = std::fs::read(columns)
+                .map_err(|source| OptionError::ColumnsUnreadable { path: columns.clone(), source })?;
+            in_force.insert("columns".to_owned(), crate::digest::of(&bytes));
+        }
         let name = named.display().to_string();
         let name = name.trim_end_matches('/');
         let name = if name.is_empty() { "/" } else { name }.to_owned();

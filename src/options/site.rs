@@ -17,7 +17,7 @@ pub(crate) const TEXT_REPORT: &str = "etl-report.txt";
 pub(crate) const JSON_REPORT: &str = "etl-report.json";
 
 /// What this program itself puts into a site's folder, or reads from it.
-const OWN: [&str; 4] = ["etl.toml", TEXT_REPORT, JSON_REPORT, "etl.log"];
+const OWN: [&str; 5] = ["etl.toml", TEXT_REPORT, JSON_REPORT, "etl.log", crate::nodes::LOCK];
 
 /// How much of a file's text is looked at.
 const HEAD_BYTES: usize = 64 << 10;
@@ -47,7 +47,8 @@ pub(super) fn contents(folder: &Path, target: Option<&Path>) -> Result<Contents,
             let problem = format!("the name {:?} in it is not UTF-8", entry.file_name());
             return Err(wrong(problem, "give the file another name"));
         };
-        let own = OWN.contains(&name.strip_suffix(".part").unwrap_or(&name));
+        let own = OWN.contains(&name.strip_suffix(".part").unwrap_or(&name))
+            || name.strip_suffix(".toml").is_some_and(|dump| folder.join(dump).is_file());
         if own || target.is_some_and(|target| belongs_to(&path, target)) {
             continue;
         }

@@ -10,12 +10,14 @@ fn help(arguments: &[&str]) -> String {
 }
 
 /// The commands, in the order of the help.
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 15] = [
     "run",
+    "dump",
     "check",
     "verify",
     "sync",
     "batch",
+    "cutover",
     "policies",
     "rollback",
     "status",

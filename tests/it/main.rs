@@ -69,6 +69,9 @@ mod karbor;
 /// Policies as they come back from what was imported.
 mod policies;
 
+/// Dumps fetched from nodes over SSH.
+mod dump;
+
 /// Copies and snapshots deleted from a cloud.
 mod purge;
 
@@ -89,3 +92,6 @@ mod verify;
 
 /// What a target holds of imports.
 mod status;
+
+/// A whole site taken over from a settings file, over SSH.
+mod one_click;

@@ -1,0 +1,26 @@
+//! One click: the whole cutover as a row of steps, from a settings file, with a memory of what is done.
+//!
+//! ```text
+//!  cutover.toml ── settings ─┐                    ┌─ lines: what an operator would type
+//!                            ├─► flow ── step ────┤
+//!  state.jsonl ─── state ────┘    │               └─ outside: etl itself, commands here and on nodes, dumps
+//!                                 └─► told: what is said, what to type next
+//! ```
+//!
+//! A step is one that exists as a command of its own, or a command of the operator's. Each is written down before it is begun
+//! and after it ended, so that the same command again goes on after the last finished one; every step bears being done twice.
+//! Nothing here converts, loads or connects: that is done by [`outside::Outside`], which tests replace.
+
+pub mod dry_run;
+pub mod error;
+pub mod files;
+pub mod flow;
+pub mod here;
+pub mod init;
+pub mod lines;
+pub mod outside;
+pub mod plan;
+pub mod settings;
+pub mod state;
+pub mod step;
+pub mod told;

@@ -1,0 +1,79 @@
+//! What a cutover does to the world, and asks of it, as one trait: the steps know nothing else, so that tests can be the world.
+
+use crate::error::Result;
+use crate::exit::Exit;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The world around a cutover.
+pub trait Outside {
+    /// Looks at the target, and writes nothing.
+    ///
+    /// # Errors
+    /// It cannot be reached, or cannot take the rows.
+    fn look(&mut self) -> Result<Facts>;
+
+    /// Bytes that are free where `folder` lies, if the system says so.
+    fn free_space(&mut self, folder: &Path) -> Option<u64>;
+
+    /// Runs a program of this machine to its end. With `login` it gets the password that was typed for the target, as libpq's
+    /// programs take it: in its environment.
+    ///
+    /// # Errors
+    /// It cannot be started, takes too long, or the cutover is to stop. How it ended is no error.
+    fn here(&mut self, line: &[String], limit: Option<Duration>, login: bool) -> Result<Ran>;
+
+    /// Has a node's shell run a command to its end, as the user whom the node's settings become where `becoming`.
+    ///
+    /// # Errors
+    /// The node cannot be reached, the command takes too long, or the cutover is to stop. How it ended is no error.
+    fn there(&mut self, node: &str, command: &str, becoming: bool, limit: Duration) -> Result<Ran>;
+
+    /// Dumps all nodes into a folder; answers the files.
+    ///
+    /// # Errors
+    /// A dump could not be had.
+    fn dump(&mut self, folder: &Path) -> Result<Vec<PathBuf>>;
+
+    /// Does what a command line of etl's own says. What it answers goes to `out`.
+    ///
+    /// # Errors
+    /// The command's.
+    fn etl(&mut self, line: &[String], out: &mut dyn Write) -> Result<Exit>;
+
+    /// Why the cutover is to stop, if it is.
+    fn stopping(&self) -> Option<&'static str>;
+}
+
+/// What a look at the target finds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The target's name, without secrets.
+    pub target: String,
+    /// The version that the target says its schema has.
+    pub version: Option<String>,
+    /// The engine that would run imported operations.
+    pub engine: Option<String>,
+    /// Rows of earlier imports.
+    pub imported: u64,
+    /// What the operator should know.
+    pub warnings: Vec<String>,
+}
+
+/// How a command ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ran {
+    /// Its exit code; nothing where a signal ended it.
+    pub code: Option<i32>,
+    /// The end of what it wrote, to standard output and standard error.
+    pub text: String,
+}
+
+impl Ran {
+    /// Whether it ended well.
+    #[must_use]
+    pub fn well(&self) -> bool {
+        self.code == Some(0)
+    }
+}

@@ -1,0 +1,24 @@
+//! `etl dump` from outside, against private nodes behind a real sshd: what arrives, what is said, and what is left.
+//!
+//! The cases that need accounts with passwords and `su` need root; elsewhere they say so in the test's output and do what
+//! can be done with a key.
+
+mod stage;
+
+/// Dumps that arrive.
+mod arriving;
+
+/// Questions on a terminal, and their answers.
+mod asked;
+
+/// Nobody gets in, or nobody is let in.
+mod entering;
+
+/// Connections that are cut, and signals.
+mod interrupted;
+
+/// What goes wrong on a node.
+mod node;
+
+/// Arguments and settings that do not go together.
+mod usage;

@@ -1,0 +1,115 @@
+//! What goes wrong on a node: the disk, the dump program.
+
+use super::stage::{by_key, by_password, cinder, dump, has_accounts, scene, shared, start};
+use fixtures::ssh::{Asks, Behaviour};
+
+#[test]
+fn a_full_disk_on_the_node_is_foreseen_or_said() {
+    let node = shared();
+    if !has_accounts(node) {
+        return;
+    }
+    let mut entry = by_password("cinder1", node, node.port());
+    entry.dump = cinder(node, &node.small_folder(), "reader");
+    let scene = scene(&[(node, entry)]);
+    // The database knows that it will be too large.
+    let answer = dump(&scene, node, &[]);
+    assert_eq!(answer.code, 1, "{}", answer.shown());
+    assert!(answer.stdout.contains("256.0 KiB are free on cinder1 in "), "{}", answer.shown());
+    assert!(answer.stdout.contains("the size of the tables, with their indexes"), "{}", answer.shown());
+    assert!(answer.stdout.contains("expected_size = "), "{}", answer.shown());
+    // The operator knows better, and is wrong.
+    let text = scene.read("cutover.toml") + "expected_size = \"1 KiB\"\n";
+    scene.write("cutover.toml", text);
+    let answer = dump(&scene, node, &[]);
+    assert_eq!(answer.code, 1, "{}", answer.shown());
+    assert!(answer.stdout.contains("No space left on device"), "{}", answer.shown());
+    assert!(answer.stdout.contains("make room on the node"), "{}", answer.shown());
+    assert!(!scene.path("dumps/cinder.sql").exists() && !scene.path("dumps/cinder.sql.part").exists());
+}
+
+#[test]
+fn too_little_room_here_is_foreseen() {
+    let node = shared();
+    let mut entry = by_key("cinder1", node, node.port());
+    entry.dump.push_str("expected_size = \"900000 TiB\"\n");
+    let scene = scene(&[(node, entry)]);
+    let answer = dump(&scene, node, &[]);
+    assert_eq!(answer.code, 1, "{}", answer.shown());
+    assert!(
+        answer.stdout.contains("the dump may need") && answer.stdout.contains("(expected_size)"),
+        "{}",
+        answer.shown()
+    );
+}
+
+#[test]
+fn a_dump_program_that_fails_half_way_is_told_in_its_words() {
+    let node = start(Asks::Plainly);
+    node.behave(Behaviour::FailsHalfWay);
+    let scene = scene(&[(&node, by_key("cinder1", &node, node.port()))]);
+    let answer = dump(&scene, &node, &[]);
+    assert_eq!(answer.code, 1, "{}", answer.shown());
+    let words = "ended with status 3: gs_dump: error: server closed the connection unexpectedly";
+    assert!(answer.stdout.contains(words), "{}", answer.shown());
+    assert!(
+        answer.stdout.contains("→ check gs_dump, options, database_name and tables"),
+        "{}",
+        answer.shown()
+    );
+    assert!(!scene.path("dumps/cinder.sql").exists());
+}
+
+#[test]
+fn a_dump_that_is_not_whole_is_not_kept() {
+    let node = start(Asks::Plainly);
+    let scene = scene(&[(&node, by_key("cinder1", &node, node.port()))]);
+    assert_eq!(dump(&scene, &node, &[]).code, 0);
+    let before = scene.read("dumps/cinder.sql");
+    node.behave(Behaviour::Lies);
+    let answer = dump(&scene, &node, &[]);
+    assert_eq!(answer.code, 1, "{}", answer.shown());
+    assert!(answer.stdout.contains("the dump is not whole: "), "{}", answer.shown());
+    assert!(!scene.path("dumps/cinder.sql.part").exists());
+    // The one that was there is still there.
+    assert_eq!(scene.read("dumps/cinder.sql"), before);
+}
+
+#[test]
+fn a_program_or_a_database_that_is_not_there_is_said() {
+    let node = shared();
+    for (from, to, problem, remedy) in [
+        ("/bin/gs_dump", "/bin/no_dump", "no_dump ended with status 127", "name the program with its path"),
+        (
+            "database_name = \"",
+            "database_name = \"no_",
+            "does not exist",
+            "check gs_dump, options, database_name",
+        ),
+        ("/tmp\"", "/no/where\"", "no folder can be made in", "remote_folder = "),
+    ] {
+        let mut entry = by_key("cinder1", node, node.port());
+        assert!(entry.dump.contains(from), "{}", entry.dump);
+        entry.dump = entry.dump.replace(from, to);
+        let scene = scene(&[(node, entry)]);
+        let answer = dump(&scene, node, &[]);
+        assert_eq!(answer.code, 1, "{}", answer.shown());
+        assert!(
+            answer.stdout.contains(problem) && answer.stdout.contains(remedy),
+            "{problem}: {}",
+            answer.shown()
+        );
+    }
+}
+
+#[test]
+fn a_dump_that_takes_too_long_is_stopped() {
+    let node = start(Asks::Plainly);
+    node.behave(Behaviour::Hangs);
+    let mut entry = by_key("cinder1", &node, node.port());
+    entry.dump.push_str("timeout = \"3s\"\n");
+    let scene = scene(&[(&node, entry)]);
+    let answer = dump(&scene, &node, &[]);
+    assert_eq!(answer.code, 1, "{}", answer.shown());
+    assert!(answer.stdout.contains("gs_dump was stopped: it took longer than 3s"), "{}", answer.shown());
+}
