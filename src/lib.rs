@@ -36,5 +36,6 @@ pub mod purge;
 pub mod report;
 pub mod settings;
 pub mod signals;
+pub mod stop;
 pub mod surroundings;
 pub mod terminal;

@@ -37,7 +37,7 @@ pub use record::{Record, beside};
 pub use session::Trust;
 
 use crate::progress::{Screen, Style};
-use crate::purge::stop::{Stop, Stopping};
+use crate::stop::{Stop, Stopping};
 use conversation::{Conversation, Said};
 use dumping::{Dumping, Shared};
 use futures_util::future::join_all;

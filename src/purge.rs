@@ -28,7 +28,6 @@ pub mod named;
 pub mod pace;
 pub mod plan;
 pub mod selection;
-pub mod stop;
 pub mod transport;
 
 use serde::{Deserialize, Serialize};

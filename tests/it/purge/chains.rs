@@ -5,7 +5,7 @@ use etl::purge::engine::Fate;
 use etl::purge::limits::Limits;
 use etl::purge::named::{Gathering, Named};
 use etl::purge::selection::Wishes;
-use etl::purge::stop::Stop;
+use etl::stop::Stop;
 use fixtures::openstack::{Fault, Settings, Thing};
 use parsers::columns::ColumnMap;
 use parsers::input::Input;

@@ -3,8 +3,8 @@
 use crate::purge::stage::{SECOND, Stage, everything};
 use etl::purge::limits::Limits;
 use etl::purge::selection::Wishes;
-use etl::purge::stop::Stop;
 use etl::purge::{Count, Kind};
+use etl::stop::Stop;
 use fixtures::openstack::{Settings, Thing};
 use std::collections::BTreeSet;
 

@@ -3,7 +3,7 @@
 use crate::purge::stage::{SECOND, Stage, deletes, everything};
 use etl::purge::engine::Fate;
 use etl::purge::limits::Limits;
-use etl::purge::stop::Stop;
+use etl::stop::Stop;
 use fixtures::openstack::{Fault, Method, Settings, Thing};
 use std::time::Duration;
 

@@ -1,19 +1,20 @@
-//! How a purge is told to stop: first nothing more is sent, then, if asked again, what is under way is left to itself.
+//! How what works on other machines (a purge, dumping) is told to stop: first nothing more is begun, then, if asked again,
+//! what is under way is left to itself.
 
 use tokio::sync::watch::{Receiver, Sender, channel};
 
-/// How far a purge is to stop.
+/// How far the work is to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stopping {
     /// Not at all.
     No,
-    /// Nothing more is sent; what is under way is awaited.
+    /// Nothing more is begun; what is under way is awaited.
     Draining,
     /// At once.
     Now,
 }
 
-/// Asks a purge to stop; another thread may do it.
+/// Asks for a stop; another thread may do it.
 #[derive(Debug)]
 pub struct Stop(Sender<(Stopping, &'static str)>);
 
@@ -24,7 +25,7 @@ impl Default for Stop {
 }
 
 impl Stop {
-    /// Asks once more, because of `reason` (`SIGINT`, say); answers how far the purge is to stop now.
+    /// Asks once more, because of `reason` (`SIGINT`, say); answers how far the work is to stop now.
     pub fn ask(&self, reason: &'static str) -> Stopping {
         self.0.send_modify(|(state, why)| {
             *state = if *state == Stopping::No { Stopping::Draining } else { Stopping::Now };
@@ -33,14 +34,14 @@ impl Stop {
         self.state()
     }
 
-    /// Nothing more is to be sent, because of `reason`; a stop that was asked for already stays as it is.
+    /// Nothing more is to be begun, because of `reason`; a stop that was asked for already stays as it is.
     pub fn drain(&self, reason: &'static str) {
         if self.state() == Stopping::No {
             self.ask(reason);
         }
     }
 
-    /// How far the purge is to stop.
+    /// How far the work is to stop.
     #[must_use]
     pub fn state(&self) -> Stopping {
         self.0.borrow().0
@@ -53,7 +54,7 @@ impl Stop {
         (state != Stopping::No).then_some(reason)
     }
 
-    /// Waits until the purge is to stop at least this far.
+    /// Waits until the work is to stop at least this far.
     pub async fn reached(&self, least: Stopping) {
         let mut changes: Receiver<_> = self.0.subscribe();
         // The sender lives as long as self: there is no error.
