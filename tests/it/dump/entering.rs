@@ -2,7 +2,7 @@
 
 use super::stage::{by_key, by_password, check_after, dump, has_accounts, scene, shared, start};
 use crate::scene::Answer;
-use fixtures::ssh::Asks;
+use fixtures::ssh::{Asks, PASSWORD};
 
 #[track_caller]
 fn check(answer: &Answer, problem: &str, remedy: &str) {
@@ -40,6 +40,23 @@ fn a_wrong_password_of_the_database_user_is_said_in_su_s_words() {
         .with("ETL_SU_PASSWORD_CINDER1", "Wrong-Secret-4");
     let answer = dump(&scene, node, &[]);
     check(&answer, "su to gaussdba fails: su: Authentication failure", "check database_user and become");
+}
+
+#[test]
+fn sudo_takes_the_password_of_the_one_who_logged_in() {
+    let node = shared();
+    if !has_accounts(node) {
+        return;
+    }
+    let mut entry = by_password("cinder1", node, node.port());
+    entry.more = entry.more.replace("become = \"su\"", "become = \"sudo\"\nbecome_password = \"ask\"");
+    let scene = scene(&[(node, entry)]);
+    // The database user's own password, which `su` would take.
+    let answer = dump(&scene, node, &[]);
+    check(&answer, "sudo to gaussdba fails: ", "check database_user and become");
+    let scene = scene.with("ETL_SU_PASSWORD_CINDER1", PASSWORD);
+    let answer = dump(&scene, node, &[]);
+    assert_eq!(answer.code, 0, "{}", answer.shown());
 }
 
 #[test]
