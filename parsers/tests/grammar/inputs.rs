@@ -40,7 +40,8 @@ fn a_dump_that_cannot_be_read_on_says_why() {
         let mut input = Input::from_reader(NAME, Box::new(start.chain(Broken)), &std::env::temp_dir());
         let error = read(&mut input, Limits::default(), 0).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Io { .. }));
-        check(&error, "dump.sql: cannot be read: the disk is gone", None);
+        let remedy = "read it with another program (cat FILE >/dev/null): if that fails too, look at its disk or share, else run again";
+        check(&error, "dump.sql: cannot be read: the disk is gone", Some(remedy));
     }
 }
 
