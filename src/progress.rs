@@ -4,6 +4,7 @@
 
 mod bars;
 mod lines;
+mod ticker;
 
 use crate::options::Outputs;
 use bars::Bars;
@@ -13,9 +14,8 @@ use pipeline::progress::{Progress, Stage};
 use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+pub(crate) use ticker::Ticker;
 
 /// How often the counters are looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -138,8 +138,8 @@ impl Teller {
 #[derive(Debug)]
 pub struct Display {
     screen: Screen,
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    /// Where progress is told.
+    _ticker: Option<Ticker>,
 }
 
 impl Display {
@@ -149,37 +149,22 @@ impl Display {
     /// The system gives no thread.
     pub fn start(style: Style, counters: Counters) -> io::Result<Self> {
         let screen = Screen::new(style);
-        let (stop, stopped) = mpsc::channel::<()>();
-        let mut teller = match style {
-            Style::Nothing => return Ok(Self { screen, stop: None, thread: None }),
+        let teller = match style {
+            Style::Nothing => return Ok(Self { screen, _ticker: None }),
             Style::Bars => {
                 Teller::Bars(Bars::new(&screen.0, counters.dumps.iter().map(|(name, _)| name.as_str())))
             }
             Style::Lines => Teller::Lines(Lines::default(), screen.clone()),
         };
         let started = Instant::now();
-        let run = move || {
-            while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-                teller.tell(&counters.now(started));
-            }
-            teller.end();
-        };
-        let thread = std::thread::Builder::new().name("progress".to_owned()).spawn(run)?;
-        Ok(Self { screen, stop: Some(stop), thread: Some(thread) })
+        let tell = move |teller: &mut Teller| teller.tell(&counters.now(started));
+        let ticker = Ticker::start(TICK, teller, tell, Teller::end)?;
+        Ok(Self { screen, _ticker: Some(ticker) })
     }
 
     /// Standard error.
     #[must_use]
     pub fn screen(&self) -> Screen {
         self.screen.clone()
-    }
-}
-
-impl Drop for Display {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }

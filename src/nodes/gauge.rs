@@ -1,13 +1,11 @@
 //! How far the dumps are, told on standard error: a bar for each on a terminal, plain lines elsewhere.
 
-use crate::progress::{Screen, Style};
+use crate::progress::{Screen, Style, Ticker};
 use crate::report::number::bytes;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How often the numbers are looked at.
@@ -110,8 +108,7 @@ impl Gauge {
 /// Progress as it is being told; it ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Display {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _ticker: Option<Ticker>,
 }
 
 impl Display {
@@ -121,31 +118,19 @@ impl Display {
     /// The system gives no thread.
     pub(super) fn start(style: Style, gauge: Arc<Gauge>) -> io::Result<Self> {
         if style == Style::Nothing {
-            return Ok(Self { stop: None, thread: None });
+            return Ok(Self { _ticker: None });
         }
-        let (stop, stopped) = mpsc::channel::<()>();
-        let mut tellers = Teller::all(style, &gauge);
-        let run = move || {
-            while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-                for (teller, place) in tellers.iter_mut().zip(&gauge.places) {
-                    teller.tell(place, &gauge.screen);
-                }
-            }
-            for bar in tellers.into_iter().filter_map(|teller| teller.bar) {
-                bar.finish_and_clear();
+        let tellers = Teller::all(style, &gauge);
+        let tell = move |tellers: &mut Vec<Teller>| {
+            for (teller, place) in tellers.iter_mut().zip(&gauge.places) {
+                teller.tell(place, &gauge.screen);
             }
         };
-        let thread = std::thread::Builder::new().name("progress".to_owned()).spawn(run)?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
-    }
-}
-
-impl Drop for Display {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        let end = |tellers: Vec<Teller>| {
+            tellers.iter().filter_map(|teller| teller.bar.as_ref()).for_each(ProgressBar::finish_and_clear);
+        };
+        let ticker = Ticker::start(TICK, tellers, tell, end)?;
+        Ok(Self { _ticker: Some(ticker) })
     }
 }
 

@@ -1,13 +1,11 @@
 //! How far a purge is, told on standard error: a bar on a terminal, plain lines elsewhere.
 
 use super::gauge::{Doing, Gauge, Moment};
-use crate::progress::{Screen, Style};
+use crate::progress::{Screen, Style, Ticker};
 use crate::report::number::{counted, duration, grouped};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How often the numbers are looked at.
@@ -23,8 +21,7 @@ const MEASURED: &str = "{bar:20} {wide_msg}";
 /// Progress as it is being told; it ends when this is dropped.
 #[derive(Debug)]
 pub struct Display {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _ticker: Option<Ticker>,
 }
 
 impl Display {
@@ -34,29 +31,12 @@ impl Display {
     /// The system gives no thread.
     pub fn start(style: Style, screen: Screen, gauge: Arc<Gauge>) -> io::Result<Self> {
         if style == Style::Nothing {
-            return Ok(Self { stop: None, thread: None });
+            return Ok(Self { _ticker: None });
         }
-        let (stop, stopped) = mpsc::channel::<()>();
-        let mut teller = Teller::new(style, screen);
-        let run = move || {
-            while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-                teller.tell(&gauge.now());
-            }
-            if let Some(bar) = teller.bar {
-                bar.finish_and_clear();
-            }
-        };
-        let thread = std::thread::Builder::new().name("progress".to_owned()).spawn(run)?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
-    }
-}
-
-impl Drop for Display {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        let tell = move |teller: &mut Teller| teller.tell(&gauge.now());
+        let end = |teller: Teller| teller.bar.iter().for_each(ProgressBar::finish_and_clear);
+        let ticker = Ticker::start(TICK, Teller::new(style, screen), tell, end)?;
+        Ok(Self { _ticker: Some(ticker) })
     }
 }
 
