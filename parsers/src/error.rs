@@ -4,7 +4,7 @@
 //! Everything here fails the run whatever the options.
 
 use crate::position::Place;
-use std::io;
+use std::{fmt, io};
 
 /// The result of reading a dump.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -102,6 +102,27 @@ impl Foreign {
     }
 }
 
+/// What was being done to a dump when the operating system failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// It was opened.
+    Opening,
+    /// It was read, and a pipe's copy written.
+    Reading,
+    /// The file for a pipe's copy was made.
+    Spooling,
+}
+
+impl fmt::Display for Doing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Opening => "cannot be opened",
+            Self::Reading => "cannot be read",
+            Self::Spooling => "no spool file can be made",
+        })
+    }
+}
+
 /// The kinds of [`Error`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -112,7 +133,7 @@ pub enum ErrorKind {
         /// The dump's name.
         dump: String,
         /// What was being done.
-        doing: &'static str,
+        doing: Doing,
         /// The system's answer.
         source: io::Error,
     },
@@ -260,13 +281,13 @@ impl ErrorKind {
             {
                 "make room for the copy of the pipe, or name a folder on another disk with --spool-dir"
             }
-            Self::Io { doing, .. } if doing.contains("spool") => {
+            Self::Io { doing: Doing::Spooling, .. } => {
                 "name a folder on disk with room for the dump: --spool-dir FOLDER"
             }
             Self::Io { doing, source, .. } => match source.kind() {
                 io::ErrorKind::NotFound => "check the name, and the folder that it is looked for in",
                 io::ErrorKind::PermissionDenied => "let this user read the file, or run as one who may",
-                _ if *doing == "cannot be read" => {
+                _ if *doing == Doing::Reading => {
                     "read it with another program (cat FILE >/dev/null): if that fails too, look at its disk or share, else run again"
                 }
                 _ => return None,

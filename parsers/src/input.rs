@@ -3,7 +3,7 @@
 //! Regular files are read in place, compressed ones too. Anything that can be read only once (standard input, a named
 //! pipe) is copied, as it is read for the first time, to an unlinked file that only this process can open.
 
-use crate::error::{ErrorKind, Foreign, Result};
+use crate::error::{Doing, ErrorKind, Foreign, Result};
 use crate::scan::SCRIPT_HEADER;
 use std::fmt;
 use std::fs::{File, Metadata};
@@ -107,16 +107,16 @@ impl Input {
     pub fn open(name: &str, spool_dir: &Path) -> Result<Self> {
         let io = |doing| move |source| ErrorKind::Io { dump: name.to_owned(), doing, source };
         let path = if name == STDIN { Path::new("/dev/stdin") } else { Path::new(name) };
-        let metadata = std::fs::metadata(path).map_err(io("cannot be opened"))?;
+        let metadata = std::fs::metadata(path).map_err(io(Doing::Opening))?;
         let storage = if metadata.is_dir() {
             let found =
                 if path.join("toc.dat").exists() { Foreign::DumpDirectory } else { Foreign::Directory };
             return Err(ErrorKind::Foreign { dump: name.to_owned(), found }.into());
         } else if metadata.is_file() && name != STDIN {
-            File::open(path).map_err(io("cannot be opened"))?;
+            File::open(path).map_err(io(Doing::Opening))?;
             Storage::Regular(path.to_owned(), Stamp::of(&metadata))
         } else {
-            let source = File::open(path).map_err(io("cannot be opened"))?;
+            let source = File::open(path).map_err(io(Doing::Opening))?;
             return Ok(Self::from_reader(name, Box::new(source), spool_dir));
         };
         Ok(Self { name: name.to_owned(), storage, read: Arc::default() })
@@ -175,13 +175,12 @@ impl Input {
                     move |source| ErrorKind::Io { dump, doing, source }
                 };
                 let source = source.take().ok_or_else(|| read_before(&self.name))?;
-                let spool = Spool::new(spool_dir).map_err(io("no spool file can be made"))?;
+                let spool = Spool::new(spool_dir).map_err(io(Doing::Spooling))?;
                 self.storage = Storage::Spooled(spool.clone());
                 Box::new(Tee { source: source.0, spool })
             }
             Storage::Regular(path, stamp) => {
-                let io =
-                    |source| ErrorKind::Io { dump: self.name.clone(), doing: "cannot be opened", source };
+                let io = |source| ErrorKind::Io { dump: self.name.clone(), doing: Doing::Opening, source };
                 let file = File::open(path).map_err(io)?;
                 let now = Stamp::of(&file.metadata().map_err(io)?);
                 if now != *stamp {
@@ -223,7 +222,7 @@ impl Input {
 
     /// The bytes on disk from `byte` on.
     fn seek(&self, byte: u64) -> Result<Option<Box<dyn Read + Send>>> {
-        let io = |source| ErrorKind::Io { dump: self.name.clone(), doing: "cannot be read", source };
+        let io = |source| ErrorKind::Io { dump: self.name.clone(), doing: Doing::Reading, source };
         Ok(match &self.storage {
             Storage::Regular(path, _) => {
                 let mut file = File::open(path).map_err(io)?;
@@ -305,7 +304,7 @@ const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
 impl Text {
     pub(crate) fn new(name: String, raw: Box<dyn Read + Send>, read: Arc<AtomicU64>) -> Result<Self> {
-        let io = |source| ErrorKind::Io { dump: name.clone(), doing: "cannot be read", source };
+        let io = |source| ErrorKind::Io { dump: name.clone(), doing: Doing::Reading, source };
         let mut raw = Metered { source: raw, read };
         let head = head_of(&mut raw).map_err(io)?;
         if head.is_empty() {
@@ -355,7 +354,7 @@ impl Text {
     fn failure(&self, source: io::Error) -> ErrorKind {
         let dump = self.name.clone();
         match self.packing {
-            Packing::Plain => ErrorKind::Io { dump, doing: "cannot be read", source },
+            Packing::Plain => ErrorKind::Io { dump, doing: Doing::Reading, source },
             packing => ErrorKind::Compressed { dump, format: packing.name(), bytes: self.bytes, source },
         }
     }
