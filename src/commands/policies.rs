@@ -31,18 +31,9 @@ pub(super) fn policies(
         .map_err(|source| Error::System { what: "no thread can be started", source })?;
     let _watch = signals::Watch::start(Arc::clone(&cancel), progress, display.screen())
         .map_err(|source| Error::System { what: "signals cannot be watched for", source })?;
-    let context = Context {
-        names,
-        service_id: None,
-        trust_known: true,
-        ask: password::on_terminal(
-            surroundings.stderr_terminal,
-            display.screen(),
-            Arc::clone(&cancel),
-            Typed::default(),
-        ),
-        cancel,
-    };
+    let (watched, screen) = (surroundings.stderr_terminal, display.screen());
+    let ask = password::on_terminal(watched, screen, Arc::clone(&cancel), Typed::default());
+    let context = Context::without_import(names, ask, cancel);
     let mut out = BufWriter::new(out);
     let unsaid = |source| Error::Unsaid { what: "standard output".to_owned(), source, exit: Exit::Failed };
     let mut listing = Listing::new(args.form, &mut out);

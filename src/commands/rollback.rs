@@ -65,8 +65,7 @@ impl Standing {
 
 /// What a target needs to know of a command that imports nothing.
 pub(super) fn context(names: &TargetNames, standing: &Standing, ask: Ask) -> Context {
-    let cancel = Arc::clone(&standing.cancel);
-    Context { names: names.clone(), service_id: None, trust_known: true, ask, cancel }
+    Context::without_import(names.clone(), ask, Arc::clone(&standing.cancel))
 }
 
 /// What a rollback came to.

@@ -42,13 +42,7 @@ pub(super) struct Work<'w> {
 impl Work<'_> {
     /// What a target has to know.
     pub(super) fn context(&self, names: &TargetNames) -> Context {
-        Context {
-            names: names.clone(),
-            service_id: None,
-            trust_known: true,
-            ask: self.ask(),
-            cancel: Arc::clone(self.cancel),
-        }
+        Context::without_import(names.clone(), self.ask(), Arc::clone(self.cancel))
     }
 
     fn ask(&self) -> Ask {

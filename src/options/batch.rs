@@ -205,12 +205,6 @@ fn name_of(choice: &Choice) -> Result<String> {
         Spec::Script(path) => Spec::Script(absolute(path)?),
         spec @ Spec::Postgres(_) => spec.clone(),
     };
-    let context = Context {
-        names: TargetNames::default(),
-        service_id: None,
-        trust_known: true,
-        ask: Box::new(|_| None),
-        cancel: Default::default(),
-    };
+    let context = Context::without_import(TargetNames::default(), Box::new(|_| None), Default::default());
     Ok(load::open(&spec, context)?.name())
 }

@@ -183,6 +183,14 @@ pub struct Context {
     pub cancel: Arc<Cancel>,
 }
 
+impl Context {
+    /// What a command has to know that imports nothing: no service, and no trust is looked for.
+    #[must_use]
+    pub fn without_import(names: names::TargetNames, ask: Ask, cancel: Arc<Cancel>) -> Self {
+        Self { names, service_id: None, trust_known: true, ask, cancel }
+    }
+}
+
 /// The target that `spec` names. Nothing is opened yet.
 ///
 /// # Errors

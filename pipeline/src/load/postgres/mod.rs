@@ -163,9 +163,7 @@ mod tests {
     use crate::karbor::Value;
     use crate::karbor::ddl::{Dialect, script};
     use crate::load::names::TargetNames;
-    use crate::progress::Cancel;
     use fixtures::server::{Server, Stop};
-    use std::sync::Arc;
 
     #[test]
     fn an_outcome_that_cannot_be_found_out_is_told_as_that() {
@@ -180,13 +178,7 @@ mod tests {
              CREATE CONSTRAINT TRIGGER stall AFTER INSERT ON plans DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
                  EXECUTE PROCEDURE stall()",
         );
-        let context = Context {
-            names: TargetNames::default(),
-            service_id: None,
-            trust_known: true,
-            ask: Box::new(|_| None),
-            cancel: Arc::new(Cancel::default()),
-        };
+        let context = Context::without_import(TargetNames::default(), Box::new(|_| None), Default::default());
         let mut target =
             Postgres::new(&format!("{}?sslmode=disable", server.url(&database)), context).unwrap();
         target.patience = Duration::from_secs(2);
