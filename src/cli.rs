@@ -14,7 +14,7 @@ mod verify;
 
 pub use batch::BatchArgs;
 pub use cutover::{
-    BackArgs, CutoverArgs, CutoverPart, EverythingArgs, InitArgs, NodeArgs, PartArgs, ShownArgs,
+    BackArgs, CutoverArgs, CutoverPart, EverythingArgs, GoingArgs, InitArgs, NodeArgs, PartArgs, ShownArgs,
     StandingArgs, StepArgs,
 };
 pub use dump::DumpArgs;

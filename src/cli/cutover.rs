@@ -77,17 +77,9 @@ pub struct EverythingArgs {
     #[arg(long, help_heading = "Steps")]
     pub switched: bool,
 
-    /// Where it goes on.
+    /// How it goes.
     #[command(flatten)]
-    pub steps: StepArgs,
-
-    /// How nodes are reached.
-    #[command(flatten)]
-    pub nodes: NodeArgs,
-
-    /// What is shown.
-    #[command(flatten)]
-    pub shown: ShownArgs,
+    pub going: GoingArgs,
 }
 
 /// The arguments of a part.
@@ -97,6 +89,14 @@ pub struct PartArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
+    /// How it goes.
+    #[command(flatten)]
+    pub going: GoingArgs,
+}
+
+/// What everything that does steps has in common.
+#[derive(Debug, Args)]
+pub struct GoingArgs {
     /// Where it goes on.
     #[command(flatten)]
     pub steps: StepArgs,
@@ -160,17 +160,9 @@ pub struct BackArgs {
     #[arg(long, help_heading = "What goes")]
     pub keep_edited: bool,
 
-    /// Where it goes on.
+    /// How it goes.
     #[command(flatten)]
-    pub steps: StepArgs,
-
-    /// How nodes are reached.
-    #[command(flatten)]
-    pub nodes: NodeArgs,
-
-    /// What is shown.
-    #[command(flatten)]
-    pub shown: ShownArgs,
+    pub going: GoingArgs,
 }
 
 /// The arguments of `etl cutover status`.

@@ -3,8 +3,8 @@
 mod world;
 
 use crate::cli::{
-    BackArgs, CutoverArgs, CutoverPart, EverythingArgs, InitArgs, NodeArgs, OutputArgs, PartArgs, ShownArgs,
-    StandingArgs, StepArgs,
+    BackArgs, CutoverArgs, CutoverPart, EverythingArgs, GoingArgs, InitArgs, OutputArgs, PartArgs,
+    StandingArgs,
 };
 use crate::cutover::dry_run::dry_run;
 use crate::cutover::files::private_folder;
@@ -40,9 +40,7 @@ struct File {
 struct Request<'r> {
     file: &'r Path,
     goal: Goal,
-    steps: &'r StepArgs,
-    nodes: &'r NodeArgs,
-    shown: &'r ShownArgs,
+    going: &'r GoingArgs,
     back: Back,
 }
 
@@ -53,28 +51,28 @@ pub(super) fn cutover(
     out: &mut dyn Write,
 ) -> Result<Exit> {
     let part = |args: &PartArgs, part, out: &mut dyn Write| {
-        let PartArgs { file, steps, nodes, shown } = args;
+        let PartArgs { file, going } = args;
         let goal = Goal::Part(part);
-        go(&Request { file, goal, steps, nodes, shown, back: Back::default() }, surroundings, out)
+        go(&Request { file, goal, going, back: Back::default() }, surroundings, out)
     };
     match &args.part {
         Some(CutoverPart::Full(args)) => part(args, Part::Full, out),
         Some(CutoverPart::Incremental(args)) => part(args, Part::Incremental, out),
         Some(CutoverPart::Continue(args)) => part(args, Part::Continue, out),
         Some(CutoverPart::Rollback(args)) => {
-            let BackArgs { file, yes, with_dependents, keep_edited, steps, nodes, shown } = args;
+            let BackArgs { file, yes, with_dependents, keep_edited, going } = args;
             let back = Back { yes: *yes, with_dependents: *with_dependents, keep_edited: *keep_edited };
             let goal = Goal::Part(Part::Rollback);
-            go(&Request { file, goal, steps, nodes, shown, back }, surroundings, out)
+            go(&Request { file, goal, going, back }, surroundings, out)
         }
         Some(CutoverPart::Status(args)) => status(args, surroundings, out),
         Some(CutoverPart::Init(args)) => write(args, surroundings),
         None => {
-            let EverythingArgs { file, switched, steps, nodes, shown } = &args.everything;
+            let EverythingArgs { file, switched, going } = &args.everything;
             // Clap asks for it; an empty name is no file.
             let file = file.as_deref().unwrap_or(Path::new(""));
             let goal = Goal::Everything { switched: *switched };
-            go(&Request { file, goal, steps, nodes, shown, back: Back::default() }, surroundings, out)
+            go(&Request { file, goal, going, back: Back::default() }, surroundings, out)
         }
     }
 }
@@ -82,15 +80,16 @@ pub(super) fn cutover(
 /// Goes on, or says what would be done.
 fn go(request: &Request<'_>, surroundings: &Surroundings<'_>, out: &mut dyn Write) -> Result<Exit> {
     let File { settings, nodes, maps, digest } = read(request.file, surroundings)?;
-    let onward = match (request.steps.from, request.steps.again) {
+    let GoingArgs { steps: asked, nodes: reached, shown } = request.going;
+    let onward = match (asked.from, asked.again) {
         (Some(step), _) => Onward::From(step),
         (None, true) => Onward::Again,
         (None, false) => Onward::AsItStands,
     };
-    let lines = Lines { settings: &settings, quiet: request.shown.quiet };
+    let lines = Lines { settings: &settings, quiet: shown.quiet };
     let state_file = settings.file(FILE);
     let (position, _) = State::glance(&state_file)?;
-    if request.steps.dry_run {
+    if asked.dry_run {
         onward.check(request.goal, &settings)?;
         let files = |folder: &Path| files(&nodes, folder);
         let text = dry_run(request.goal, onward, lines, (&maps.target, request.back), &position, &files)?;
@@ -101,8 +100,8 @@ fn go(request: &Request<'_>, surroundings: &Surroundings<'_>, out: &mut dyn Writ
     let mut state = State::open(&state_file, &digest)?;
     let outputs = OutputArgs {
         log: Some(settings.file(LOG)),
-        quiet: request.shown.quiet,
-        verbose: request.shown.verbose,
+        quiet: shown.quiet,
+        verbose: shown.verbose,
         ..OutputArgs::default()
     };
     let outputs = Outputs::check(&outputs, surroundings);
@@ -122,7 +121,7 @@ fn go(request: &Request<'_>, surroundings: &Surroundings<'_>, out: &mut dyn Writ
     }
     let typed = surroundings.typed();
     let surroundings = Surroundings { typed: Some(&typed), ..*surroundings };
-    let mut world = World::new(&settings, nodes, &maps, surroundings, outputs, request.nodes)?;
+    let mut world = World::new(&settings, nodes, &maps, surroundings, outputs, reached)?;
     world.gather_secrets(&to_do)?;
     let mut flow =
         Flow { lines, names: &maps.target, state: &mut state, outside: &mut world, out, back: request.back };
