@@ -7,7 +7,6 @@ use crate::karbor::{TABLES, counts, database, postgres_rows, sqlite_rows};
 use crate::scene::{Answer, Scene};
 use fixtures::server::shared;
 use std::io::Write;
-use std::process::{Command, Stdio};
 
 /// The law of memory: whatever the dumps, but for what is held of small tables.
 const LAW_BYTES: u64 = 64 << 20;
@@ -27,16 +26,8 @@ fn piped(
     arguments: &[&str],
     write: impl FnOnce(&mut dyn Write) -> std::io::Result<()> + Send + 'static,
 ) -> (Answer, serde_json::Value) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_etl"))
-        .args(arguments)
-        .args(["-", "--no-log", "--quiet", "--report", "report.json"])
-        .current_dir(scene.path(""))
-        .env_clear()
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let arguments = [arguments, &["-", "--no-log", "--quiet", "--report", "report.json"]].concat();
+    let mut child = scene.process(&arguments).spawn().unwrap();
     let mut stdin = std::io::BufWriter::with_capacity(1 << 20, child.stdin.take().unwrap());
     let writer = std::thread::spawn(move || write(&mut stdin).and_then(|()| stdin.flush()));
     let answer = Answer::of(child.wait_with_output().unwrap());

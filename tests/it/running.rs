@@ -2,7 +2,7 @@
 
 use crate::scene::{Answer, Scene, fixture};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, Command};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -24,15 +24,7 @@ fn dump() -> Vec<u8> {
 impl Waiting {
     /// Starts `etl` with the beginning of a dump.
     fn start(scene: &Scene, arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_etl"))
-            .args(arguments)
-            .current_dir(scene.path(""))
-            .env_clear()
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = scene.process(arguments).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         stdin.write_all(&dump()[..BEGINNING]).unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());

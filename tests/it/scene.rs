@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Output, Stdio};
 use tempfile::TempDir;
 
 pub(crate) struct Scene {
@@ -62,12 +62,17 @@ impl Scene {
 
     /// The command, not yet started.
     pub(crate) fn command(&self, arguments: &[&str]) -> assert_cmd::Command {
-        let mut command =
-            assert_cmd::Command::from_std(std::process::Command::new(env!("CARGO_BIN_EXE_etl")));
+        assert_cmd::Command::from_std(self.process(arguments))
+    }
+
+    /// The command, not yet started, for those who talk to it while it runs.
+    pub(crate) fn process(&self, arguments: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_etl"));
         command.current_dir(self.folder.path()).env_clear().args(arguments);
         for (variable, value) in &self.variables {
             command.env(variable, value);
         }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 

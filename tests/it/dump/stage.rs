@@ -167,16 +167,9 @@ pub(super) fn nothing_left(node: &Node, answer: &Answer) {
 
 /// The command as a process that can be sent signals.
 pub(super) fn begin(scene: &Scene, arguments: &[&str]) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_etl"));
-    command.args(["dump", "cutover.toml"]).args(arguments).current_dir(scene.path("")).env_clear();
-    for (name, value) in [
-        ("ETL_SSH_PASSWORD", PASSWORD),
-        ("ETL_SU_PASSWORD", DATABASE_USER_PASSWORD),
-        ("ETL_DATABASE_PASSWORD", DATABASE_PASSWORD),
-    ] {
-        command.env(name, value);
-    }
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    // The scene has the passwords in its variables.
+    let arguments = [&["dump", "cutover.toml"], arguments].concat();
+    scene.process(&arguments).stdin(Stdio::null()).spawn().unwrap()
 }
 
 /// Sends SIGINT and waits for the end.

@@ -113,11 +113,10 @@ impl Site {
 
     /// The command as a process of its own.
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_etl"));
-        command.current_dir(self.scene.path("")).env_clear().args(arguments);
+        let mut command = self.scene.process(arguments);
         command.env("PATH", std::env::var("PATH").unwrap()).env("PGPASSWORD", TARGET_PASSWORD);
         command.env("ETL_SSH_PASSWORD", PASSWORD).env("ETL_SU_PASSWORD", DATABASE_USER_PASSWORD);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::null());
         command
     }
 
