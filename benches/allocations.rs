@@ -35,6 +35,7 @@ fn run(database: Database, copies: u64) -> Stats {
         rejects: None,
         proof: None,
         prune: Prune::No,
+        tuning: pipeline::options::tuning(&std::env::temp_dir()),
         mode: Mode::Check,
     };
     let mut inputs = [Input::open(path.to_str().expect("UTF-8"), folder.path()).expect("the dump")];

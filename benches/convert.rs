@@ -111,6 +111,7 @@ fn options(threads: usize, mode: Mode) -> Options {
         rejects: None,
         proof: None,
         prune: Prune::No,
+        tuning: pipeline::options::tuning(&std::env::temp_dir()),
         mode,
     }
 }

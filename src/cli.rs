@@ -301,7 +301,7 @@ pub struct ConversionArgs {
     #[arg(value_name = "DUMP", required = true)]
     pub dumps: Vec<String>,
 
-    /// Also remove imported rows that the dumps no longer hold.
+    /// Also remove imported rows that the dumps no longer have.
     ///
     /// Only where the dumps hold every source table that such rows come from, and nothing that Karbor made hangs on
     /// them. More than a tenth of the imported rows go only where their number is typed: --prune=COUNT.

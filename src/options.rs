@@ -132,6 +132,7 @@ impl Options {
                 rejects: rejects.map(Path::to_owned),
                 prune,
                 proof: Some(Horizon::new(now(), DEFAULT_HORIZON_DAYS)),
+                tuning: pipeline::options::tuning(&spool_dir),
                 mode,
             },
             spool_dir,

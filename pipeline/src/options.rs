@@ -1,11 +1,11 @@
 //! What a run is told to do, checked; made by the command.
 
-use crate::compare::Prune;
+use crate::compare::{BATCH_ROWS, Prune, Spool, Tuning};
 use crate::firings::Horizon;
 use crate::settings::Settings;
 use parsers::columns::ColumnMap;
 use parsers::scan::Limits;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Threads that convert, at most; more do not help, because the target takes one stream.
 pub const THREADS_MAX: usize = 8;
@@ -25,8 +25,10 @@ pub struct Options {
     pub rejects: Option<PathBuf>,
     /// Over which time schedules are proved for the report, if they are.
     pub proof: Option<Horizon>,
-    /// Whether imported rows go that the dumps no longer hold.
+    /// Whether imported rows go that the dumps no longer have.
     pub prune: Prune,
+    /// How much is compared at a time, and where.
+    pub tuning: Tuning,
     /// Run or check.
     pub mode: Mode,
 }
@@ -40,6 +42,12 @@ pub enum Mode {
     Check,
     /// Convert, load and roll back.
     FullCheck,
+}
+
+/// The sizes of a comparison whose large temporary files lie in this folder.
+#[must_use]
+pub fn tuning(spool: &Path) -> Tuning {
+    Tuning { spool: Spool::in_folder(spool), batch_rows: BATCH_ROWS }
 }
 
 /// The number of converting threads for this machine.

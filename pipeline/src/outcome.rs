@@ -65,7 +65,9 @@ impl fmt::Display for Defer {
 pub enum Kept {
     /// Karbor changed it after the source did.
     Changed,
-    /// Karbor deleted it, or what it hangs on.
+    /// It is newer in the target, where the dumps seem older than what was imported: Karbor changed it, or newer dumps did.
+    Newer,
+    /// Karbor deleted it, or what it depends on.
     Deleted,
     /// Karbor removed it: an operation whose trigger is there, or whose plan was deleted.
     Removed,
@@ -81,8 +83,9 @@ pub enum Kept {
 
 impl Kept {
     /// All reasons.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Changed,
+        Self::Newer,
         Self::Deleted,
         Self::Removed,
         Self::NotOurs,
@@ -96,6 +99,7 @@ impl Kept {
     pub fn word(self) -> &'static str {
         match self {
             Self::Changed => "changed-in-karbor",
+            Self::Newer => "newer-in-target",
             Self::Deleted => "deleted-in-karbor",
             Self::Removed => "removed-in-karbor",
             Self::NotOurs => "edited-or-karbors-own",
@@ -317,7 +321,7 @@ pub struct TargetTally {
     pub unchanged: u64,
     /// Rows that were left alone, or out, by reason.
     pub kept: BTreeMap<Kept, u64>,
-    /// Imported rows of the target that the dumps no longer hold.
+    /// Imported rows of the target that the dumps no longer have.
     pub lost: u64,
     /// Those of them that were removed, with what hung on them.
     pub pruned: u64,
@@ -350,7 +354,7 @@ pub struct TargetRow {
     pub table: String,
     /// The values of its key.
     pub key: Vec<String>,
-    /// Why it was left alone; `None` where the dumps no longer hold it.
+    /// Why it was left alone; `None` where the dumps no longer have it.
     pub reason: Option<&'static str>,
 }
 
@@ -380,7 +384,7 @@ pub struct Report {
     pub tables: Vec<TargetTally>,
     /// Whether the target held rows that the dumps' rows were compared with.
     pub compared: bool,
-    /// The first rows of the target that were left alone, and of those that the dumps no longer hold.
+    /// The first rows of the target that were left alone, and of those that the dumps no longer have.
     pub target_rows: Vec<TargetRow>,
     /// The engine that runs imported operations, where the target has been asked.
     pub service: Option<Service>,
@@ -423,5 +427,23 @@ impl Report {
     #[must_use]
     pub fn written(&self) -> u64 {
         self.tables.iter().map(TargetTally::written).sum()
+    }
+
+    /// Rows removed, over all target tables.
+    #[must_use]
+    pub fn pruned(&self) -> u64 {
+        self.tables.iter().map(|table| table.pruned).sum()
+    }
+
+    /// Rows written or removed, over all target tables.
+    #[must_use]
+    pub fn changed(&self) -> u64 {
+        self.written() + self.pruned()
+    }
+
+    /// Rows left alone for any reason, over all target tables.
+    #[must_use]
+    pub fn all_kept(&self) -> u64 {
+        self.tables.iter().map(TargetTally::all_kept).sum()
     }
 }

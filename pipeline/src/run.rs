@@ -15,21 +15,18 @@ mod policies;
 pub(crate) mod stream;
 
 use crate::compare::sql::OPERATIONS;
-use crate::compare::{Comparison, Merge, Prune, Scope, refuse_blind};
+use crate::compare::{Comparison, Known, LostRows, Prune, Scope, StateValue, refuse_blind};
 use crate::error::{Error, Result};
 use crate::extract::{self, Sources};
-use crate::karbor::WRITTEN;
 use crate::karbor::layout::{Format, Layout};
-use crate::load::{Intent, Refusal, Sink, Survey, Target};
+use crate::karbor::{ITEMS, WRITTEN};
+use crate::load::{Intent, Sink, Survey, Target};
 use crate::options::{Mode, Options};
 use crate::outcome::{Ending, Report};
 use crate::progress::{Cancel, Progress, Stage};
 use crate::rejects::RejectsFile;
-use crate::transform::dps::{self, DpsPlans, DpsPlansOfItems};
-use crate::transform::ledger::Ledger;
-use crate::transform::policies::{Context, PlanView, PolicyFigures, TargetFacts, Wanted};
-use crate::transform::schedules::Patterns;
-use crate::transform::vbs::{self, VbsPlans};
+use crate::transform::policies::{Context, TargetFacts, Wanted};
+use crate::transform::resolved::{Policies, PolicyRows};
 use account::Accounts;
 use parsers::input::Input;
 use std::sync::Arc;
@@ -51,7 +48,8 @@ pub fn run(
     let mut clock = Clock::start(progress);
     clock.enter(Stage::Preparing);
     let name = target.as_ref().map(|target| target.name());
-    let survey = target.as_mut().map(|target| target.survey()).transpose()?;
+    let intent = if options.mode == Mode::Check { Intent::Look } else { Intent::Write };
+    let survey = target.as_mut().map(|target| target.survey_for(intent)).transpose()?;
     cancel.check()?;
 
     clock.enter(Stage::Reading);
@@ -93,8 +91,10 @@ pub fn run(
     let mut loading = Loading {
         sink,
         writes: options.mode != Mode::Check,
-        comparison: None,
-        there: Vec::new(),
+        lost: LostRows::default(),
+        prunes: options.prune != Prune::No,
+        imported_copies: survey.as_ref().map_or(0, imported_copies),
+        stale: None,
         layouts: &layouts,
         rejects,
         accounts: Accounts::new(sources.names.0.clone()),
@@ -104,23 +104,33 @@ pub fn run(
     };
     let mut compared = false;
     let loaded = (|| {
-        if comparable {
-            loading.compare(&sources, options)?;
+        if let Some(id) = policies.shared_id(&sources, &options.settings) {
+            return Err(Error::target(
+                format!("a VBS policy and a DPS plan have the same id {id}: they would be one plan"),
+                "see which of the two is right, and leave the other one out of its dump",
+            ));
         }
+        let mut comparison = loading.comparison(&sources, survey.as_ref().filter(|_| comparable), options);
         clock.enter(Stage::Loading);
-        loading.policies(&policies, &sources, context)?;
-        loading.copies(inputs, &mut sources, &policies, options)?;
+        let rows = PolicyRows { policies: &policies, sources: &sources, context };
+        loading.policies(rows, comparison.as_mut())?;
+        loading.copies(inputs, &mut sources, &policies, options, comparison.as_mut())?;
+        if let Some(stale) = comparison.as_ref().and_then(Comparison::stale) {
+            loading.accounts.newer_in_target();
+            loading.stale = Some(stale);
+        }
         if options.prune != Prune::No && !comparable {
-            let warning = "nothing was removed (--prune): there is no target that holds rows";
+            let warning = "nothing was removed (--prune): there is no target that has rows";
             loading.accounts.warn(warning.to_owned());
-        } else if let Prune::Yes { typed } = options.prune {
-            loading.prune(name.as_deref().unwrap_or_default(), &sources, typed)?;
+        } else if let (Prune::Yes { typed }, Some(comparison)) = (options.prune, &comparison) {
+            loading.prune(name.as_deref().unwrap_or_default(), &sources, comparison, typed)?;
         }
         clock.enter(Stage::Finishing);
-        compared = loading.comparison.as_ref().is_some_and(|comparison| comparison.any());
+        compared = comparison.as_ref().is_some_and(Comparison::any);
         loading.finish(inputs, &sources, options)
     })();
     let ending = loaded.map_err(undone)?;
+    loading.stale.take().into_iter().for_each(|stale| loading.accounts.warn(stale));
     let mut report = loading.accounts.into_report(sources, policies.figures, survey.as_ref(), options);
     report.ending = ending;
     report.compared = compared;
@@ -132,6 +142,10 @@ pub fn run(
 
 fn built_in_layouts() -> [Layout; 6] {
     WRITTEN.map(|table| Layout::built_in(table, Format::Binary))
+}
+
+fn imported_copies(survey: &Survey) -> u64 {
+    survey.imported.iter().filter(|(_, table, _)| *table == ITEMS.name).map(|(.., rows)| rows).sum()
 }
 
 /// The service that a new embedded database has; it stands in where no target is named.
@@ -148,56 +162,19 @@ fn facts_of(survey: Option<&Survey>, options: &Options) -> TargetFacts {
     }
 }
 
-/// The policy side, resolved.
-pub(crate) struct Policies {
-    vbs: VbsPlans,
-    dps: DpsPlans,
-    dps_of_items: DpsPlansOfItems,
-    pub(crate) patterns: Patterns,
-    figures: PolicyFigures,
-}
-
-impl Policies {
-    /// Resolves the policies that pass one found.
-    pub(crate) fn resolve(
-        sources: &mut Sources,
-        options: &Options,
-        facts: &TargetFacts,
-        layouts: &[Layout],
-    ) -> Self {
-        let mut patterns = Patterns::new(&options.settings);
-        let Sources { names, tallies, rejections, vbs: vbs_tables, dps: dps_tables, .. } = &mut *sources;
-        let mut ledger = Ledger { names, tallies, rejections, named: std::collections::BTreeSet::new() };
-        let settings = &options.settings;
-        vbs_tables.put_in_order();
-        let (vbs, mut figures) =
-            vbs::resolve(vbs_tables, settings, facts, layouts, &mut patterns, &mut ledger);
-        let (dps, dps_of_items, dps_figures) =
-            dps::resolve(dps_tables, settings, facts, layouts, &mut patterns, &mut ledger);
-        figures.add(dps_figures);
-        Self { vbs, dps, dps_of_items, patterns, figures }
-    }
-
-    /// The plans, those of VBS first.
-    pub(crate) fn views<'p>(
-        &'p self,
-        sources: &'p Sources,
-        options: &'p crate::settings::Settings,
-        wanted: Wanted,
-    ) -> impl Iterator<Item = PlanView<'p>> {
-        self.vbs.views(&sources.vbs, options, wanted).chain(self.dps.views(&sources.dps, wanted))
-    }
-}
-
 /// Everything that is written, on its way to the end of the run.
 struct Loading<'l> {
     sink: Option<Box<dyn Sink>>,
     /// Whether what is converted goes to the target, or is only compared with it.
     writes: bool,
-    /// What the target holds, where it is a database.
-    comparison: Option<Arc<Comparison>>,
-    /// The tables with keys that the dumps may no longer hold.
-    there: Vec<usize>,
+    /// Imported rows that the dumps no longer have.
+    lost: LostRows,
+    /// Whether those are to go.
+    prunes: bool,
+    /// Imported copies of the target.
+    imported_copies: u64,
+    /// Why the dumps seem to be older than the import.
+    stale: Option<String>,
     layouts: &'l [Layout; 6],
     rejects: Option<RejectsFile>,
     accounts: Accounts,
@@ -207,40 +184,51 @@ struct Loading<'l> {
 }
 
 impl Loading<'_> {
-    /// Reads what the target holds already.
-    fn compare(&mut self, sources: &Sources, options: &Options) -> Result<()> {
-        if let Some(session) = self.sink.as_mut().and_then(|sink| sink.session()) {
-            let known = (options.settings.service_id.is_some(), options.settings.trust_id.is_some());
-            let comparison = Comparison::read(session, self.layouts, Scope::of(sources), known)?;
-            self.comparison = Some(Arc::new(comparison));
-        }
-        Ok(())
-    }
-
-    /// The comparison, to be told of rows; none where nothing is compared. Nobody else looks at it meanwhile.
-    fn comparison_mut(&mut self) -> Option<&mut Comparison> {
-        self.comparison.as_mut().and_then(Arc::get_mut)
-    }
-
-    /// The comparison and the database, to run its statements; none where nothing is compared, or no more.
-    fn merge(&mut self) -> Option<Merge<'_>> {
+    /// The comparison with what the target has, where it is a database.
+    fn comparison(
+        &mut self,
+        sources: &Sources,
+        survey: Option<&Survey>,
+        options: &Options,
+    ) -> Option<Comparison> {
+        let survey = survey?;
         let session = self.sink.as_mut().and_then(|sink| sink.session())?;
-        Some(Merge { session, comparison: self.comparison.as_deref()?, layouts: self.layouts })
+        let value = |named: bool| if named { StateValue::Named } else { StateValue::Found };
+        let known = Known {
+            service: value(options.settings.service_id.is_some()),
+            trust: value(options.settings.trust_id.is_some()),
+            live_services: survey.live_services.clone(),
+        };
+        Some(Comparison::new(session, self.layouts, Scope::of(sources), &known, &options.tuning))
     }
 
-    /// Removes what the dumps no longer hold, or counts it.
-    fn prune(&mut self, name: &str, sources: &Sources, typed: Option<u64>) -> Result<()> {
+    /// Removes what the dumps no longer have, or counts it.
+    fn prune(
+        &mut self,
+        name: &str,
+        sources: &Sources,
+        comparison: &Comparison,
+        typed: Option<u64>,
+    ) -> Result<()> {
         let rejected = self.accounts.rejected + sources.rejections.rows > 0;
         if rejected && !self.aside {
             // The run is refused anyway, with the rows that are to blame.
             return Ok(());
         }
         refuse_blind(sources.replaced.files.contains(&true), rejected)?;
-        let (there, writes) = (std::mem::take(&mut self.there), self.writes);
-        let Some(mut merge) = self.merge().filter(|_| !there.is_empty()) else { return Ok(()) };
-        let pruned = merge.find_pruned(&there)?;
-        if writes {
-            merge.prune(name, &pruned, typed)?;
+        let Some(session) = self.sink.as_mut().and_then(|sink| sink.session()) else { return Ok(()) };
+        let pruned = comparison.find_pruned(session, &self.lost)?;
+        let going: u64 = pruned.rows.iter().sum();
+        if let Some(stale) = self.stale.as_ref().filter(|_| going > 0 && typed != Some(going)) {
+            return Err(Error::target(
+                format!("--prune would remove {going} rows, and {stale}"),
+                format!(
+                    "take newer dumps; if the source really has those rows no longer, run again with --prune={going}"
+                ),
+            ));
+        }
+        if self.writes {
+            comparison.prune(session, name, (&pruned, &self.lost), typed)?;
         }
         self.accounts.pruned(pruned);
         Ok(())
@@ -276,7 +264,7 @@ impl Loading<'_> {
         Ok(())
     }
 
-    /// Closes the table that is open; answers how many rows the target counted, if there is one.
+    /// Closes the table that is open; returns how many rows the target counted, if there is one.
     fn close(&mut self) -> Result<Option<u64>> {
         match self.sink.as_mut().filter(|_| self.writes) {
             Some(sink) => Ok(Some(sink.end().map_err(|refusal| self.accounts.explain(refusal))?)),
@@ -287,22 +275,6 @@ impl Loading<'_> {
     fn end(&mut self, layout: &Layout) -> Result<()> {
         let counted = self.close()?;
         self.accounts.end(layout, counted)
-    }
-
-    /// Puts rows where they wait to be judged.
-    fn stage(&mut self, layout: &Layout, bytes: Vec<u8>, rows: u64) -> Result<()> {
-        let Some(sink) = self.sink.as_mut().filter(|_| rows > 0) else { return Ok(()) };
-        let sent = (|| {
-            sink.table(layout)?;
-            sink.rows(bytes, rows)?;
-            sink.end()
-        })();
-        let counted = sent.map_err(|refusal: Refusal| refusal.error)?;
-        if counted == rows {
-            return Ok(());
-        }
-        let name = &layout.name;
-        Err(Error::Imbalance(format!("{rows} rows were sent to {name}, and the target counted {counted}")))
     }
 
     /// Checks the accounts and ends the transaction.

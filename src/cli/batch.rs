@@ -28,7 +28,7 @@ pub struct BatchArgs {
     #[arg(long, short, value_name = "TARGET", help_heading = "Target")]
     pub target: Option<String>,
 
-    /// Remove imported rows that a site's dumps no longer hold.
+    /// Remove imported rows that a site's dumps no longer have.
     ///
     /// As `etl run` does it, but only where each site has a target of its own: a site's dumps say nothing of the rows
     /// of others.

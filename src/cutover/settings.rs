@@ -95,7 +95,7 @@ pub struct RunSettings {
     pub columns: Option<PathBuf>,
     /// What becomes of unfinished copies in the last run: `defer` or `carry`.
     pub unsteady: Option<String>,
-    /// Whether the last run removes imported rows that the dumps no longer hold.
+    /// Whether the last run removes imported rows that the dumps no longer have.
     pub prune: bool,
 }
 

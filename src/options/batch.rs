@@ -157,7 +157,7 @@ impl Site {
 }
 
 /// Notes which sites share their target. A site's run knows no rows but its own: to it those of the others would be rows that the
-/// dumps no longer hold.
+/// dumps no longer have.
 fn share(sites: &mut [Site], prune: bool) -> Result<()> {
     let targets: Vec<String> = sites.iter().map(|site| site.target.clone()).collect();
     for site in sites {

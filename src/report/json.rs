@@ -53,7 +53,7 @@ struct Outcome<'r> {
     target_tables: Vec<TargetTable<'r>>,
     /// Whether the target held imported rows that the dumps' rows were compared with.
     compared: bool,
-    /// The first rows of the target that were left alone, and of those that the dumps no longer hold.
+    /// The first rows of the target that were left alone, and of those that the dumps no longer have.
     target_rows: &'r [TargetRow],
     policies_on: u64,
     policies_off: u64,

@@ -166,6 +166,13 @@ pub(super) fn tenants_table(page: &mut Page, heading: &str, rows: &[Rows]) {
 
 fn changes(page: &mut Page, changes: &Changes) {
     if changes.counted.is_empty() {
+        if !changes.exact {
+            page.heading("Changed or used in Karbor since the import");
+            page.paragraph(
+                "  ",
+                "No signs of it. Edited values were not looked for: only the dumps can tell them.",
+            );
+        }
         return;
     }
     page.heading("Changed or used in Karbor since the import");

@@ -82,7 +82,7 @@ fn notes(table: &TargetTally) -> Vec<String> {
     notes
 }
 
-/// The rows that were left alone, and those that the dumps no longer hold.
+/// The rows that were left alone, and those that the dumps no longer have.
 pub(super) fn listings(report: &Report) -> Vec<Listing> {
     let kept = report.tables.iter().map(TargetTally::all_kept).sum();
     let lost = report.tables.iter().map(|table| table.lost).sum();
@@ -100,7 +100,7 @@ pub(super) fn listings(report: &Report) -> Vec<Listing> {
     };
     let listings = [
         listing("Rows left alone", kept, &|row| row.reason.is_some()),
-        listing("Imported rows that the dumps no longer hold", lost, &|row| row.reason.is_none()),
+        listing("Imported rows that the dumps no longer have", lost, &|row| row.reason.is_none()),
     ];
     listings.into_iter().filter(|listing| !listing.rows.is_empty()).collect()
 }

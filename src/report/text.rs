@@ -38,8 +38,16 @@ pub(super) fn title(summary: &Summary<'_>) -> String {
     let report = summary.report;
     let target = report.target.as_deref().unwrap_or_default();
     match (report.ending, summary.errand) {
-        (Ending::Committed, _) if report.compared && report.written() == 0 => {
-            format!("Nothing to write: {target} holds all these rows already")
+        (Ending::Committed, _) if report.compared && report.changed() == 0 => match report.all_kept() {
+            0 => format!("Nothing to write: {target} already has all these rows"),
+            kept => {
+                let rows = counted(kept, "row is", "rows are");
+                format!("Nothing to write to {target}: {rows} left as Karbor has them")
+            }
+        },
+        (Ending::Committed, _) if report.written() == 0 && report.pruned() > 0 => {
+            let rows = counted(report.pruned(), "row", "rows");
+            format!("Removed {rows} from {target}, wrote none")
         }
         (Ending::Committed, _) => format!("Committed to {target}"),
         (Ending::Refused, _) => {

@@ -40,17 +40,14 @@ pub fn text(summary: &Summary<'_>, paper: Paper) -> String {
     schedules(&mut page, report);
     dumps(&mut page, &report.dumps);
     page.heading("Time and memory");
-    let rounds = match report.rounds {
-        0 => String::new(),
-        rounds => format!(", {} over rows that are not equal", counted(rounds, "round", "rounds")),
-    };
-    page.paragraph("  ", &format!("{}{rounds}", duration(summary.elapsed)));
+    page.paragraph("  ", &duration(summary.elapsed).to_string());
     if let Some(peak) = summary.peak_memory {
         page.paragraph("  ", &format!("{} of memory at most", bytes(peak)));
     }
-    if let Some(warning) = summary.warning {
+    let warnings: Vec<&str> = summary.warning.into_iter().chain(report.stale.as_deref()).collect();
+    if !warnings.is_empty() {
         page.heading("Warnings");
-        page.inked_paragraph("  ! ", warning, Some(Ink::Yellow));
+        warnings.iter().for_each(|warning| page.inked_paragraph("  ! ", warning, Some(Ink::Yellow)));
     }
     page.heading(&format!("Next: {}", next(report)));
     page.finish()

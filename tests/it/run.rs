@@ -102,7 +102,7 @@ fn a_page_is_written_for_a_run_and_for_one_that_fails() {
     // A second run is compared with what is there.
     assert_eq!(scene.etl(&line("run", &dumps, &["--no-log", "--report", "third.html"])).code, 3);
     let page = scene.read("third.html");
-    assert!(page.contains("<h1>Nothing to write: karbor.db holds all these rows already</h1>"), "{page}");
+    assert!(page.contains("<h1>Nothing to write: karbor.db already has all these rows</h1>"), "{page}");
     for said in ["inserted", "updated", "unchanged", "left alone"] {
         assert!(page.contains(said), "{said}");
     }
@@ -213,7 +213,7 @@ fn a_second_run_leaves_the_file_as_it_is() {
     let answer = scene.etl(&line("run", &dumps, &["--quiet"]));
     // Rows still wait for a later run.
     assert_eq!(answer.code, 3, "{}", answer.stderr);
-    assert!(answer.stdout.starts_with("Nothing to write: karbor.db holds all these rows already"));
+    assert!(answer.stdout.starts_with("Nothing to write: karbor.db already has all these rows"));
     assert_eq!(std::fs::read(scene.path("karbor.db")).unwrap(), before);
 }
 

@@ -126,7 +126,6 @@ fn one_byte_in_one_column_of_one_row_of_a_hundred_thousand_is_named() {
         assert_eq!(items["differing"], json!([finding]));
         let (rows, equal) = (items["rows"].as_u64().unwrap(), items["equal"].as_u64().unwrap());
         assert!(rows > 90_000 && rows == equal + 1, "{items}");
-        assert_eq!(report["report"]["rounds"], 1);
         assert!(answer.stdout.contains(&id) && answer.stdout.contains("name: dumps \""), "{}", answer.stdout);
         // The law of memory: 64 MiB, and 300 bytes for each row of a small table, which is held for its join.
         let held = scene.read(dumps[1]).lines().filter(|line| line.contains('\t')).count();
@@ -151,7 +150,7 @@ fn what_was_loaded_is_verified_where_nothing_can_be_written() {
         let schedules = &report["report"]["schedules"];
         assert!(schedules["exact"].as_u64() > Some(0) && schedules["accepted"].as_u64() > Some(0));
         assert_eq!((&schedules["different"], &schedules["days"]), (&json!(0), &json!(400)));
-        assert_eq!((&report["report"]["rounds"], &report["report"]["unproved"]), (&json!(0), &json!(0)));
+        assert_eq!(report["report"]["unproved"], json!(0));
     }
 }
 
@@ -266,7 +265,6 @@ fn an_empty_target_lacks_every_row_and_none_is_an_error() {
         assert_eq!((&table["rows"], &table["equal"]), (&table["missing"], &json!(0)), "{table}");
         assert!(table["differing"].as_array().unwrap().len() <= 100);
     }
-    assert_eq!(report["report"]["rounds"], 0);
     let answer = scene.etl(&["verify", dumps[0], "--target", "nowhere.db"]);
     assert_eq!(answer.code, 1, "{}", answer.shown());
     assert!(answer.stderr.contains("there is no such database"), "{}", answer.stderr);

@@ -1,112 +1,157 @@
-//! Digests of encoded rows. Two rows of one layout with one digest are equal, but for what the dumps of the run cannot know.
+//! Digests of keys and of rows: 128 bits, by which rows of the dumps and of a target are found equal.
+//!
+//! Digests are keyed with numbers that each process draws anew: nobody who can name rows can make two of them collide.
 
-use super::held::Key;
-use super::scope::{Fact, SOURCES, Scope};
-use crate::karbor::layout::{Layout, Misfit};
+use super::columns::{Columns, Compare, Known};
+use super::scope::{SOURCES, Scope};
+use super::sql::ITEMS;
+use crate::karbor::layout::Layout;
 use crate::karbor::tuple::{Row, Rows};
-use crate::karbor::{ITEMS, Source, Value};
+use crate::karbor::{Source, Value, field};
+use crate::settings::PLACEHOLDER_TRUST;
+use parsers::value::Timestamp;
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
-use std::hash::Hasher as _;
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+
+/// The digest of what identifies a row, or the set of rows that it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key(pub(crate) u128);
+
+/// The key of the digests of one comparison.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HashKey(u64, u64);
+
+impl HashKey {
+    pub(crate) fn random() -> Self {
+        let draw = || RandomState::new().build_hasher().finish();
+        Self(draw(), draw())
+    }
+
+    fn digest<'f>(self, fields: impl IntoIterator<Item = Option<&'f [u8]>>) -> u128 {
+        let mut hasher = SipHasher13::new_with_keys(self.0, self.1);
+        for field in fields {
+            match field {
+                // The length keeps fields apart.
+                Some(field) => {
+                    hasher.write_usize(field.len());
+                    hasher.write(field);
+                }
+                None => hasher.write_usize(usize::MAX),
+            }
+        }
+        hasher.finish128().as_u128()
+    }
+}
 
 /// Makes the digests of one table's rows.
 #[derive(Clone, Debug)]
 pub(crate) struct Digester {
-    /// The layout, in which every value may be absent: for rows of which only the key is known.
-    loose: Layout,
-    /// The places of the key's columns.
-    keys: Vec<usize>,
-    masked: Option<Masked>,
-}
-
-/// What is left out of the digests of copies whose plan the dumps do not say.
-#[derive(Clone, Debug)]
-struct Masked {
-    version: usize,
-    sources: Vec<Source>,
-    plan: Option<usize>,
-    info: Option<usize>,
+    hash: HashKey,
+    layout: Layout,
+    /// The place of the first key column.
+    key: usize,
+    /// The places of updated_at and created_at.
+    times: Vec<usize>,
+    /// Where a row's source stands in it, as bytes of the column in that place.
+    version: Option<usize>,
+    by_source: [Vec<Compare>; 2],
+    any: Vec<Compare>,
+    live_services: BTreeSet<i64>,
 }
 
 impl Digester {
-    /// For the rows of a table.
-    pub(crate) fn new(layout: &Layout, scope: &Scope) -> Self {
-        let place = |value: &usize| layout.columns.iter().position(|laid| laid.value == *value);
-        let named = |name: &str| layout.columns.iter().position(|laid| layout.karbors_name(laid) == name);
-        let unknown = SOURCES.into_iter().filter(|source| !scope.knows(Fact::PlanOfCopy, *source));
-        let sources: Vec<_> = unknown.filter(|_| layout.table.name == ITEMS.name).collect();
-        let masked = named("version").filter(|_| !sources.is_empty()).map(|version| Masked {
-            version,
-            sources,
-            plan: named("plan_id"),
-            info: named("extend_info"),
-        });
+    pub(crate) fn new(
+        table: usize,
+        layout: &Layout,
+        columns: &Columns,
+        (scope, known): (&Scope, &Known),
+        hash: HashKey,
+    ) -> Self {
+        let place = |name: &str| layout.columns.iter().position(|laid| layout.karbors_name(laid) == name);
+        let first = layout.table.key.first();
         let mut loose = layout.clone();
         loose.columns.iter_mut().for_each(|laid| laid.nullable = true);
-        Self { loose, keys: layout.table.key.iter().filter_map(place).collect(), masked }
-    }
-
-    /// The key of a row, or of the set of rows that it belongs to: the first of the columns that identify it.
-    pub(crate) fn key(&self, row: Row<'_>) -> Key {
-        Key(digest(self.keys.first().map(|place| row.field(*place))))
-    }
-
-    /// All the columns that identify a row.
-    pub(crate) fn whole_key(&self, row: Row<'_>) -> u64 {
-        let whole = digest(self.keys.iter().map(|place| row.field(*place)));
-        u64::try_from(whole & u128::from(u64::MAX)).unwrap_or(0)
-    }
-
-    /// The digest of a row.
-    pub(crate) fn row(&self, row: Row<'_>) -> u128 {
-        let masked = self.masked.as_ref().filter(|masked| {
-            let version = row.field(masked.version).unwrap_or_default();
-            masked.sources.iter().any(|source| source.version().as_bytes() == version)
-        });
-        match masked {
-            None => digest([Some(row.bytes())]),
-            Some(masked) => {
-                digest(row.fields().enumerate().filter(|(n, _)| masked.plan != Some(*n)).map(|(n, field)| {
-                    if masked.info == Some(n) { field.map(without_auto_trigger) } else { field }
-                }))
-            }
+        Self {
+            hash,
+            key: layout.columns.iter().position(|laid| Some(&laid.value) == first).unwrap_or(0),
+            times: ["updated_at", "created_at"].into_iter().filter_map(place).collect(),
+            version: place("version").filter(|_| table == ITEMS),
+            by_source: SOURCES.map(|source| columns.of(source).to_vec()),
+            any: columns.of_any(scope, table),
+            live_services: known.live_services.clone(),
+            layout: loose,
         }
     }
 
-    /// The layout of rows of which only the key is known.
-    pub(crate) fn layout(&self) -> &Layout {
-        &self.loose
+    /// For keys alone, where nothing is compared.
+    pub(crate) fn of_keys(table: usize, layout: &Layout) -> Self {
+        let (scope, known) = (Scope::default(), Known::none());
+        let columns = Columns::new(table, layout, &scope, &known);
+        Self::new(table, layout, &columns, (&scope, &known), HashKey::random())
     }
 
-    /// Appends a row of which only the key is known.
-    pub(crate) fn encode_key(&self, key: &str, out: &mut Vec<u8>) -> Result<(), Misfit> {
-        let first = self.loose.table.key.first().copied().unwrap_or(0);
-        let values: Vec<_> = (0..self.loose.table.columns.len())
-            .map(|value| if value == first { Value::Text(key) } else { Value::Null })
-            .collect();
-        self.loose.encode(&values, out)
+    /// The key of a row that begins with `skip` columns of others.
+    pub(crate) fn key(&self, row: Row<'_>, skip: usize) -> Key {
+        self.key_of_field(row.field(skip + self.key))
     }
 
-    /// The key of the rows that a text names, as [`Digester::key`] has it; `None` where the column cannot hold it.
+    fn key_of_field(&self, field: Option<&[u8]>) -> Key {
+        Key(self.hash.digest([field]))
+    }
+
+    /// The key of a row of which only its first key column was read, behind `skip` columns of others.
+    pub(crate) fn only_key(&self, row: Row<'_>, skip: usize) -> Key {
+        self.key_of_field(row.field(skip))
+    }
+
+    /// The key of the rows that a text names; `None` where the column cannot contain it.
     pub(crate) fn key_of(&self, text: &str) -> Option<Key> {
+        let named = self.layout.columns.get(self.key)?.value;
+        let values: Vec<_> = (0..self.layout.table.columns.len())
+            .map(|value| if value == named { Value::Text(text) } else { Value::Null })
+            .collect();
         let mut bytes = Vec::new();
-        self.encode_key(text, &mut bytes).ok()?;
-        Rows::new(&self.loose, &bytes).next().map(|row| self.key(row))
+        self.layout.encode(&values, &mut bytes).ok()?;
+        Rows::new(&self.layout, &bytes).next().map(|row| self.key(row, 0))
+    }
+
+    /// The digest of a row that begins with `skip` columns of others.
+    pub(crate) fn row(&self, row: Row<'_>, skip: usize) -> u128 {
+        let compare = self.version.map_or(Some(&self.any), |version| {
+            let version = row.field(skip + version).unwrap_or_default();
+            let source = SOURCES.iter().position(|source: &Source| source.version().as_bytes() == version);
+            source.map_or(Some(&self.any), |source| self.by_source.get(source))
+        });
+        let compare = compare.map(Vec::as_slice).unwrap_or_default();
+        if compare.iter().all(|compare| *compare == Compare::Value) {
+            return self.hash.digest([Some(row.tail(skip))]);
+        }
+        let columns = self.layout.columns.iter().zip(compare);
+        let fields = columns.zip(row.fields().skip(skip));
+        self.hash.digest(fields.filter_map(|((laid, compare), field)| match compare {
+            Compare::Value => Some(field),
+            Compare::Never => None,
+            Compare::ButAutoTrigger => Some(field.map(without_auto_trigger)),
+            Compare::Trust => Some(flag(field == Some(PLACEHOLDER_TRUST.as_bytes()))),
+            Compare::Service => {
+                let id = field::text(&self.layout, laid, field).and_then(|text| text.parse().ok());
+                Some(flag(id.is_some_and(|id| self.live_services.contains(&id))))
+            }
+        }))
+    }
+
+    /// When the source last changed a row of the dumps.
+    pub(crate) fn stamp(&self, row: Row<'_>) -> Option<Timestamp> {
+        self.times.iter().find_map(|place| {
+            let laid = self.layout.columns.get(*place)?;
+            field::time(&self.layout, laid, row.field(*place))
+        })
     }
 }
 
-fn digest<'f>(fields: impl IntoIterator<Item = Option<&'f [u8]>>) -> u128 {
-    let mut hasher = SipHasher13::new();
-    for field in fields {
-        match field {
-            // The length keeps fields apart.
-            Some(field) => {
-                hasher.write_usize(field.len());
-                hasher.write(field);
-            }
-            None => hasher.write_usize(usize::MAX),
-        }
-    }
-    hasher.finish128().as_u128()
+fn flag(yes: bool) -> Option<&'static [u8]> {
+    Some(if yes { b"1" } else { b"0" })
 }
 
 /// An extend_info as this program writes it, without its first member, `auto_trigger`.

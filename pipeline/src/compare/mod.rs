@@ -1,238 +1,416 @@
-//! Reruns: the rows that a target holds already against those of the dumps, and what is to be done about each.
+//! The rows of a target against those of the dumps: one exact comparison for runs, checks, verifications and prunes.
 //!
 //! ```text
-//!  target ──read──► Held ◄──subtract── rows of the dumps (first conversion)
-//!                    │ certainly new, surely equal, or to be looked at
-//!  rows of the dumps (second conversion) ──► Fate ──► the target │ nothing │ staging tables
-//!                                                                  staging tables ⋈ target ──► verdicts ──► INSERT, UPDATE
+//!  dumps ──► (key, row digest, number) ─┐ sort, merge  ┌─► equal
+//!                                       ├──► classify ─┼─► waiting
+//!  target ─► (key, row digest, place) ──┘              ├─► new or different ─► judge (both rows) ─► insert │ update │ keep
+//!                                                      └─► only in the target ─► judge ─► lost │ Karbor's affair
 //! ```
-//! Digests only decide what need not be looked at. Whether a row is equal, older, or Karbor's affair by now is judged by the
-//! database, in its own types, by the statements of `sql`. Memory is fixed; the staging tables are gone with the transaction.
+//! Digests of 128 bits say only that rows are equal; whatever differs is judged by its values, in Rust, by the rules of `judge`.
+//! Both sides are sorted in bounded memory, beyond it on disk (`sort`): at most 58 bytes a row. Nothing is written to the
+//! target to find out what differs.
 
+mod classify;
+mod columns;
 mod digest;
-mod held;
-mod merge;
-mod prune;
+mod index;
+mod judge;
+mod policies;
+pub(crate) mod prune;
 mod scope;
-mod sieve;
+mod sort;
 pub(crate) mod sql;
+mod write;
 
-pub(crate) use digest::without_auto_trigger;
-pub(crate) use held::{Key, Sums};
-pub(crate) use merge::{Judged, Lost, Merge};
+pub(crate) use classify::{Classes, Classifier, Doubled, Entry, KeyOf, Kind, doubled};
+pub(crate) use columns::{Known, StateValue};
+pub(crate) use digest::Digester;
+pub(crate) use judge::{DifferentValue, Extra, Judge, Own, Unit, Verdict};
 pub use prune::Prune;
-pub(crate) use prune::{Pruned, refuse_blind};
-pub(crate) use scope::{Fact, SOURCES, Scope, Telling, tells};
-pub(crate) use sieve::{Sieve, Sifted, Span};
+pub(crate) use prune::{LostRows, Pruned, refuse_blind};
+pub(crate) use scope::{Fact, Scope};
+pub(crate) use sort::Sorter;
+pub use sort::{SORT_BYTES, Spool};
+pub(crate) use write::{Staging, changes_schedule, forget_next_times};
 
 use crate::error::{Error, Result};
+use crate::karbor::ddl::Dialect;
+use crate::karbor::field;
 use crate::karbor::layout::Layout;
 use crate::karbor::tuple::{Row, Rows};
+use crate::load::Sink;
 use crate::load::session::Session;
-use digest::Digester;
-use held::{Held, LARGE, SMALL};
-use sql::{ITEMS, Sql, TABLES};
+use columns::Columns;
+use digest::HashKey;
+use index::TargetIndex;
+use parsers::value::Timestamp;
+use sql::{MARKS, RESOURCES, Sql, TABLES};
+use std::collections::HashMap;
 
-/// What is to be done about a row of the dumps, as far as digests tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// The target certainly has no such row.
-    New,
-    /// The target has the very same row.
-    Unchanged,
-    /// The database is to judge.
-    Staged,
-}
-
-/// One target table, as far as it is compared.
+/// How much is done at a time; the result does not depend on it.
 #[derive(Clone, Debug)]
-pub(crate) struct Compared {
-    digester: Digester,
-    /// `None` where the target's table is empty, or not compared.
-    held: Option<Held>,
-    /// Rows of the target that are compared.
-    pub(crate) rows: u64,
+pub struct Tuning {
+    /// Where both sides are sorted, and in how much memory.
+    pub spool: Spool,
+    /// Rows that are judged together.
+    pub batch_rows: usize,
 }
 
-impl Compared {
-    fn read(session: &mut dyn Session, sql: &Sql<'_>, layout: &Layout, table: usize) -> Result<Self> {
-        let digester = Digester::new(layout, sql.scope);
-        let size = if table == ITEMS { LARGE } else { SMALL };
-        let (mut held, mut rows) = (None, 0);
-        if let Some(select) = sql.compared_rows(table) {
-            session.read(layout, &select, &mut |bytes| {
-                if let Some(row) = Rows::new(layout, bytes).next() {
-                    let held = held.get_or_insert_with(|| Held::new(size));
-                    let key = digester.key(row);
-                    held.note(key);
-                    held.add(key, digester.whole_key(row), digester.row(row));
-                    rows += 1;
-                }
-                Ok(())
-            })?;
-            let key = layout.table.key.first();
-            let mut keys = layout.clone();
-            keys.columns.retain(|laid| Some(&laid.value) == key);
-            let of_keys = Digester::new(&keys, sql.scope);
-            session.read(&keys, &sql.other_keys(table), &mut |bytes| {
-                if let Some(row) = Rows::new(&keys, bytes).next() {
-                    held.get_or_insert_with(|| Held::new(size)).note(of_keys.key(row));
-                }
-                Ok(())
-            })?;
-        }
-        Ok(Self { digester, held, rows })
-    }
+/// Rows that are judged together, unless they are long.
+pub const BATCH_ROWS: usize = 1_000;
 
-    /// The key of a row of the dumps.
-    pub(crate) fn key(&self, row: Row<'_>) -> Key {
-        self.digester.key(row)
-    }
+/// Bytes of rows that are judged together.
+const BATCH_BYTES: usize = 1 << 20;
 
-    /// Whether the target certainly has no row with this key.
-    pub(crate) fn is_new(&self, key: Key) -> bool {
-        self.held.as_ref().is_none_or(|held| !held.may_hold(key))
-    }
+/// A row that is not equal on both sides, or only on one of them. Rows of the target have [`MARKS`] before their columns.
+pub(crate) enum Found<'f> {
+    /// A row of the dumps.
+    Row { number: u64, own: Own<'f>, target: Option<Row<'f>>, verdict: Verdict },
+    /// An imported row of the target whose key the dumps do not have.
+    Extra { target: Row<'f>, extra: Extra },
+}
 
-    /// [`Compared::is_new`] of a row that is named by a text; one that the column cannot hold is nowhere.
-    pub(crate) fn is_new_text(&self, key: &str) -> bool {
-        self.digester.key_of(key).is_none_or(|key| self.is_new(key))
-    }
+/// Takes what was found, with the judge of the table.
+pub(crate) type Take<'t> = dyn FnMut(&Judge, Found<'_>) -> Result<()> + 't;
 
-    /// The key of the rows that a text names; `None` where the column cannot hold it.
-    pub(crate) fn key_of(&self, key: &str) -> Option<Key> {
-        self.digester.key_of(key)
-    }
+/// Takes what was found in one table, and does what is to be done between two batches of it.
+pub(crate) trait Taker {
+    /// Takes a row.
+    fn take(&mut self, judge: &Judge, found: Found<'_>) -> Result<()>;
 
-    /// What tells rows with one key apart.
-    pub(crate) fn whole_key(&self, row: Row<'_>) -> u64 {
-        self.digester.whole_key(row)
-    }
-
-    /// The layout of rows of which only the key is known.
-    pub(crate) fn loose(&self) -> &Layout {
-        self.digester.layout()
-    }
-
-    /// The number of a key's bucket, if its rows differ; once both sides were told.
-    pub(crate) fn unequal(&self, key: Key) -> Option<usize> {
-        self.held.as_ref().and_then(|held| held.unequal(key))
-    }
-
-    /// Whether any bucket from this one on differs.
-    pub(crate) fn any_unequal_from(&self, bucket: usize) -> bool {
-        self.held.as_ref().is_some_and(|held| held.any_unequal_from(bucket))
-    }
-
-    /// The fate of a row that is not new.
-    pub(crate) fn fate(&self, key: Key) -> Fate {
-        match &self.held {
-            // Where no row is compared, sums say nothing.
-            Some(held) if self.rows > 0 && held.equal(key) => Fate::Unchanged,
-            _ => Fate::Staged,
-        }
-    }
-
-    /// Notes a row of the dumps.
-    pub(crate) fn subtract(&mut self, row: Row<'_>) {
-        if let Some(held) = &mut self.held {
-            let digest = Some(self.digester.row(row));
-            held.sums().subtract(self.digester.key(row), self.digester.whole_key(row), digest);
-        }
-    }
-
-    /// Takes the sums out, to be told of the dumps' rows by one thread while others ask what is new; or puts them back.
-    pub(crate) fn swap_sums(&mut self, sums: &mut Sums) {
-        if let Some(held) = &mut self.held {
-            std::mem::swap(held.sums(), sums);
-        }
-    }
-
-    /// Whether both sides have the same keys, once those of the dumps were noted.
-    pub(crate) fn same_keys(&self) -> bool {
-        self.held.as_ref().is_none_or(Held::all_keys_same)
-    }
-
-    /// Whether a row of the target with this key may be one that the dumps do not hold.
-    pub(crate) fn may_be_lost(&self, key: &str) -> bool {
-        let differ = |key| self.held.as_ref().is_some_and(|held| !held.same_keys(key));
-        self.digester.key_of(key).is_some_and(differ)
-    }
-
-    /// Whether all rows that are compared are equal, once those of the dumps were noted.
-    pub(crate) fn all_equal(&self) -> bool {
-        self.held.as_ref().is_none_or(Held::all_equal)
+    /// Between two batches: nothing is being read, and no table is open in the sink.
+    fn flush(&mut self, _: &mut dyn Sink, _: &Comparison) -> Result<()> {
+        Ok(())
     }
 }
 
-/// All target tables.
+/// A comparison of the dumps of one run with one target.
 #[derive(Clone, Debug)]
 pub(crate) struct Comparison {
-    /// What the dumps hold.
     pub(crate) scope: Scope,
-    /// Whether the settings name the service of states.
-    pub(crate) service_known: bool,
-    /// Whether they name the trust.
-    pub(crate) trust_known: bool,
-    tables: Vec<Compared>,
+    layouts: [Layout; 6],
+    dialect: Dialect,
+    tuning: Tuning,
+    digesters: Vec<Digester>,
+    judges: Vec<Judge>,
+    index: Option<TargetIndex>,
+    /// Imported rows of the target, by table.
+    pub(crate) imported: [u64; 6],
+    /// When the newest row of the dumps was last changed.
+    newest: Option<Timestamp>,
+    /// Of the imported rows that the dumps do not have, the one that was made last: when, its table, its key.
+    last_made: Option<(Timestamp, usize, Vec<String>)>,
 }
 
 impl Comparison {
-    /// Reads what the target holds.
-    ///
-    /// # Errors
-    /// The target's.
-    pub(crate) fn read(
-        session: &mut dyn Session,
+    pub(crate) fn new(
+        session: &dyn Session,
         layouts: &[Layout; 6],
         scope: Scope,
-        (service_known, trust_known): (bool, bool),
-    ) -> Result<Self> {
-        let mut comparison = Self { scope, service_known, trust_known, tables: Vec::new() };
-        for (table, layout) in TABLES.zip(layouts) {
-            let sql = comparison.sql(session, layouts);
-            let compared = Compared::read(session, &sql, layout, table)?;
-            comparison.tables.push(compared);
+        known: &Known,
+        tuning: &Tuning,
+    ) -> Self {
+        let (dialect, hash) = (session.dialect(), HashKey::random());
+        let sql = Sql { layouts, dialect, scope: &scope };
+        let tables = TABLES.zip(layouts).map(|(table, layout)| {
+            let columns = Columns::new(table, layout, &scope, known);
+            let digester = Digester::new(table, layout, &columns, (&scope, known), hash);
+            (digester, Judge::new(table, layout, sql.marked_layout(table), &columns, (&scope, known)))
+        });
+        let (digesters, judges) = tables.unzip();
+        Self {
+            layouts: layouts.clone(),
+            dialect,
+            tuning: tuning.clone(),
+            digesters,
+            judges,
+            index: None,
+            imported: [0; 6],
+            newest: None,
+            last_made: None,
+            scope,
         }
-        Ok(comparison)
     }
 
     /// The statements for this target.
-    pub(crate) fn sql<'q>(&'q self, session: &dyn Session, layouts: &'q [Layout; 6]) -> Sql<'q> {
-        Sql {
-            layouts,
-            dialect: session.dialect(),
-            scope: &self.scope,
-            service_known: self.service_known,
-            trust_known: self.trust_known,
-        }
+    pub(crate) fn sql(&self) -> Sql<'_> {
+        Sql { layouts: &self.layouts, dialect: self.dialect, scope: &self.scope }
     }
 
-    /// A table, by its place in [`crate::karbor::WRITTEN`].
+    /// Makes the digests of a table's rows.
     ///
     /// # Errors
-    /// There is none.
-    pub(crate) fn table(&self, table: usize) -> Result<&Compared> {
-        self.tables.get(table).ok_or_else(no_table)
+    /// There is no such table.
+    pub(crate) fn digester(&self, table: usize) -> Result<&Digester> {
+        self.digesters.get(table).ok_or_else(no_table)
     }
 
-    /// A table, to be told of rows of the dumps.
+    /// Judges a table's rows.
     ///
     /// # Errors
-    /// There is none.
-    pub(crate) fn table_mut(&mut self, table: usize) -> Result<&mut Compared> {
-        self.tables.get_mut(table).ok_or_else(no_table)
+    /// There is no such table.
+    pub(crate) fn judge(&self, table: usize) -> Result<&Judge> {
+        self.judges.get(table).ok_or_else(no_table)
     }
 
-    /// How many rows of an import the target holds, as far as they are compared.
-    pub(crate) fn imported(&self) -> u64 {
-        self.tables.iter().map(|table| table.rows).sum()
+    pub(crate) fn layout(&self, table: usize) -> Result<&Layout> {
+        self.layouts.get(table).ok_or_else(no_table)
     }
 
-    /// Whether the target holds rows of an import that the dumps' rows are compared with.
+    pub(crate) fn name(&self, table: usize) -> &str {
+        self.layouts.get(table).map_or("", |layout| &layout.name)
+    }
+
+    /// Whether the target has rows of an import that the dumps' rows are compared with.
     pub(crate) fn any(&self) -> bool {
-        self.tables.iter().any(|table| table.rows > 0)
+        self.imported.iter().any(|rows| *rows > 0)
     }
+
+    /// Notes when a row of the dumps was last changed.
+    pub(crate) fn note_newest(&mut self, stamp: Option<Timestamp>) {
+        self.newest = self.newest.max(stamp);
+    }
+
+    /// Why the dumps seem to be older than the import, if they do: an imported row that they do not have was made after the
+    /// newest of their rows was changed, and only an import makes such rows.
+    pub(crate) fn stale(&self) -> Option<String> {
+        let (made, table, key) = self.last_made.as_ref()?;
+        let newest = self.newest.filter(|newest| newest < made)?;
+        Some(format!(
+            "the dumps seem older than what was imported: their newest row is of {newest}, and {} {} of {made} is not in them",
+            self.name(*table),
+            key.join(" ")
+        ))
+    }
+
+    /// Reads the target's rows of a table.
+    ///
+    /// # Errors
+    /// The target's.
+    pub(crate) fn read_target(&self, session: &mut dyn Session, table: usize) -> Result<Classifier> {
+        let mut classifier = Classifier::new(&self.tuning.spool, table == RESOURCES);
+        let (sql, digester) = (self.sql(), self.digester(table)?);
+        if let Some(select) = sql.imported_rows(table) {
+            let layout = sql.located_layout(table, false);
+            session.read(&layout, &select, &mut |bytes| match Rows::new(&layout, bytes).next() {
+                Some(row) => classifier.push(Entry {
+                    key: digester.key(row, 1).0,
+                    kind: Kind::Imported,
+                    place: located(&layout, row)?,
+                    row: digester.row(row, 1),
+                }),
+                None => Ok(()),
+            })?;
+        }
+        let layout = sql.located_layout(table, true);
+        session.read(
+            &layout,
+            &sql.other_keys(table),
+            &mut |bytes| match Rows::new(&layout, bytes).next() {
+                Some(row) => classifier.push(Entry {
+                    key: digester.only_key(row, 1).0,
+                    kind: Kind::Other,
+                    place: located(&layout, row)?,
+                    row: 0,
+                }),
+                None => Ok(()),
+            },
+        )?;
+        Ok(classifier)
+    }
+
+    /// Classifies the rows of a table, once both sides are known.
+    ///
+    /// # Errors
+    /// The disk's, or the target has one of the dumps' keys twice.
+    pub(crate) fn classify(&mut self, table: usize, classifier: Classifier) -> Result<Classes> {
+        let classes = classifier.classify()?;
+        if let Some(imported) = self.imported.get_mut(table) {
+            *imported = classes.imported;
+        }
+        Ok(classes)
+    }
+
+    /// Refuses a target that has one of the dumps' keys twice: an update would change both rows.
+    ///
+    /// # Errors
+    /// It has.
+    pub(crate) fn refuse_doubled_target(
+        &self,
+        session: &mut dyn Session,
+        table: usize,
+        classes: &Classes,
+    ) -> Result<()> {
+        let Some(place) = classes.doubled_in_target else { return Ok(()) };
+        let rows = self.fetch(session, table, &[place])?;
+        let (judge, marked) = (self.judge(table)?, self.sql().marked_layout(table));
+        let row = rows.get(&place).and_then(|bytes| Rows::new(&marked, bytes).next());
+        let key = row.map(|row| judge.key(row, MARKS.len()).join(", ")).unwrap_or_default();
+        Err(Error::target(
+            format!("{}: the target contains two rows with the key {key}", self.name(table)),
+            "see which of them Karbor uses, delete the other one, and give the table its primary key again",
+        ))
+    }
+
+    /// The target's plans, triggers and operations; read once.
+    ///
+    /// # Errors
+    /// The target's.
+    pub(crate) fn index(&mut self, session: &mut dyn Session) -> Result<&TargetIndex> {
+        let index = match self.index.take() {
+            Some(index) => index,
+            None => TargetIndex::read(session, self.sql(), &self.digesters)?,
+        };
+        Ok(self.index.insert(index))
+    }
+
+    /// Rows of the target by where they lie.
+    fn fetch(
+        &self,
+        session: &mut dyn Session,
+        table: usize,
+        places: &[u64],
+    ) -> Result<HashMap<u64, Box<[u8]>>> {
+        let mut rows = HashMap::with_capacity(places.len());
+        let sql = self.sql();
+        let marked = sql.marked_layout(table);
+        for places in places.chunks(BATCH_ROWS) {
+            session.read(&marked, &sql.rows_at(table, places), &mut |bytes| {
+                if let Some(row) = Rows::new(&marked, bytes).next() {
+                    rows.insert(located(&marked, row)?, row.bytes().into());
+                }
+                Ok(())
+            })?;
+        }
+        if rows.len() == places.len() {
+            return Ok(rows);
+        }
+        let what =
+            format!("{} rows of {} were read, and {} again", places.len(), self.name(table), rows.len());
+        Err(Error::Imbalance(what))
+    }
+
+    /// Judges rows of the dumps, with the target's rows of their keys, and forgets them.
+    ///
+    /// # Errors
+    /// The target's, or those of `take`.
+    pub(crate) fn judge_batch(
+        &mut self,
+        session: &mut dyn Session,
+        table: usize,
+        batch: &mut Batch,
+        take: &mut Take<'_>,
+    ) -> Result<()> {
+        if batch.rows.is_empty() {
+            return Ok(());
+        }
+        self.index(session)?;
+        let places: Vec<_> = batch.rows.iter().filter_map(|row| row.target).collect();
+        let fetched = self.fetch(session, table, &places)?;
+        let (judge, layout, marked) =
+            (self.judge(table)?, self.layout(table)?, self.sql().marked_layout(table));
+        let none = TargetIndex::default();
+        let index = self.index.as_ref().unwrap_or(&none);
+        for (pending, row) in batch.rows.iter().zip(Rows::new(layout, &batch.bytes)) {
+            let own = Own { source: pending.source, row, unit: pending.unit };
+            let target = pending.target.and_then(|place| fetched.get(&place));
+            let target = target.and_then(|bytes| Rows::new(&marked, bytes).next());
+            let verdict = judge.row(own, target, index);
+            take(judge, Found::Row { number: pending.number, own, target, verdict })?;
+        }
+        batch.rows.clear();
+        batch.bytes.clear();
+        Ok(())
+    }
+
+    /// Judges the imported rows of a table without sets whose keys the dumps do not have.
+    ///
+    /// # Errors
+    /// The target's, or those of `take`.
+    pub(crate) fn judge_extra(
+        &mut self,
+        session: &mut dyn Session,
+        table: usize,
+        classes: &mut Classes,
+        take: &mut Take<'_>,
+    ) -> Result<()> {
+        let mut last_made = self.last_made.take();
+        loop {
+            let mut places = Vec::new();
+            while places.len() < self.tuning.batch_rows
+                && let Some(place) = classes.extra.next_if(|_| true)?
+            {
+                places.push(place);
+            }
+            if places.is_empty() {
+                break;
+            }
+            let fetched = self.fetch(session, table, &places)?;
+            let (judge, marked) = (self.judge(table)?, self.sql().marked_layout(table));
+            for place in &places {
+                let row = fetched.get(place).and_then(|bytes| Rows::new(&marked, bytes).next());
+                let Some(target) = row else { continue };
+                let extra = judge.extra(target);
+                let made = judge.created(target).filter(|_| extra == Extra::Lost);
+                if let Some(made) = made.filter(|made| last_made.as_ref().is_none_or(|last| last.0 < *made)) {
+                    last_made = Some((made, table, judge.key(target, MARKS.len())));
+                }
+                take(judge, Found::Extra { target, extra })?;
+            }
+        }
+        self.last_made = last_made;
+        Ok(())
+    }
+}
+
+/// Rows of the dumps that wait to be judged together.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    rows: Vec<Pending>,
+    bytes: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    number: u64,
+    source: crate::karbor::Source,
+    unit: Unit,
+    target: Option<u64>,
+}
+
+impl Batch {
+    /// Takes a row, with where the target's row of its key lies.
+    pub(crate) fn push(&mut self, number: u64, own: Own<'_>, target: Option<u64>) {
+        self.rows.push(Pending { number, source: own.source, unit: own.unit, target });
+        self.bytes.extend_from_slice(own.row.bytes());
+    }
+
+    /// Whether it is time to judge.
+    pub(crate) fn is_full(&self, tuning: &Tuning) -> bool {
+        self.rows.len() >= tuning.batch_rows || self.bytes.len() >= BATCH_BYTES
+    }
+}
+
+impl Comparison {
+    /// Whether a batch is to be judged now.
+    pub(crate) fn is_full(&self, batch: &Batch) -> bool {
+        batch.is_full(&self.tuning)
+    }
+}
+
+/// Where a row lies, which its first column says.
+fn located(layout: &Layout, row: Row<'_>) -> Result<u64> {
+    let text = layout.columns.first().and_then(|laid| field::text(layout, laid, row.field(0)));
+    let place = text.as_deref().and_then(sql::locator);
+    place.ok_or_else(|| Error::Imbalance(format!("a row of {} lies at {text:?}", layout.name)))
+}
+
+/// The database behind a sink.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn session(sink: &mut dyn Sink) -> Result<&mut dyn Session> {
+    sink.session().ok_or_else(|| Error::Imbalance("rows were to be compared with no database".to_owned()))
 }
 
 fn no_table() -> Error {

@@ -1,4 +1,4 @@
-//! What the dumps of one run hold, as far as it decides what they can be compared with: what a run cannot know, it neither
+//! What the dumps of one run contain, as far as it decides what they can be compared with: what a run cannot know, it neither
 //! overwrites nor misses.
 
 use crate::extract::Sources;
@@ -20,32 +20,6 @@ pub(crate) enum Fact {
     Operations,
     /// Where an operation's copies go, and its extra specs.
     Definition,
-}
-
-/// What a column tells that a run may not know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Telling {
-    /// Something that comes from source tables of its own.
-    Of(Fact),
-    /// The service that runs an operation: no dump has it.
-    Service,
-    /// The trust that it runs with: no dump has it either.
-    Trust,
-}
-
-/// What a column of a target table tells, by its place in [`WRITTEN`] and Karbor's name of it, if it is anything of the kind.
-/// extend_info is two things: only its member `auto_trigger` tells [`Fact::PlanOfCopy`].
-pub(crate) fn tells(table: usize, column: &str) -> Option<Telling> {
-    let table = WRITTEN.get(table).map_or("", |table| table.name);
-    Some(match (table, column) {
-        ("plans", "parameters") => Telling::Of(Fact::Tags),
-        ("triggers", "properties") => Telling::Of(Fact::Schedule),
-        ("scheduled_operations", "operation_definition") => Telling::Of(Fact::Definition),
-        ("scheduled_operation_states", "service_id") => Telling::Service,
-        ("scheduled_operation_states", "trust_id") => Telling::Trust,
-        ("checkpoint_items", "plan_id" | "extend_info") => Telling::Of(Fact::PlanOfCopy),
-        _ => return None,
-    })
 }
 
 /// The source tables of one run.

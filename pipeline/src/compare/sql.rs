@@ -1,19 +1,16 @@
-//! The statements of a comparison, in what PostgreSQL 9.2 and SQLite both read.
+//! The statements of a comparison, in what PostgreSQL 9.2 and SQLite both read. They read rows of the target, and they do what
+//! was decided; nothing is decided by them.
 //!
-//! `t` is the target's row, `s` the row of the dumps in its staging table, `v` the verdict on it, `u` the operation that a
-//! row belongs to (its trigger, itself, its state), `p` its plan. What stands here is what the tables are called, what the dumps
-//! want of a row, and how that is written; [`judge`] has the verdicts, [`lost`] what the dumps no longer hold.
+//! A row is found again by where it lies (`ctid`, `rowid`): that needs no index, and within one transaction it does not change
+//! until the row does (PostgreSQL documentation, "System Columns").
 
-mod judge;
-mod lost;
-
-use super::scope::{Fact, SOURCES, Scope, Telling, tells};
+use super::scope::Scope;
+use crate::karbor::WRITTEN;
 use crate::karbor::ddl::Dialect;
-use crate::karbor::layout::{Format, Laid, Layout, Wire, quoted};
-use crate::karbor::{Source, WRITTEN};
+use crate::karbor::layout::{Laid, Layout, Stored, Width, Wire, quoted};
 use crate::load::lookup::{TAGGED, tag};
 use crate::load::session::literal;
-use crate::settings::PLACEHOLDER_TRUST;
+use std::fmt::Write as _;
 
 /// Places in [`WRITTEN`].
 pub(crate) const PLANS: usize = 0;
@@ -28,20 +25,13 @@ pub(crate) const STATES: usize = 4;
 /// Checkpoint items.
 pub(crate) const ITEMS: usize = 5;
 
-/// The columns that tell what Karbor did to a row, by Karbor's names.
-pub(crate) const MARKS: [&str; 4] = ["updated_at", "deleted_at", "created_at", "deleted"];
+/// The tables that a comparison knows.
+pub(crate) const TABLES: std::ops::Range<usize> = 0..WRITTEN.len();
 
-/// Verdicts that lead to something; the others are reasons to leave a row alone.
-pub(crate) mod verdict {
-    /// The target has no such row.
-    pub(crate) const INSERT: &str = "insert";
-    /// The target's row is an older state of it.
-    pub(crate) const UPDATE: &str = "update";
-    /// The target's row is the same.
-    pub(crate) const UNCHANGED: &str = "unchanged";
-    /// The dumps hold the row, but a later run takes it.
-    pub(crate) const HELD: &str = "held";
-}
+/// The columns before those of the layout in a row that is read to be judged: where it lies, whether it is imported, and what
+/// tells whether Karbor changed it.
+pub(crate) const MARKS: [&str; 6] =
+    ["locator", "imported", "updated_at", "deleted_at", "created_at", "deleted"];
 
 /// Makes statements about one target.
 #[derive(Clone, Copy, Debug)]
@@ -50,12 +40,8 @@ pub(crate) struct Sql<'q> {
     pub(crate) layouts: &'q [Layout; 6],
     /// Whose SQL.
     pub(crate) dialect: Dialect,
-    /// What the dumps hold.
+    /// What the dumps contain.
     pub(crate) scope: &'q Scope,
-    /// Whether the settings name the service and the trust of states.
-    pub(crate) service_known: bool,
-    /// Likewise.
-    pub(crate) trust_known: bool,
 }
 
 impl<'q> Sql<'q> {
@@ -74,21 +60,6 @@ impl<'q> Sql<'q> {
         &self.layout(table).into
     }
 
-    /// The staging table.
-    pub(crate) fn stage(&self, table: usize) -> String {
-        format!("etl_{}", self.karbors(table))
-    }
-
-    /// The table of verdicts.
-    pub(crate) fn verdicts(&self, table: usize) -> String {
-        format!("etl_verdicts_{}", self.karbors(table))
-    }
-
-    /// The table of keys that the target holds in buckets that differ.
-    pub(crate) fn there(&self, table: usize) -> String {
-        format!("etl_there_{}", self.karbors(table))
-    }
-
     /// A column, quoted, by Karbor's name; `None` where the target has none.
     pub(crate) fn optional(&self, table: usize, karbors: &str) -> Option<String> {
         self.layout(table).column(karbors).map(quoted)
@@ -103,51 +74,22 @@ impl<'q> Sql<'q> {
         format!("{alias}.{}", self.column(table, karbors))
     }
 
-    /// A temporary table that is gone when the transaction is.
-    pub(crate) fn temporary(&self, name: &str, select: &str) -> String {
-        let drop = if self.dialect == Dialect::Postgres { "ON COMMIT DROP " } else { "" };
-        format!("CREATE TEMPORARY TABLE {name} {drop}AS {select}")
-    }
-
-    /// The staging table of a table: its filled columns, empty.
-    pub(crate) fn create_stage(&self, table: usize) -> String {
-        let layout = self.layout(table);
-        let select = format!("SELECT {} FROM {} WHERE 1 = 0", layout.column_list(""), layout.into);
-        self.temporary(&self.stage(table), &select)
-    }
-
-    /// The table of operations whose rows are staged: `(trigger_id, operation_id, plan_id, source, fresh)`.
-    pub(crate) fn create_units(&self) -> String {
-        let select = format!(
-            "SELECT {} AS trigger_id, {} AS operation_id, {} AS plan_id, CAST('' AS text) AS source, CAST('' AS text) AS fresh \
-             FROM {} t, {} o, {} p WHERE 1 = 0",
-            self.of("t", TRIGGERS, "id"),
-            self.of("o", OPERATIONS, "id"),
-            self.of("p", PLANS, "id"),
-            self.table(TRIGGERS),
-            self.table(OPERATIONS),
-            self.table(PLANS),
-        );
-        self.temporary("etl_units", &select)
-    }
-
-    /// The columns that identify a row of a table, by Karbor's names.
-    pub(crate) fn key(&self, table: usize) -> Vec<String> {
+    /// The columns that identify a row of a table.
+    fn key(&self, table: usize) -> Vec<String> {
         let layout = self.layout(table);
         let named = layout.table.key.iter().filter_map(|value| layout.table.columns.get(*value));
         named.map(|column| self.column(table, column.name)).collect()
     }
 
-    fn keys_of(&self, table: usize, alias: &str) -> String {
-        self.key(table).iter().map(|key| format!("{alias}.{key}")).collect::<Vec<_>>().join(", ")
+    /// Where row `t` lies, as text.
+    fn locator(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Postgres => "CAST(t.ctid AS text)",
+            Dialect::Sqlite => "CAST(t.rowid AS text)",
+        }
     }
 
-    fn keys_equal(&self, table: usize, left: &str, right: &str) -> String {
-        let equal = |key: &String| format!("{left}.{key} = {right}.{key}");
-        self.key(table).iter().map(equal).collect::<Vec<_>>().join(" AND ")
-    }
-
-    /// The condition that `t` is a row of an import from one of the compared sources.
+    /// The condition that `t` is a row of an import from one of the compared sources; `None` where none is compared.
     pub(crate) fn imported(&self, table: usize) -> Option<String> {
         let tags = |tagged: &str| {
             let tags: Vec<_> =
@@ -176,199 +118,154 @@ impl<'q> Sql<'q> {
                 )
             }
             _ => {
-                let column = self.tag_column(table)?;
+                let column = TAGGED.iter().find(|(tagged, _)| *tagged == self.karbors(table))?.1;
                 format!("{} IN ({})", self.of("t", table, column), tags(self.karbors(table))?)
             }
         })
     }
 
-    fn tag_column(&self, table: usize) -> Option<&'static str> {
-        TAGGED.iter().find(|(tagged, _)| *tagged == self.karbors(table)).map(|(_, column)| *column)
-    }
-
-    /// All filled columns of the rows that are compared.
-    pub(crate) fn compared_rows(&self, table: usize) -> Option<String> {
+    /// The imported rows: where each lies, and its columns. `None` where none is compared.
+    pub(crate) fn imported_rows(&self, table: usize) -> Option<String> {
         let layout = self.layout(table);
-        Some(format!(
-            "SELECT {} FROM {} t WHERE {}",
-            layout.column_list("t."),
-            layout.into,
-            self.imported(table)?
-        ))
+        let (locator, columns) = (self.locator(), layout.read_list("t"));
+        Some(format!("SELECT {locator}, {columns} FROM {} t WHERE {}", layout.into, self.imported(table)?))
     }
 
-    /// The first key column of all other rows.
+    /// All other rows: where each lies, and the first of its key columns.
     pub(crate) fn other_keys(&self, table: usize) -> String {
-        let key = self.key(table).into_iter().next().unwrap_or_default();
         let others = match self.imported(table) {
             // A row whose tag is NULL is another one, too.
             Some(imported) => format!(" WHERE NOT coalesce({imported}, false)"),
             None => String::new(),
         };
-        format!("SELECT t.{key} FROM {} t{others}", self.table(table))
+        let keys = self.key_layout(table);
+        format!("SELECT {}, {} FROM {} t{others}", self.locator(), keys.read_list("t"), keys.into)
     }
 
-    /// All filled columns of the rows that are compared, or of all others, and behind them as text what tells what Karbor did to a
-    /// row: updated_at, deleted_at, created_at, and whether it is deleted. `None` where no row is compared.
-    pub(crate) fn marked_rows(&self, table: usize, compared: bool) -> Option<String> {
+    /// The first key column of a table alone.
+    pub(crate) fn key_layout(&self, table: usize) -> Layout {
+        let mut layout = self.layout(table).clone();
+        let first = layout.table.key.first();
+        layout.columns.retain(|laid| Some(&laid.value) == first);
+        layout
+    }
+
+    /// Rows by where they lie: the marks, and the columns.
+    pub(crate) fn rows_at(&self, table: usize, locators: &[u64]) -> String {
         let layout = self.layout(table);
-        let imported = self.imported(table);
-        let wanted = match (compared, imported) {
-            (true, imported) => imported?,
-            (false, Some(imported)) => format!("NOT coalesce({imported}, false)"),
-            (false, None) => "1 = 1".to_owned(),
-        };
-        let marks = MARKS.map(|name| {
-            let column =
-                self.optional(table, name).map_or_else(|| "NULL".to_owned(), |name| format!("t.{name}"));
-            format!("CAST({column} AS text)")
-        });
-        Some(format!(
-            "SELECT {}, {} FROM {} t WHERE {wanted}",
-            layout.column_list("t."),
-            marks.join(", "),
-            layout.into,
-        ))
-    }
-
-    /// Values of one type that can be compared, whatever the type is.
-    fn comparable(laid: &Laid, layout: &Layout, alias: &str) -> String {
-        let column = format!("{alias}.{}", quoted(&laid.name));
-        // json has no equality, and of a type that is not known nobody can tell.
-        if matches!(laid.wire, Wire::Json | Wire::Unknown) && layout.format != Format::Tagged {
-            format!("CAST({column} AS text)")
-        } else {
-            column
-        }
-    }
-
-    /// The condition that a row is one of those sources about which the dumps do not know `fact`.
-    fn ignorant(&self, fact: Fact, is_of: &dyn Fn(Source) -> String) -> Option<String> {
-        let unknown: Vec<_> =
-            SOURCES.into_iter().filter(|source| !self.scope.knows(fact, *source)).map(is_of).collect();
-        (!unknown.is_empty()).then(|| format!("({})", unknown.join(" OR ")))
-    }
-
-    /// What a column's value is to be: an expression, and the condition under which the target's own value stays.
-    fn wanted(&self, table: usize, laid: &Laid) -> (String, Option<String>) {
-        let layout = self.layout(table);
-        let (column, name) = (quoted(&laid.name), layout.karbors_name(laid));
-        let by_tag = |source: Source| {
-            let tagged = self.tag_column(table).map(|column| self.of("s", table, column)).unwrap_or_default();
-            format!("{tagged} = {}", literal(tag(source, self.karbors(table))))
-        };
-        let by_unit = |source: Source| format!("u.source = {}", literal(source.prefix()));
-        let own = format!("s.{column}");
-        match tells(table, name) {
-            Some(Telling::Of(fact)) => {
-                let ignorant = if table == TRIGGERS {
-                    self.ignorant(fact, &by_unit)
-                } else {
-                    self.ignorant(fact, &by_tag)
-                };
-                match ignorant {
-                    Some(ignorant) if name == "extend_info" => (
-                        format!("CASE WHEN {ignorant} THEN {} ELSE {own} END", self.kept_trigger(laid)),
-                        None,
-                    ),
-                    ignorant => (own, ignorant),
-                }
-            }
-            Some(Telling::Service) if !self.service_known => (own, Some("1 = 1".to_owned())),
-            // A trust that is known is worth more than none; another one is worth no more.
-            Some(Telling::Trust) if !self.trust_known => {
-                (own, Some(format!("t.{column} <> {}", literal(PLACEHOLDER_TRUST))))
-            }
-            _ => (own, None),
-        }
-    }
-
-    /// The dumps' extend_info with the target's auto_trigger. The member stands once in it, and no string of JSON can hold it
-    /// as it stands there: its quotes would be escaped.
-    fn kept_trigger(&self, laid: &Laid) -> String {
-        let text = |alias: &str| format!("CAST({alias}.{} AS text)", quoted(&laid.name));
-        let space = if laid.wire == Wire::Jsonb { " " } else { "" };
-        let member = |value: &str| format!("\"auto_trigger\":{space}{value}");
-        let like = |value: &str| format!("{} LIKE {}", text("t"), literal(&format!("%{}%", member(value))));
-        let put = |from: &str, to: &str| {
-            format!("replace({}, {}, {})", text("s"), literal(&member(from)), literal(&member(to)))
-        };
-        let chosen = format!(
-            "CASE WHEN {} THEN {} WHEN {} THEN {} ELSE {} END",
-            like("true"),
-            put("false", "true"),
-            like("false"),
-            put("true", "false"),
-            text("s"),
+        let imported = self.imported(table).map_or_else(
+            || "'0'".to_owned(),
+            |imported| format!("CASE WHEN {imported} THEN '1' ELSE '0' END"),
         );
-        match laid.wire {
-            Wire::Json => format!("CAST({chosen} AS json)"),
-            Wire::Jsonb => format!("CAST({chosen} AS jsonb)"),
-            _ => chosen,
-        }
-    }
-
-    /// Writes the rows that the target has not.
-    pub(crate) fn insert(&self, table: usize) -> String {
-        let layout = self.layout(table);
+        let times = MARKS.get(2..).unwrap_or_default().iter().map(|name| {
+            self.optional(table, name)
+                .map_or_else(|| "CAST(NULL AS text)".to_owned(), |name| format!("CAST(t.{name} AS text)"))
+        });
+        let marks: Vec<_> = [self.locator().to_owned(), imported].into_iter().chain(times).collect();
         format!(
-            "INSERT INTO {} ({}) SELECT {} FROM {} s JOIN {} v ON {} WHERE v.verdict = '{}' ORDER BY {}",
+            "SELECT {}, {} FROM {} t WHERE {}",
+            marks.join(", "),
+            layout.read_list("t"),
             layout.into,
-            layout.column_list(""),
-            layout.column_list("s."),
-            self.stage(table),
-            self.verdicts(table),
-            self.keys_equal(table, "v", "s"),
-            verdict::INSERT,
-            self.keys_of(table, "s"),
+            self.lies_at(locators)
         )
     }
 
-    /// Brings rows of the target up to date.
+    fn lies_at(&self, locators: &[u64]) -> String {
+        let mut list = String::new();
+        for (n, locator) in locators.iter().enumerate() {
+            let comma = if n > 0 { "," } else { "" };
+            let _ = match self.dialect {
+                Dialect::Postgres => write!(list, "{comma}\"({},{})\"", locator >> 16, locator & 0xffff),
+                Dialect::Sqlite => write!(list, "{comma}{}", locator.cast_signed()),
+            };
+        }
+        match self.dialect {
+            Dialect::Postgres => format!("t.ctid = ANY (CAST('{{{list}}}' AS tid[]))"),
+            Dialect::Sqlite => format!("t.rowid IN ({list})"),
+        }
+    }
+
+    /// The columns that [`Sql::rows_at`] selects.
+    pub(crate) fn marked_layout(&self, table: usize) -> Layout {
+        with_text_columns(self.layout(table), MARKS.len())
+    }
+
+    /// The columns that [`Sql::imported_rows`] and [`Sql::other_keys`] select.
+    pub(crate) fn located_layout(&self, table: usize, only_key: bool) -> Layout {
+        let layout = if only_key { self.key_layout(table) } else { self.layout(table).clone() };
+        with_text_columns(&layout, 1)
+    }
+
+    /// A temporary table with the filled columns of a table, empty.
+    pub(crate) fn create_stage(&self, table: usize) -> String {
+        let layout = self.layout(table);
+        format!(
+            "CREATE TEMPORARY TABLE {} AS SELECT {} FROM {} WHERE 1 = 0",
+            layout.staging().into,
+            layout.column_list(""),
+            layout.into
+        )
+    }
+
+    /// Gives rows of the target the values of the temporary table.
     pub(crate) fn update(&self, table: usize) -> String {
         let layout = self.layout(table);
         let keys = self.key(table);
-        let set = layout.columns.iter().filter(|laid| !keys.contains(&quoted(&laid.name))).map(|laid| {
-            let column = quoted(&laid.name);
-            match self.wanted(table, laid) {
-                (wanted, Some(stays)) => {
-                    format!("{column} = CASE WHEN {stays} THEN t.{column} ELSE {wanted} END")
-                }
-                (wanted, None) => format!("{column} = {wanted}"),
-            }
-        });
-        let set: Vec<_> = set.collect();
-        let unit = if table == TRIGGERS { "JOIN etl_units u ON u.trigger_id = " } else { "" };
-        let unit =
-            if unit.is_empty() { String::new() } else { format!(" {unit}{}", self.of("s", TRIGGERS, "id")) };
+        let set =
+            layout.columns.iter().map(|laid| quoted(&laid.name)).filter(|column| !keys.contains(column));
+        let set: Vec<_> = set.map(|column| format!("{column} = s.{column}")).collect();
+        let same: Vec<_> = keys.iter().map(|key| format!("t.{key} = s.{key}")).collect();
         format!(
-            "UPDATE {} AS t SET {} FROM {} s JOIN {} v ON {}{unit} WHERE {} AND v.verdict = '{}'",
+            "UPDATE {} AS t SET {} FROM {} s WHERE {}",
             layout.into,
             set.join(", "),
-            self.stage(table),
-            self.verdicts(table),
-            self.keys_equal(table, "v", "s"),
-            self.keys_equal(table, "t", "s"),
-            verdict::UPDATE,
-        )
-    }
-
-    /// One key that was written, to know the transaction by.
-    pub(crate) fn written_key(&self, table: usize) -> String {
-        let key = self.key(table).concat();
-        format!(
-            "SELECT {key} FROM {} v WHERE verdict IN ('{}', '{}') LIMIT 1",
-            self.verdicts(table),
-            verdict::INSERT,
-            verdict::UPDATE
+            layout.staging().into,
+            same.join(" AND ")
         )
     }
 
     /// A statement that tells the planner how large a temporary table is.
-    pub(crate) fn analyze(&self, name: &str) -> Option<String> {
-        (self.dialect == Dialect::Postgres).then(|| format!("ANALYZE {name}"))
+    pub(crate) fn analyze(&self, table: usize) -> Option<String> {
+        (self.dialect == Dialect::Postgres).then(|| format!("ANALYZE {}", self.layout(table).staging().into))
     }
 }
 
-/// The tables that a comparison knows.
-pub(crate) const TABLES: std::ops::Range<usize> = 0..WRITTEN.len();
+/// A layout with so many columns of text before its own.
+fn with_text_columns(layout: &Layout, count: usize) -> Layout {
+    let mut layout = layout.clone();
+    let text = |_| Laid {
+        value: usize::MAX,
+        name: String::new(),
+        wire: Wire::Text,
+        width: Width::Unlimited,
+        nullable: true,
+        stored: Stored::Whole,
+    };
+    layout.columns.splice(0..0, (0..count).map(text));
+    layout
+}
+
+/// Where a row lies, from its text.
+pub(crate) fn locator(text: &str) -> Option<u64> {
+    match text.strip_prefix('(').and_then(|text| text.strip_suffix(')')) {
+        Some(inside) => {
+            let (block, row) = inside.split_once(',')?;
+            Some(u64::from(block.parse::<u32>().ok()?) << 16 | u64::from(row.parse::<u16>().ok()?))
+        }
+        None => text.parse::<i64>().ok().map(i64::cast_unsigned),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_locator_is_a_number() {
+        assert_eq!(locator("(7,3)"), Some(7 << 16 | 3));
+        assert_eq!(locator("(4294967295,65535)"), Some(0xffff_ffff_ffff));
+        assert_eq!(locator("-1"), Some(u64::MAX));
+        assert_eq!(locator("(7)"), None);
+    }
+}

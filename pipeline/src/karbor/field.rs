@@ -22,6 +22,17 @@ pub(crate) fn text(layout: &Layout, laid: &Laid, field: Option<&[u8]>) -> Option
     Some(decoded.unwrap_or_else(|| hexadecimal(field)))
 }
 
+/// The time that a field says; `None` where it is NULL, or no time.
+pub(crate) fn time(layout: &Layout, laid: &Laid, field: Option<&[u8]>) -> Option<Timestamp> {
+    match (layout.format, laid.wire) {
+        (Format::Binary, Wire::Timestamp) => match i64::from_be_bytes(field?.try_into().ok()?) {
+            i64::MAX | i64::MIN => None,
+            micros => Some(Timestamp::from_micros(micros.saturating_add(POSTGRES_EPOCH))),
+        },
+        _ => Timestamp::parse(&text(layout, laid, field)?).ok(),
+    }
+}
+
 fn plain(field: &[u8]) -> Option<String> {
     std::str::from_utf8(field).ok().map(str::to_owned)
 }
@@ -102,14 +113,21 @@ fn tagged(wire: Wire, field: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::karbor::layout::Width;
+    use crate::karbor::layout::{Stored, Width};
     use crate::karbor::tuple::Rows;
     use crate::karbor::{ITEMS, Value};
     use proptest::prelude::*;
 
     #[track_caller]
     fn round_trip(value: Value<'_>, wire: Wire, format: Format, expected: &str) {
-        let laid = Laid { value: 0, name: "c".into(), wire, width: Width::Unlimited, nullable: true };
+        let laid = Laid {
+            value: 0,
+            name: "c".into(),
+            wire,
+            width: Width::Unlimited,
+            nullable: true,
+            stored: Stored::Whole,
+        };
         let layout = Layout { columns: vec![laid], ..Layout::built_in(&ITEMS, format) };
         let mut bytes = Vec::new();
         layout.encode(&[value], &mut bytes).unwrap();

@@ -4,9 +4,10 @@
 //! with a 32-bit length and its type's send format. For a table with a column of any other type, and for scripts, rows are
 //! COPY text. The embedded database takes tuples of its own, which [`crate::load::sqlite`] reads.
 
-use super::{Kind, Table, UNITS, Value};
+use super::{Kind, Table, Value};
 use parsers::escape::escape;
 use parsers::row::shortened;
+use parsers::value::Timestamp;
 
 /// The bytes that a target takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,34 @@ pub enum Width {
     Digits(u32),
 }
 
+/// How much of a value a column stores: what its type drops makes no difference between two values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stored {
+    /// All of it.
+    #[default]
+    Whole,
+    /// All but trailing blanks: char(n) (PostgreSQL documentation, "Character Types").
+    WithoutTrailingBlanks,
+    /// Seconds to so many decimal places: timestamp(p).
+    Seconds(u8),
+}
+
+impl Stored {
+    /// The value as the column stores it. Times are rounded as PostgreSQL's `AdjustTimestampForTypmod` rounds them.
+    fn of(self, value: Value<'_>) -> Value<'_> {
+        match (self, value) {
+            (Self::WithoutTrailingBlanks, Value::Text(text)) => Value::Text(text.trim_end_matches(' ')),
+            (Self::Seconds(places), Value::Time(time)) => {
+                let scale = 10i64.pow(6u32.saturating_sub(places.into()));
+                let micros = time.micros() - POSTGRES_EPOCH;
+                let rounded = (micros.abs() + scale / 2) / scale * scale;
+                Value::Time(Timestamp::from_micros(micros.signum() * rounded + POSTGRES_EPOCH))
+            }
+            _ => value,
+        }
+    }
+}
+
 /// A column of the target that is filled.
 #[derive(Clone, Debug)]
 pub struct Laid {
@@ -72,6 +101,8 @@ pub struct Laid {
     pub width: Width,
     /// Whether NULL can be stored.
     pub nullable: bool,
+    /// How much of a value is stored.
+    pub stored: Stored,
 }
 
 /// A table as the target has it.
@@ -90,7 +121,7 @@ pub struct Layout {
     pub further: Vec<(&'static str, String)>,
     /// The bytes the target takes.
     pub format: Format,
-    /// Whether this is a temporary table of a run, where rows wait to be compared.
+    /// Whether this is a temporary table of a run.
     pub staging: bool,
 }
 
@@ -135,6 +166,7 @@ impl Layout {
                 _ => Width::Unlimited,
             },
             nullable: column.nullable,
+            stored: Stored::Whole,
         });
         let unfilled = |name: &&&str| table.columns.iter().all(|column| column.name != **name);
         let further = FURTHER.iter().filter(unfilled).map(|name| (*name, (*name).to_owned()));
@@ -149,28 +181,11 @@ impl Layout {
         }
     }
 
-    /// The temporary table where rows of this one wait to be compared. It takes rows of which only the key is known, too.
+    /// The temporary table for rows of this one that are to be updated.
     #[must_use]
     pub fn staging(&self) -> Self {
         let name = format!("etl_{}", self.table.name);
-        let mut layout = Self { into: quoted(&name), name, staging: true, ..self.clone() };
-        layout.columns.iter_mut().for_each(|laid| laid.nullable = true);
-        layout
-    }
-
-    /// The temporary table that says which triggers, operations and plans belong together; ids are of the target's types.
-    #[must_use]
-    pub(crate) fn units(layouts: &[Self; 6]) -> Self {
-        let [plans, _, triggers, operations, ..] = layouts;
-        let mut layout = Self::built_in(&UNITS, plans.format);
-        for (laid, of) in layout.columns.iter_mut().zip([triggers, operations, plans]) {
-            let id = of.columns.iter().find(|laid| of.karbors_name(laid) == "id");
-            laid.wire = id.map_or(laid.wire, |id| id.wire);
-            if laid.wire == Wire::Unknown && layout.format == Format::Binary {
-                layout.format = Format::Text;
-            }
-        }
-        Self { staging: true, ..layout }
+        Self { into: quoted(&name), name, staging: true, ..self.clone() }
     }
 
     /// The target's name of one of Karbor's columns, filled or not, where the target has it.
@@ -188,6 +203,17 @@ impl Layout {
         let columns: Vec<_> =
             self.columns.iter().map(|laid| format!("{prefix}{}", quoted(&laid.name))).collect();
         columns.join(", ")
+    }
+
+    /// The filled columns as they are read, in the bytes that [`Layout::encode`] makes of the same values; each of the table
+    /// `alias`.
+    #[must_use]
+    pub fn read_list(&self, alias: &str) -> String {
+        let columns = self.columns.iter().map(|laid| match laid.stored {
+            Stored::WithoutTrailingBlanks => format!("CAST({alias}.{} AS text)", quoted(&laid.name)),
+            Stored::Whole | Stored::Seconds(_) => format!("{alias}.{}", quoted(&laid.name)),
+        });
+        columns.collect::<Vec<_>>().join(", ")
     }
 
     /// Karbor's name of a filled column.
@@ -209,23 +235,53 @@ impl Layout {
         done
     }
 
-    fn encode_fields(&self, row: &[Value<'_>], out: &mut Vec<u8>) -> Result<(), Misfit> {
+    /// Appends a row made of encoded fields, one for each column.
+    pub(crate) fn join<'f>(&self, fields: impl Iterator<Item = &'f [u8]>, out: &mut Vec<u8>) {
+        self.begin_row(out);
+        for (n, field) in fields.enumerate() {
+            if n > 0 && self.format == Format::Text {
+                out.push(b'\t');
+            }
+            out.extend_from_slice(field);
+        }
+        if self.format == Format::Text {
+            out.push(b'\n');
+        }
+    }
+
+    /// Appends one value of a column.
+    ///
+    /// # Errors
+    /// The column cannot contain it.
+    pub(crate) fn encode_value(
+        &self,
+        value: Value<'_>,
+        column: &Laid,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misfit> {
+        let value = column.stored.of(value);
+        let fits = match self.format {
+            Format::Binary => binary(value, column, out),
+            Format::Text => text(value, column, out),
+            Format::Tagged => tagged(value, column, out),
+        };
+        fits.map_err(|problem| self.misfit(column, value, problem))
+    }
+
+    fn begin_row(&self, out: &mut Vec<u8>) {
         if self.format == Format::Binary {
             out.extend_from_slice(&u16::try_from(self.columns.len()).unwrap_or(u16::MAX).to_be_bytes());
         }
+    }
+
+    fn encode_fields(&self, row: &[Value<'_>], out: &mut Vec<u8>) -> Result<(), Misfit> {
+        self.begin_row(out);
         for (n, column) in self.columns.iter().enumerate() {
+            if n > 0 && self.format == Format::Text {
+                out.push(b'\t');
+            }
             let value = row.get(column.value).copied().unwrap_or(Value::Null);
-            let fits = match self.format {
-                Format::Binary => binary(value, column, out),
-                Format::Text => {
-                    if n > 0 {
-                        out.push(b'\t');
-                    }
-                    text(value, column, out)
-                }
-                Format::Tagged => tagged(value, column, out),
-            };
-            fits.map_err(|problem| self.misfit(column, value, problem))?;
+            self.encode_value(value, column, out)?;
         }
         if self.format == Format::Text {
             out.push(b'\n');
@@ -434,7 +490,7 @@ mod tests {
     use parsers::value::Timestamp;
 
     fn one(wire: Wire, width: Width) -> Layout {
-        let laid = Laid { value: 0, name: "c".into(), wire, width, nullable: true };
+        let laid = Laid { value: 0, name: "c".into(), wire, width, nullable: true, stored: Stored::Whole };
         Layout { columns: vec![laid], ..Layout::built_in(&ITEMS, Format::Binary) }
     }
 
@@ -470,6 +526,33 @@ mod tests {
         let mut out = Vec::new();
         one(Wire::Text, Width::Unlimited).encode(&[Value::Null], &mut out).unwrap();
         assert_eq!(out, [0, 1, 255, 255, 255, 255]);
+    }
+
+    #[test]
+    fn what_a_type_drops_is_dropped_before_it_is_sent() {
+        let encoded = |stored, value| {
+            let mut layout = one(
+                if matches!(value, Value::Text(_)) { Wire::Text } else { Wire::Timestamp },
+                Width::Unlimited,
+            );
+            layout.columns[0].stored = stored;
+            let mut out = Vec::new();
+            layout.encode(&[value], &mut out).unwrap();
+            out[6..].to_vec()
+        };
+        assert_eq!(encoded(Stored::WithoutTrailingBlanks, Value::Text(" a b  ")), b" a b");
+        for (micros, places, expected) in [
+            (1_499_999, 0, 1_000_000),
+            (1_500_000, 0, 2_000_000),
+            (-1_499_999, 0, -1_000_000),
+            (-1_500_000, 0, -2_000_000),
+            (1_234_567, 3, 1_235_000),
+            (1_234_567, 6, 1_234_567),
+        ] {
+            let time = Timestamp::from_micros(POSTGRES_EPOCH + micros);
+            let bytes = encoded(Stored::Seconds(places), Value::Time(time));
+            assert_eq!(i64::from_be_bytes(bytes.try_into().unwrap()), expected, "{micros} ({places})");
+        }
     }
 
     #[track_caller]

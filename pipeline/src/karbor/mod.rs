@@ -245,22 +245,6 @@ pub static ITEMS: Table = Table {
 /// The tables that are written, in the order that foreign keys ask for, the bulk table last.
 pub static WRITTEN: [&Table; 6] = [&PLANS, &RESOURCES, &TRIGGERS, &OPERATIONS, &STATES, &ITEMS];
 
-/// Which trigger, operation and plan belong together, while a run compares them: a temporary table of [`crate::compare`].
-pub(crate) static UNITS: Table = Table {
-    name: "etl_units",
-    columns: &[
-        filled("trigger_id", Text),
-        filled("operation_id", Text),
-        filled("plan_id", Text),
-        filled("source", Text),
-        filled("fresh", Text),
-    ],
-    serial: false,
-    key: &[1],
-    references: &[],
-    indexes: &[],
-};
-
 /// What an imported row says it came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {

@@ -79,6 +79,27 @@ impl<'b> Row<'b> {
         Fields { format: self.format, rest }
     }
 
+    /// The bytes of all fields but the first so many.
+    #[must_use]
+    pub fn tail(&self, skip: usize) -> &'b [u8] {
+        let mut fields = self.fields();
+        for _ in 0..skip {
+            fields.next();
+        }
+        fields.rest.unwrap_or_default()
+    }
+
+    /// One field as it is encoded, with its length or its tag; of a row of text, without the tab behind it.
+    #[must_use]
+    pub fn encoded(&self, place: usize) -> &'b [u8] {
+        let tail = self.tail(place);
+        let length = match self.format {
+            Format::Binary | Format::Tagged => tail.len() - self.tail(place + 1).len(),
+            Format::Text => memchr::memchr(b'\t', tail).unwrap_or(tail.len()),
+        };
+        tail.get(..length).unwrap_or_default()
+    }
+
     /// One field, by the place of its column in the layout; NULL and a field that is not there are none.
     #[must_use]
     pub fn field(&self, place: usize) -> Option<&'b [u8]> {
@@ -175,6 +196,9 @@ mod tests {
                     prop_assert_eq!(row.bytes(), &bytes[at..*end]);
                     at = *end;
                     prop_assert_eq!(row.fields().count(), 10);
+                    let mut again = Vec::new();
+                    layout.join((0..10).map(|place| row.encoded(place)), &mut again);
+                    prop_assert_eq!(again.as_slice(), row.bytes());
                     prop_assert_eq!(row.field(1).is_some(), *named);
                     prop_assert_eq!(row.field(1), if *named { row.field(0) } else { None });
                     prop_assert!(row.field(7).is_some() && row.field(2).is_none() && row.field(10).is_none());

@@ -7,7 +7,7 @@ use crate::karbor::layout::quoted;
 use crate::load::Service;
 use crate::load::names::TargetNames;
 use crate::settings::PLACEHOLDER_TRUST;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// The service that runs scheduled operations, by what it is called in `services`.
 pub(crate) const ENGINE: &str = "karbor-operationengine";
@@ -122,6 +122,11 @@ pub(crate) fn source_of(table: &str, text: &str) -> Option<Source> {
 /// The condition that a boolean column, whatever its type, says no; `absent` is what NULL means.
 pub(crate) fn no(column: &str, absent: &str) -> String {
     format!("lower(coalesce(CAST({column} AS text), '{absent}')) IN ('false', 'f', '0')")
+}
+
+/// The services that could run operations, by id.
+pub(crate) fn live_services(rows: &[ServiceRow]) -> BTreeSet<i64> {
+    rows.iter().filter(|row| row.live).map(|row| row.id).collect()
 }
 
 /// The service that is to run the imported operations, and what the operator should know about it.

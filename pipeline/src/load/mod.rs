@@ -22,7 +22,7 @@ use crate::progress::Cancel;
 use secrecy::SecretString;
 use serde::Serialize;
 use session::Session;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +40,8 @@ pub struct Survey {
     pub layouts: [Layout; 6],
     /// The service that runs operations; `None` where the target finds it by itself when the rows arrive.
     pub service: Option<Service>,
+    /// The services that could run operations, by id.
+    pub live_services: BTreeSet<i64>,
     /// Trusts of operations that the target holds, by user and project.
     pub trusts: HashMap<(String, String), String>,
     /// Rows of earlier imports, by source and table.
@@ -70,7 +72,15 @@ pub trait Target {
     ///
     /// # Errors
     /// The target cannot be reached, or cannot take the rows.
-    fn survey(&mut self) -> Result<Survey>;
+    fn survey(&mut self) -> Result<Survey> {
+        self.survey_for(Intent::Write)
+    }
+
+    /// Looks at the target for a transaction that only looks, or one that writes: a role that may not write can look.
+    ///
+    /// # Errors
+    /// As [`Target::survey`].
+    fn survey_for(&mut self, intent: Intent) -> Result<Survey>;
 
     /// Opens the one transaction of a run, on a target that was surveyed.
     ///

@@ -53,7 +53,7 @@ impl Changes {
 /// What a reason to leave a row alone says of the row; nothing where it is not there, or not of this import.
 fn change_of(reason: Kept) -> Option<Change> {
     match reason {
-        Kept::Changed => Some(Change::Values),
+        Kept::Changed | Kept::Newer => Some(Change::Values),
         Kept::Deleted => Some(Change::Deleted),
         Kept::NotOurs => Some(Change::Description),
         Kept::Steady => Some(Change::Status),

@@ -5,14 +5,16 @@ use super::beside::{EXECUTIONS, Kind, LOGS, check_rights};
 use super::index::Index;
 use super::marks::Marks;
 use super::preview::Preview;
+use super::references;
 use super::sets::{GONE, Sets, sources};
 use crate::error::{Error, Result};
 use crate::karbor::layout::{Layout, quoted};
 use crate::karbor::{ITEMS, OPERATIONS, PLANS, RESOURCES, STATES, TRIGGERS, Table, WRITTEN};
 use crate::load::session::{Presence, Session, count};
 
-/// The order in which tables lose rows: whoever refers goes before what it refers to.
-const ORDER: [&Table; 6] = [&STATES, &OPERATIONS, &TRIGGERS, &RESOURCES, &PLANS, &ITEMS];
+/// The order in which tables lose rows where the target's foreign keys ask for no other. Copies go first: a target may have a
+/// foreign key of theirs that upstream's Karbor lacks.
+pub(crate) const ORDER: [&Table; 6] = [&ITEMS, &STATES, &OPERATIONS, &TRIGGERS, &RESOURCES, &PLANS];
 
 /// A statement that deletes, and whose rows it deletes.
 #[derive(Clone, Debug)]
@@ -25,14 +27,18 @@ pub(crate) struct Deletion {
     pub(crate) table: Option<&'static Table>,
 }
 
-/// The statements that delete the rows for which `condition` has a condition on the unaliased table, in order.
-pub(crate) fn deletions(marks: Marks<'_>, condition: impl Fn(&Table) -> Option<String>) -> Vec<Deletion> {
+/// The statements that delete the rows for which `condition` has a condition on the unaliased table, in this order of tables.
+pub(crate) fn deletions(
+    marks: Marks<'_>,
+    order: &[&'static Table],
+    condition: impl Fn(&Table) -> Option<String>,
+) -> Vec<Deletion> {
     let statement = |table: &'static Table| {
         let (into, condition) = (marks.table(table), condition(table)?);
         let doing = format!("deleting from {}", marks.layout(table).name);
         Some(Deletion { doing, sql: format!("DELETE FROM {into} WHERE {condition}"), table: Some(table) })
     };
-    ORDER.into_iter().filter_map(statement).collect()
+    order.iter().copied().filter_map(statement).collect()
 }
 
 /// The condition that a row of a table belongs to the rollback: its id stands in the table's set; copies say it themselves.
@@ -60,9 +66,9 @@ pub(crate) fn roll_back(
     }
     note_witness(session, marks, preview)?;
     let index = Index::make(session, marks, preview.rows_of(&marks.layout(&PLANS).name))?;
-    for Deletion { doing, sql, table } in
-        deletions(marks, |table| Some(of_rollback(marks, preview.request, table)))
-    {
+    let condition = |table: &Table| Some(of_rollback(marks, preview.request, table));
+    let order = references::order(&ORDER, &references::read(session, marks)?);
+    for Deletion { doing, sql, table } in deletions(marks, &order, condition) {
         let deleted = session.execute(&doing, &sql)?;
         let counted = table.map_or(deleted, |table| preview.rows_of(&marks.layout(table).name));
         if deleted != counted {

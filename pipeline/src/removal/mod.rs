@@ -15,14 +15,17 @@ pub(crate) mod delete;
 pub(crate) mod index;
 pub(crate) mod marks;
 pub(crate) mod preview;
+pub(crate) mod references;
 mod script;
 pub(crate) mod sets;
 
 use crate::error::{Error, Result};
 use crate::karbor::Source;
+use crate::karbor::layout::Layout;
 use crate::load::session::Session;
 use crate::load::{Intent, Opened, Sink, Target};
 use crate::progress::{Cancel, Progress, Stage};
+use marks::Marks;
 use serde::{Serialize, Serializer};
 
 pub use preview::{
@@ -100,7 +103,9 @@ pub fn look(target: Box<dyn Target>, request: Request, progress: &Progress) -> R
     progress.enter(Stage::Reading);
     let name = target.name();
     let Opened { mut sink, layouts } = target.open(Intent::Look)?;
-    let preview = preview::look(session_of(&mut sink, &name)?, &layouts, request)?;
+    let session = session_of(&mut sink, &name)?;
+    let preview = preview::look(session, &layouts, request)?;
+    refuse_referring(session, &name, &layouts, request)?;
     sink.rollback()?;
     Ok(preview)
 }
@@ -136,11 +141,29 @@ pub fn roll_back(
         return Ok((preview, ending));
     }
     progress.enter(Stage::Loading);
+    refuse_referring(session, &name, &layouts, request).map_err(undone)?;
     delete::roll_back(session, &name, &layouts, &preview).map_err(undone)?;
+    for set in sets::Sets::of_rollback(Marks::new(&layouts, session.dialect()), request).names() {
+        session.execute("dropping a temporary table", &format!("DROP TABLE {set}")).map_err(undone)?;
+    }
     progress.enter(Stage::Finishing);
     cancel.check()?;
     sink.commit().map_err(undone)?;
     Ok((preview, ending))
+}
+
+/// Rows of tables that are not Karbor's, or not known to be, are named before anything is deleted.
+fn refuse_referring(
+    session: &mut dyn Session,
+    name: &str,
+    layouts: &[Layout; 6],
+    request: Request,
+) -> Result<()> {
+    let marks = Marks::new(layouts, session.dialect());
+    let references = references::read(session, marks)?;
+    references::refuse_referring(session, name, marks, &references, &|table| {
+        Some(delete::of_rollback(marks, request, table))
+    })
 }
 
 fn session_of<'s>(sink: &'s mut Box<dyn Sink>, name: &str) -> Result<&'s mut dyn Session> {

@@ -2,7 +2,7 @@
 //! [`super::delete`], which look, refuse, delete and prove when the script runs.
 
 use super::beside::KINDS;
-use super::delete::{deletions, left, of_rollback};
+use super::delete::{ORDER, deletions, left, of_rollback};
 use super::index::{dropped_by_script, made_by_script};
 use super::marks::Marks;
 use super::preview::copies;
@@ -47,18 +47,18 @@ fn text(names: &TargetNames, request: Request) -> String {
     if request.dependents == OnDependents::Refuse {
         out.push_str(&refusal(marks));
     }
-    out.push_str(&format!(
-        "CREATE TEMPORARY TABLE {EXPECTED} ON COMMIT DROP AS\n{};\n",
-        expected(marks, request)
-    ));
+    out.push_str(&format!("CREATE TEMPORARY TABLE {EXPECTED} AS\n{};\n", expected(marks, request)));
     out.push_str(&what_goes(marks, request));
     out.push_str(&beside());
     out.push_str(&made_by_script(marks));
-    for deletion in deletions(marks, |table| Some(of_rollback(marks, request, table))) {
+    for deletion in deletions(marks, &ORDER, |table| Some(of_rollback(marks, request, table))) {
         out.push_str(&format!("{};\n", deletion.sql));
     }
     out.push_str(&dropped_by_script(marks));
     out.push_str(&proof(marks, request));
+    for name in Sets::of_rollback(marks, request).names().chain([EXPECTED]) {
+        out.push_str(&format!("DROP TABLE {name};\n"));
+    }
     out.push_str("COMMIT;\n\\echo etl: the rollback is committed\n");
     out
 }

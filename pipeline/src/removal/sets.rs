@@ -63,13 +63,18 @@ impl Sets {
         for Set { name, select } in &self.0 {
             match dialect {
                 Dialect::Postgres => {
-                    out.push(format!("CREATE TEMPORARY TABLE {name} ON COMMIT DROP AS {select}"));
+                    out.push(format!("CREATE TEMPORARY TABLE {name} AS {select}"));
                     out.push(format!("ANALYZE {name}"));
                 }
                 Dialect::Sqlite => out.push(format!("CREATE TEMPORARY TABLE {name} AS {select}")),
             }
         }
         out
+    }
+
+    /// The names of the temporary tables.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|set| set.name)
     }
 
     /// The sets as they are now, for the beginning of a SELECT: their names come before those of temporary tables.
@@ -204,7 +209,12 @@ fn chosen(marks: Marks<'_>, scope: Scope) -> [Set; 4] {
 /// The sources know no names of volumes, so imported resources are named by their ids; Karbor names them otherwise.
 pub(crate) fn named_by_itself(marks: Marks<'_>) -> String {
     let column = |name: &str| marks.column(&RESOURCES, "r", name);
-    format!("coalesce({}, '') = coalesce({}, '')", key(&column("resource_name")), key(&column("resource_id")))
+    // Not the empty text in place of NULL: openGauss takes it for NULL.
+    format!(
+        "coalesce({}, '?') = coalesce({}, '?')",
+        key(&column("resource_name")),
+        key(&column("resource_id"))
+    )
 }
 
 /// What Karbor hung on rows that are rolled back.

@@ -1,14 +1,15 @@
 //! The books of a run: what was read against what became of it, what was encoded against what the target counted.
 
-use crate::compare::{Judged, Lost, Pruned};
+use crate::compare::Pruned;
 use crate::error::{Error, Result};
 use crate::extract::Sources;
 use crate::karbor::layout::Layout;
 use crate::load::{Refusal, Survey};
 use crate::options::Options;
 use crate::outcome::{
-    CopyFigures, Ending, REJECTIONS_LISTED, Rejection, Report, Tally, TargetRow, TargetTally,
+    CopyFigures, Ending, Kept, REJECTIONS_LISTED, Rejection, Report, Tally, TargetRow, TargetTally,
 };
+use crate::run::policies::Judged;
 use crate::run::stream::Ready;
 use crate::transform::ledger::Tallies;
 use crate::transform::policies::PolicyFigures;
@@ -150,34 +151,48 @@ impl Accounts {
         Ok(())
     }
 
-    /// Adds rows of a table, by its place, that are in the target as they are.
-    pub(super) fn unchanged(&mut self, table: usize, rows: u64) {
-        if let Some(tally) = self.tables.get_mut(table) {
-            tally.unchanged += rows;
-        }
-    }
-
     /// Copies that were migrated, so far.
-    pub(super) fn migrated_copies(&self) -> u64 {
+    fn migrated_copies(&self) -> u64 {
         self.copies.values().map(|tally| tally.migrated).sum()
     }
 
-    /// Every copy that was migrated is in the target as it is.
-    pub(super) fn all_unchanged(&mut self, table: usize) {
-        self.unchanged(table, self.migrated_copies());
-    }
-
-    /// Adds what the database judged.
-    pub(super) fn judged(&mut self, judged: Judged) {
-        if let Some(tally) = self.tables.get_mut(judged.table) {
-            tally.inserted += judged.tally.inserted;
-            tally.updated += judged.tally.updated;
-            tally.unchanged += judged.tally.unchanged;
-            for (reason, rows) in judged.tally.kept {
+    /// Adds what was found out about the rows of a table.
+    pub(super) fn judged(&mut self, table: usize, judged: Judged) {
+        let Judged { tally: found, mut kept, mut lost } = judged;
+        if let Some(tally) = self.tables.get_mut(table) {
+            tally.updated += found.updated;
+            tally.unchanged += found.unchanged;
+            tally.lost += found.lost;
+            for (reason, rows) in found.kept {
                 *tally.kept.entry(reason).or_default() += rows;
             }
         }
-        self.target_rows.extend(judged.rows);
+        kept.sort_by(|a, b| a.key.cmp(&b.key));
+        lost.sort_by(|a, b| a.key.cmp(&b.key));
+        self.target_rows.append(&mut kept);
+        self.target_rows.append(&mut lost);
+    }
+
+    /// Notes that the next times of changed triggers were removed.
+    pub(super) fn next_times_removed(&mut self, rows: u64) {
+        if rows > 0 {
+            self.warn(format!(
+                "the next times of {rows} triggers whose schedules changed were removed from trigger_executions: \
+                 Karbor's operation engine computes them when it is restarted"
+            ));
+        }
+    }
+
+    /// Says of rows that are newer in the target than in the dumps only that, where the dumps may be the older ones.
+    pub(super) fn newer_in_target(&mut self) {
+        for tally in &mut self.tables {
+            if let Some(rows) = tally.kept.remove(&Kept::Changed) {
+                *tally.kept.entry(Kept::Newer).or_default() += rows;
+            }
+        }
+        for row in self.target_rows.iter_mut().filter(|row| row.reason == Some(Kept::Changed.word())) {
+            row.reason = Some(Kept::Newer.word());
+        }
     }
 
     /// Adds something that the operator should know.
@@ -191,14 +206,6 @@ impl Accounts {
             tally.pruned = rows;
         }
         self.warnings.extend(pruned.warnings);
-    }
-
-    /// Adds rows that the dumps no longer hold.
-    pub(super) fn lost(&mut self, table: usize, lost: Lost) {
-        if let Some(tally) = self.tables.get_mut(table) {
-            tally.lost += lost.count;
-        }
-        self.target_rows.extend(lost.rows);
     }
 
     /// Every row read must have an outcome, and every migrated copy one in the target, unless the run is refused and did not
@@ -248,10 +255,6 @@ impl Accounts {
         if let Some((path, Some(error))) = &self.rejects_file {
             warnings
                 .push(format!("the rejected rows are in {}: it cannot be renamed: {error}", path.display()));
-        }
-        if survey.is_none() && !sources.bulk.is_empty() {
-            warnings
-                .push("copies that are there twice were not looked for: only a target finds them".to_owned());
         }
         Report {
             ending: Ending::Checked,

@@ -1,45 +1,31 @@
 //! The copies on their way to the target: converted in parallel, taken in order.
 //!
-//! Where the target holds copies of an import they are converted twice: once to tell the comparison of them, and once more, if
-//! anything differs, to write what is new and to stage what the database is to judge.
+//! Where the target has copies they are converted twice: once to compare their digests, and once more, if anything differs, to
+//! send what is new and to judge what is different.
 
-use super::stream::{self, Ready};
-use super::{Loading, Policies};
-use crate::compare::sql::ITEMS;
-use crate::compare::{Sieve, Sums};
+use super::Loading;
+use super::policies::Judged;
+use super::stream::{self, Digests, Ready};
+use crate::compare::sql::{ITEMS, MARKS};
+use crate::compare::{
+    Batch, Classes, Classifier, Comparison, Digester, Doubled, Entry, Extra, Found, Judge, KeyOf, Kind, Own,
+    Sorter, Staging, Unit, Verdict, doubled,
+};
 use crate::error::{Error, Result};
 use crate::extract::Sources;
+use crate::karbor::Source;
 use crate::karbor::layout::Layout;
+use crate::karbor::tuple::{Row, Rows};
 use crate::options::Options;
 use crate::progress::Progress;
 use crate::transform::items::{CopyContext, IdSet, row_digest};
+use crate::transform::resolved::Policies;
 use parsers::columns::Table;
 use parsers::input::Input;
 use rayon::ThreadPool;
 
-/// Staged rows are sent when they come to so many bytes: sending them closes the table that is being filled.
-const STAGE_BYTES: usize = 2 << 20;
-
-/// What a conversion of the copies is for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Turn {
-    /// The only one: outcomes are counted, rows are written.
-    Only,
-    /// Outcomes are counted, the comparison is told of the rows.
-    First,
-    /// Rows are written or staged.
-    Second,
-}
-
-/// Rows that wait to be staged, and what was staged before them.
-#[derive(Default)]
-struct Staged {
-    bytes: Vec<u8>,
-    rows: u64,
-    /// All rows that were staged.
-    all: u64,
-    created: bool,
-}
+/// Lost copies are noted in pages of so many.
+const PAGE: usize = 500;
 
 impl Loading<'_> {
     /// Writes the copies.
@@ -49,68 +35,208 @@ impl Loading<'_> {
         sources: &mut Sources,
         policies: &Policies,
         options: &Options,
+        comparison: Option<&mut Comparison>,
     ) -> Result<()> {
         let [.., layout] = self.layouts;
-        self.begin(layout)?;
         let pool = stream::pool(options.threads)?;
-        let mut staged = Staged::default();
-        let compares = match &self.comparison {
-            Some(comparison) => comparison.table(ITEMS)?.rows > 0,
-            None => false,
+        let mut turns = Copies { pool: &pool, inputs, sources, policies, options };
+        self.accounts.begin(layout);
+        let of_dumps: u64 = turns.sources.bulk.iter().map(|bulk| bulk.rows).sum();
+        let of_target = if comparison.is_some() { self.imported_copies } else { 0 };
+        options.tuning.spool.check_room(of_dumps + of_target)?;
+        let Some(comparison) = comparison else {
+            return self.load_all(&mut turns, layout);
         };
-        let mut turns = Turns { pool: &pool, inputs, sources, policies, options };
-        let mut there = false;
-        if !compares {
-            turns.convert(self, Turn::Only, &mut staged)?;
-        } else {
-            let new = turns.convert(self, Turn::First, &mut staged)?;
-            if self.sink.is_none() {
-                // Rows were rejected: nothing is written, and nobody asks the target.
-                return self.end(layout);
-            }
-            there = self.note_there_copies()?;
-            if new == 0 && self.copies_are_equal()? {
-                self.accounts.all_unchanged(ITEMS);
-            } else {
-                turns.announce(self.progress);
-                turns.convert(self, Turn::Second, &mut staged)?;
-            }
-        }
-        self.flush(&mut staged, layout)?;
-        self.end(layout)?;
-        self.judge_copies(&staged, there)
+        let classifier = self.read_copies(comparison)?;
+        self.compare_copies(&mut turns, comparison, classifier)?;
+        self.accounts.end(layout, None)
     }
 
-    /// Whether the target holds the very copies that the dumps do: then they are as many, too.
-    fn copies_are_equal(&self) -> Result<bool> {
-        let Some(comparison) = &self.comparison else { return Ok(true) };
-        let table = comparison.table(ITEMS)?;
-        let migrated = self.accounts.migrated_copies();
-        if table.all_equal() && table.rows != migrated {
-            let held = table.rows;
-            let what = format!("{migrated} copies migrated, equal to {held} in the target");
-            return Err(Error::Imbalance(what));
-        }
-        Ok(table.all_equal())
-    }
-
-    fn note_there_copies(&mut self) -> Result<bool> {
-        self.pause()?;
-        let there = match self.merge() {
-            Some(mut merge) => merge.note_there(ITEMS)?,
-            None => false,
-        };
-        let [.., layout] = self.layouts;
+    /// Sends all copies to a target that has none, or none that is looked at.
+    fn load_all(&mut self, copies: &mut Copies<'_>, layout: &Layout) -> Result<()> {
         self.open(layout)?;
-        Ok(there)
+        let digester = Digester::of_keys(ITEMS, layout);
+        let mut keys = Sorter::new(&copies.options.tuning.spool);
+        let mut number = 0;
+        let sent = copies.each(layout, Digests::Keys(&digester), &mut |ready| {
+            self.cancel.check()?;
+            self.count(ready)?;
+            for (key, _) in ready.digested.rows.drain(..) {
+                keys.push(KeyOf { key, number })?;
+                number += 1;
+            }
+            self.accounts.trace(ready);
+            self.send(std::mem::take(&mut ready.converted.bytes), ready.converted.rows)
+        });
+        let sent = sent.and_then(|()| self.end(layout));
+        if matches!(sent, Err(Error::Interrupted(_))) {
+            return sent;
+        }
+        // A target with a key refuses the second of two rows; which is the first, only the dumps tell.
+        if self.accounts.rejected == 0 || self.aside {
+            let (count, first) = doubled(keys)?;
+            copies.refuse_doubled(layout, count, first)?;
+        }
+        sent
     }
 
-    /// Takes the sums of the copies out of the comparison, or puts them back.
-    fn swap_sums(&mut self, sums: &mut Sums) -> Result<()> {
-        if let Some(comparison) = self.comparison_mut() {
-            comparison.table_mut(ITEMS)?.swap_sums(sums);
+    fn read_copies(&mut self, comparison: &Comparison) -> Result<Classifier> {
+        match self.sink.as_mut().and_then(|sink| sink.session()) {
+            Some(session) => comparison.read_target(session, ITEMS),
+            None => Err(Error::Imbalance("copies were to be compared with no database".to_owned())),
+        }
+    }
+
+    fn compare_copies(
+        &mut self,
+        copies: &mut Copies<'_>,
+        comparison: &mut Comparison,
+        mut classifier: Classifier,
+    ) -> Result<()> {
+        let layout = comparison.layout(ITEMS)?.clone();
+        let digester = comparison.digester(ITEMS)?.clone();
+        let mut newest = None;
+        copies.digest(&layout, &digester, &mut classifier, &mut |ready| {
+            newest = newest.max(ready.digested.newest);
+            self.cancel.check()?;
+            self.count(ready)
+        })?;
+        if self.sink.is_none() {
+            // Rows were rejected: nothing is written, and nobody asks the target.
+            return Ok(());
+        }
+        comparison.note_newest(newest);
+        let mut classes = comparison.classify(ITEMS, classifier)?;
+        copies.refuse_doubled(&layout, classes.doubled.0, classes.doubled.1)?;
+        let mut judged = Judged::default();
+        judged.tally.unchanged = classes.equal;
+        self.lost_copies(comparison, &mut classes, &mut judged)?;
+        let mut updates = Staging::new(ITEMS);
+        if classes.todo.peek().is_some() {
+            if let Some(session) = self.sink.as_mut().and_then(|sink| sink.session()) {
+                comparison.refuse_doubled_target(session, ITEMS, &classes)?;
+            }
+            copies.announce(self.progress);
+            self.open(&layout)?;
+            self.send_copies(copies, comparison, &mut classes, (&mut judged, &mut updates))?;
+            self.pause()?;
+        }
+        self.accounts.judged(ITEMS, judged);
+        match self.sink.as_deref_mut() {
+            Some(sink) if self.writes => updates.apply(sink, comparison),
+            _ => Ok(()),
+        }
+    }
+
+    /// Looks at the imported copies that the dumps do not have.
+    fn lost_copies(
+        &mut self,
+        comparison: &mut Comparison,
+        classes: &mut Classes,
+        judged: &mut Judged,
+    ) -> Result<()> {
+        let scope = &comparison.scope;
+        let tells = scope.compared(ITEMS).all(|source| scope.judges_absence(ITEMS, source));
+        let name = comparison.name(ITEMS).to_owned();
+        let notes = self.prunes && self.writes;
+        let Self { sink, lost, .. } = self;
+        let Some(session) = sink.as_mut().and_then(|sink| sink.session()) else { return Ok(()) };
+        let mut ids = Vec::new();
+        comparison.judge_extra(session, ITEMS, classes, &mut |judge: &Judge, found| {
+            if let Found::Extra { target, extra: Extra::Lost } = found
+                && tells
+            {
+                let key = judge.key(target, MARKS.len());
+                lost.items += 1;
+                lost.unlink(judge.plan_of(target, MARKS.len()));
+                if notes {
+                    ids.extend(key.first().cloned());
+                }
+                judged.lose(&name, || key);
+            }
+            Ok(())
+        })?;
+        for page in ids.chunks(PAGE) {
+            lost.note_items(session, comparison, page)?;
         }
         Ok(())
+    }
+
+    /// Sends the copies that are new, and has those judged that are different.
+    fn send_copies(
+        &mut self,
+        copies: &mut Copies<'_>,
+        comparison: &mut Comparison,
+        classes: &mut Classes,
+        (judged, updates): (&mut Judged, &mut Staging),
+    ) -> Result<()> {
+        let layout = comparison.layout(ITEMS)?.clone();
+        let (mut number, mut batch) = (0u64, Batch::default());
+        let source_of = SourceOf::new(&layout);
+        copies.each(&layout, Digests::None, &mut |ready| {
+            self.cancel.check()?;
+            let bytes = std::mem::take(&mut ready.converted.bytes);
+            let lines = std::mem::take(&mut ready.converted.lines);
+            let (mut out, mut rows) = (Vec::new(), 0);
+            for (n, row) in Rows::new(&layout, &bytes).enumerate() {
+                let todo = classes.todo.next_if(|todo| todo.number == number)?;
+                number += 1;
+                match todo.map(|todo| todo.target) {
+                    None => {}
+                    Some(None) => {
+                        out.extend_from_slice(row.bytes());
+                        ready.converted.lines.extend(lines.get(n));
+                        rows += 1;
+                    }
+                    Some(target) => {
+                        let own = Own { source: source_of.of(row), row, unit: Unit::default() };
+                        batch.push(number - 1, own, target);
+                    }
+                }
+            }
+            self.accounts.trace(ready);
+            self.send(out, rows)?;
+            if comparison.is_full(&batch) {
+                self.judge_copies(comparison, &mut batch, (judged, updates))?;
+            }
+            Ok(())
+        })?;
+        self.judge_copies(comparison, &mut batch, (judged, updates))
+    }
+
+    /// Judges copies between two pieces of the table that is being filled.
+    fn judge_copies(
+        &mut self,
+        comparison: &mut Comparison,
+        batch: &mut Batch,
+        (judged, updates): (&mut Judged, &mut Staging),
+    ) -> Result<()> {
+        self.pause()?;
+        let name = comparison.name(ITEMS).to_owned();
+        let layout = comparison.layout(ITEMS)?.clone();
+        let Self { sink, lost, writes, .. } = self;
+        let Some(sink) = sink.as_deref_mut() else { return Ok(()) };
+        if let Some(session) = sink.session() {
+            comparison.judge_batch(session, ITEMS, batch, &mut |judge: &Judge, found| {
+                let Found::Row { own, target, verdict, .. } = found else { return Ok(()) };
+                judged.row(&name, &verdict, || judge.key(own.row, 0));
+                if let (Verdict::Update(row), Some(target)) = (&verdict, target) {
+                    let plan = judge.plan_of(target, MARKS.len());
+                    let row_now = Rows::new(&layout, row).next();
+                    if plan != row_now.and_then(|row| judge.plan_of(row, 0)) {
+                        lost.unlink(plan);
+                    }
+                    if *writes {
+                        updates.push(row);
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        if updates.is_full() {
+            updates.send(sink, comparison)?;
+        }
+        self.open(&layout)
     }
 
     /// Closes the table that is being filled for a while.
@@ -119,25 +245,6 @@ impl Loading<'_> {
             self.accounts.paused(counted);
         }
         Ok(())
-    }
-
-    /// Takes one transformed chunk, in its turn.
-    fn take(&mut self, turn: Turn, ready: &mut Ready, staged: &mut Staged) -> Result<()> {
-        self.cancel.check()?;
-        if turn != Turn::Second {
-            self.count(ready)?;
-        }
-        if turn == Turn::First {
-            return Ok(());
-        }
-        self.accounts.unchanged(ITEMS, ready.sifted.unchanged);
-        staged.take(ready);
-        if staged.bytes.len() >= STAGE_BYTES {
-            let [.., layout] = self.layouts;
-            self.flush(staged, layout)?;
-        }
-        self.accounts.trace(ready);
-        self.send(std::mem::take(&mut ready.converted.bytes), ready.converted.rows)
     }
 
     /// Counts the outcomes of a chunk's rows, and sets the rejected ones aside.
@@ -160,57 +267,24 @@ impl Loading<'_> {
         }
         Ok(())
     }
+}
 
-    /// Stages what waits, between two pieces of the table that is being filled.
-    fn flush(&mut self, staged: &mut Staged, layout: &Layout) -> Result<()> {
-        if staged.rows == 0 {
-            return Ok(());
-        }
-        self.pause()?;
-        if !std::mem::replace(&mut staged.created, true)
-            && let Some(mut merge) = self.merge()
-        {
-            merge.create_stage(ITEMS)?;
-        }
-        self.stage(&layout.staging(), std::mem::take(&mut staged.bytes), std::mem::take(&mut staged.rows))?;
-        self.open(layout)
+/// Tells from the version of a row of the dumps what it came from.
+pub(crate) struct SourceOf(Option<usize>);
+
+impl SourceOf {
+    pub(crate) fn new(layout: &Layout) -> Self {
+        Self(layout.columns.iter().position(|laid| layout.karbors_name(laid) == "version"))
     }
 
-    fn judge_copies(&mut self, staged: &Staged, there: bool) -> Result<()> {
-        let writes = self.writes;
-        let Some(mut merge) = self.merge() else { return Ok(()) };
-        let mut judged = None;
-        if staged.all > 0 {
-            judged = Some(merge.judge(ITEMS, staged.all)?);
-        }
-        let mut lost = None;
-        if there {
-            if staged.all == 0 {
-                merge.create_stage(ITEMS)?;
-            }
-            lost = Some(merge.lost(ITEMS)?);
-        }
-        if let Some(judged) = judged.as_ref().filter(|_| writes) {
-            merge.apply(judged)?;
-        }
-        judged.into_iter().for_each(|judged| self.accounts.judged(judged));
-        lost.into_iter().for_each(|lost| self.accounts.lost(ITEMS, lost));
-        self.there.extend(there.then_some(ITEMS));
-        Ok(())
+    pub(crate) fn of(&self, row: Row<'_>) -> Source {
+        let version = self.0.and_then(|place| row.field(place)).unwrap_or_default();
+        if version == Source::Dps.version().as_bytes() { Source::Dps } else { Source::Vbs }
     }
 }
 
-impl Staged {
-    fn take(&mut self, ready: &mut Ready) {
-        let sifted = &mut ready.sifted;
-        self.bytes.append(&mut sifted.staged);
-        self.rows += sifted.staged_rows;
-        self.all += sifted.staged_rows;
-    }
-}
-
-/// What every turn needs.
-pub(crate) struct Turns<'t> {
+/// What every conversion of the copies needs.
+pub(crate) struct Copies<'t> {
     pub(crate) pool: &'t ThreadPool,
     pub(crate) inputs: &'t mut [Input],
     pub(crate) sources: &'t Sources,
@@ -218,7 +292,7 @@ pub(crate) struct Turns<'t> {
     pub(crate) options: &'t Options,
 }
 
-impl Turns<'_> {
+impl Copies<'_> {
     /// The dumps with copies are read once more.
     pub(crate) fn announce(&self, progress: &Progress) {
         for (n, input) in self.inputs.iter().enumerate() {
@@ -228,37 +302,72 @@ impl Turns<'_> {
         }
     }
 
-    /// Converts all copies; answers how many rows the target certainly has not.
-    fn convert(&mut self, loading: &mut Loading<'_>, turn: Turn, staged: &mut Staged) -> Result<u64> {
-        let [.., layout] = loading.layouts;
-        // In the first turn this thread changes the sums while the others ask which keys are new.
-        let mut sums = Sums::default();
-        if turn == Turn::First {
-            loading.swap_sums(&mut sums)?;
-        }
-        let comparison = loading.comparison.clone();
-        let table = comparison.as_deref().map(|comparison| comparison.table(ITEMS)).transpose()?;
-        let sieve = match (turn, table) {
-            (Turn::First, Some(table)) => Sieve::Digest(table),
-            (Turn::Only | Turn::Second, Some(table)) => Sieve::Sort(table),
-            (_, None) => Sieve::All,
-        };
-        let mut taking = Taking { loading, turn, staged, sums, new: 0 };
-        self.each(layout, sieve, &mut |ready| taking.take(ready))?;
-        let Taking { loading, mut sums, new, .. } = taking;
-        drop(comparison);
-        if turn == Turn::First {
-            loading.swap_sums(&mut sums)?;
-        }
-        Ok(new)
+    /// Converts all copies and gives their entries to the classifier; the chunks, without their bytes, to `take`.
+    pub(crate) fn digest(
+        &mut self,
+        layout: &Layout,
+        digester: &Digester,
+        classifier: &mut Classifier,
+        take: &mut dyn FnMut(&mut Ready) -> Result<()>,
+    ) -> Result<()> {
+        let mut number = 0;
+        self.each(layout, Digests::Rows(digester), &mut |ready| {
+            for (key, row) in ready.digested.rows.drain(..) {
+                classifier.push(Entry { key, kind: Kind::Dumps, place: number, row })?;
+                number += 1;
+            }
+            for key in ready.digested.waiting.drain(..) {
+                classifier.push(Entry { key, kind: Kind::Waiting, place: 0, row: 0 })?;
+            }
+            take(ready)
+        })
     }
 
-    /// Converts and sifts all copies, and gives the chunks to `take` in order: DPS copies first, so that cinder's backups are
-    /// known by them.
+    /// Copies with one id: which of them is right, nobody knows.
+    ///
+    /// # Errors
+    /// There are any; the dumps are read once more to name the first two.
+    pub(crate) fn refuse_doubled(
+        &mut self,
+        layout: &Layout,
+        count: u64,
+        first: Option<Doubled>,
+    ) -> Result<()> {
+        let Some(Doubled { first, second }) = first else { return Ok(()) };
+        let (mut number, mut key, mut places) = (0, String::new(), Vec::new());
+        let names = &self.sources.names;
+        let id = layout.columns.iter().position(|laid| Some(&laid.value) == layout.table.key.first());
+        self.each(layout, Digests::None, &mut |ready| {
+            for (row, line) in Rows::new(layout, &ready.converted.bytes).zip(&ready.converted.lines) {
+                if number == first || number == second {
+                    let dump = names.0.get(usize::from(ready.block.dump.0)).map_or("", String::as_str);
+                    places.push(format!("{dump}:{}", ready.position.line + u64::from(*line)));
+                    let laid = id.and_then(|place| layout.columns.get(place));
+                    let text = laid.and_then(|laid| {
+                        crate::karbor::field::text(layout, laid, row.field(id.unwrap_or_default()))
+                    });
+                    key = text.unwrap_or_default();
+                }
+                number += 1;
+            }
+            Ok(())
+        })?;
+        let more = match count {
+            0 | 1 => String::new(),
+            count => format!(" (and {} more such rows)", count - 1),
+        };
+        Err(Error::target(
+            format!("{}: the dumps contain two copies with the id {key}{more}", places.join(" and ")),
+            "see which of the two rows is right, and take the other one out; or leave out the older one of two dumps",
+        ))
+    }
+
+    /// Converts all copies, and gives the chunks to `take` in order: DPS copies first, so that cinder's backups are known by
+    /// them.
     pub(crate) fn each(
         &mut self,
         layout: &Layout,
-        sieve: Sieve<'_>,
+        digests: Digests<'_>,
         take: &mut dyn FnMut(&mut Ready) -> Result<()>,
     ) -> Result<()> {
         let (sources, policies) = (self.sources, self.policies);
@@ -281,7 +390,7 @@ impl Turns<'_> {
         let wants_ids = !of_cinder.is_empty();
         let mut ids = Vec::new();
         let Self { pool, inputs, options, .. } = self;
-        stream::stream(pool, inputs, of_dps, (&context, sieve), options, &mut |ready| {
+        stream::stream(pool, inputs, of_dps, (&context, digests), options, &mut |ready| {
             if wants_ids {
                 ids.append(&mut ready.converted.dps_ids);
             }
@@ -289,26 +398,6 @@ impl Turns<'_> {
         })?;
         let dps_copies = IdSet::new(ids);
         context.dps_copies = &dps_copies;
-        stream::stream(pool, inputs, of_cinder, (&context, sieve), options, take)
-    }
-}
-
-/// Takes the chunks of one turn.
-struct Taking<'t, 'l> {
-    loading: &'t mut Loading<'l>,
-    turn: Turn,
-    staged: &'t mut Staged,
-    sums: Sums,
-    /// Rows that the target certainly has not.
-    new: u64,
-}
-
-impl Taking<'_, '_> {
-    fn take(&mut self, ready: &mut Ready) -> Result<()> {
-        self.new += ready.sifted.new;
-        for (key, whole, row) in ready.sifted.digests.drain(..) {
-            self.sums.subtract(key, whole, row);
-        }
-        self.loading.take(self.turn, ready, self.staged)
+        stream::stream(pool, inputs, of_cinder, (&context, digests), options, take)
     }
 }

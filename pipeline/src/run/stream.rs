@@ -1,8 +1,10 @@
 //! Bulk blocks, read again and transformed in parallel, handed on in the order in which they stand.
 
-use crate::compare::{Sieve, Sifted};
+use crate::compare::Digester;
 use crate::error::{Error, Result};
 use crate::extract::Bulk;
+use crate::karbor::layout::Layout;
+use crate::karbor::tuple::Rows;
 use crate::options::Options;
 use crate::outcome::{Outcome, Rejection};
 use crate::transform::cinder::Backups;
@@ -17,6 +19,7 @@ use parsers::models::{cinder, dps};
 use parsers::position::{Origin, Position};
 use parsers::row::RowFault;
 use parsers::scan::{Block, Chunk, Cut, Scanner};
+use parsers::value::Timestamp;
 use rayon::{Scope, ThreadPool, ThreadPoolBuilder};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -38,8 +41,53 @@ pub(crate) struct Ready {
     pub(crate) position: Position,
     /// What became of them.
     pub(crate) converted: Converted,
-    /// What the comparison with the target made of those.
-    pub(crate) sifted: Sifted,
+    /// Their digests.
+    pub(crate) digested: Digested,
+}
+
+/// Which digests are made of a chunk's rows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Digests<'d> {
+    /// None.
+    None,
+    /// Those of their keys.
+    Keys(&'d Digester),
+    /// Those of their keys and of the rows, whose bytes are dropped then.
+    Rows(&'d Digester),
+}
+
+/// The digests of a chunk's rows, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Digested {
+    /// The key and the row.
+    pub(crate) rows: Vec<(u128, u128)>,
+    /// The keys of copies that gave no row although the dumps contain them.
+    pub(crate) waiting: Vec<u128>,
+    /// When the newest row was last changed.
+    pub(crate) newest: Option<Timestamp>,
+}
+
+impl Digests<'_> {
+    fn of(self, layout: &Layout, converted: &mut Converted) -> Digested {
+        let mut digested = Digested::default();
+        match self {
+            Self::None => {}
+            Self::Keys(digester) => {
+                let rows = Rows::new(layout, &converted.bytes);
+                digested.rows.extend(rows.map(|row| (digester.key(row, 0).0, 0)));
+            }
+            Self::Rows(digester) => {
+                let bytes = std::mem::take(&mut converted.bytes);
+                for row in Rows::new(layout, &bytes) {
+                    digested.rows.push((digester.key(row, 0).0, digester.row(row, 0)));
+                    digested.newest = digested.newest.max(digester.stamp(row));
+                }
+                let held = std::mem::take(&mut converted.held);
+                digested.waiting.extend(held.iter().filter_map(|id| digester.key_of(id)).map(|key| key.0));
+            }
+        }
+        digested
+    }
 }
 
 /// A pool of so many threads.
@@ -51,12 +99,12 @@ pub(crate) fn pool(threads: usize) -> Result<ThreadPool> {
     pool.map_err(|e| Error::target(format!("no threads can be made: {e}"), "try fewer threads (--threads)"))
 }
 
-/// Reads `blocks` again, transforms and sifts their chunks on `pool`, and gives them to `take` in order.
+/// Reads `blocks` again, transforms their chunks on `pool`, and gives them to `take` in order.
 pub(crate) fn stream(
     pool: &ThreadPool,
     inputs: &mut [Input],
     blocks: &[Bulk],
-    (context, sieve): (&CopyContext<'_>, Sieve<'_>),
+    (context, digests): (&CopyContext<'_>, Digests<'_>),
     options: &Options,
     take: &mut dyn FnMut(&mut Ready) -> Result<()>,
 ) -> Result<()> {
@@ -74,7 +122,7 @@ pub(crate) fn stream(
     std::thread::scope(|threads| {
         let budget = &budget;
         let reading = threads.spawn(move || {
-            let reader = Reader { blocks, context, sieve, options, free, done, budget };
+            let reader = Reader { blocks, context, digests, options, free, done, budget };
             pool.in_place_scope(|scope| reader.read(scope, inputs))
         });
         let taken = in_order(&ready, &free_sender, budget, take);
@@ -118,7 +166,7 @@ fn in_order(
 struct Reader<'r> {
     blocks: &'r [Bulk],
     context: &'r CopyContext<'r>,
-    sieve: Sieve<'r>,
+    digests: Digests<'r>,
     options: &'r Options,
     free: Receiver<Chunk>,
     done: Sender<Done>,
@@ -194,15 +242,15 @@ impl<'r> Reader<'r> {
         bulk: &Bulk,
         transform: Arc<dyn Transform + Send>,
     ) {
-        let (context, sieve) = (self.context, self.sieve);
+        let (context, digests) = (self.context, self.digests);
         let (done, block) = (self.done.clone(), Arc::clone(&bulk.block));
         scope.spawn(move |_| {
             let mut converted = Converted::default();
             converted.bytes.reserve(buffer.bytes.len() * (COST_FACTOR - 1));
             transform.chunk(&block, &buffer, context, &mut converted);
             converted.tally.read = buffer.rows;
-            let sifted = sieve.sift(context.layout, &mut converted);
-            let ready = Ready { block, position: buffer.position, converted, sifted };
+            let digested = digests.of(context.layout, &mut converted);
+            let ready = Ready { block, position: buffer.position, converted, digested };
             // There is room for every buffer; an error is the taker's, who has left.
             let _ = done.send(Done { number, ready, buffer, cost });
         });
@@ -221,7 +269,12 @@ impl<'r> Reader<'r> {
         converted.tally.read = 1;
         converted.tally.count(Outcome::Rejected);
         converted.rejections.push(RejectedRow { rejection, raw: None, aside, keyless: true });
-        Ready { block: Arc::clone(block), position: origin.position, converted, sifted: Sifted::default() }
+        Ready {
+            block: Arc::clone(block),
+            position: origin.position,
+            converted,
+            digested: Digested::default(),
+        }
     }
 }
 

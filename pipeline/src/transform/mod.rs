@@ -10,5 +10,6 @@ pub mod items;
 pub mod ledger;
 pub mod policies;
 pub mod rejections;
+pub(crate) mod resolved;
 pub mod schedules;
 pub mod vbs;

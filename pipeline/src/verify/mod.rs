@@ -1,47 +1,37 @@
-//! Verifies an import: the dumps are converted again, and every row is compared with what the target holds.
+//! Verifies an import: the dumps are converted again, and every row is compared with what the target has, by the comparison that
+//! runs make ([`crate::compare`]).
 //!
-//! ```text
-//!  target ──digests──► sums by bucket ◄──subtract── rows of the dumps
-//!                        │ all zero: equal
-//!                        ▼ buckets that differ, as many at a time as fit
-//!  rows of the dumps ──► Round ◄── rows of the target ──► missing │ extra │ different │ changed by Karbor
-//! ```
-//! Everything is read in one snapshot, and nothing at all is written, not even a temporary table: a hot standby will do. What
-//! is compared, and what Karbor is known by to have changed, are the rules of a rerun ([`crate::compare`]). Memory is fixed
-//! but for the policies, which are held in any case.
+//! Everything is read in one snapshot, and nothing at all is written, not even a temporary table: a hot standby will do, and a
+//! role that may only read.
 
-mod check;
-mod known;
-mod pair;
-mod policies;
 mod report;
-mod round;
 mod schedules;
-mod standing;
 
 pub use report::{Difference, FINDINGS_LISTED, Finding, Report, TableReport, What};
 
-use crate::compare::sql::ITEMS;
-use crate::compare::{Comparison, Scope, Sieve, Sums};
+use crate::compare::sql::{ITEMS, MARKS, TRIGGERS};
+use crate::compare::{
+    Batch, Comparison, DifferentValue, Extra, Found, Judge, Known, Own, Scope, StateValue, Taker, Unit,
+    Verdict, session,
+};
 use crate::error::{Error, Result};
 use crate::extract;
 use crate::firings::{DEFAULT_HORIZON_DAYS, Horizon};
-use crate::karbor::Source;
+use crate::karbor::WRITTEN;
 use crate::karbor::tuple::Rows;
-use crate::load::{Intent, Opened, Target};
+use crate::load::{Intent, Opened, Sink, Target};
 use crate::options::Options;
-use crate::outcome::{REJECTIONS_LISTED, Rejection};
+use crate::outcome::{Kept, REJECTIONS_LISTED, Rejection};
 use crate::progress::{Cancel, Progress, Stage};
-use crate::run::Policies;
-use crate::run::copies::Turns;
-use crate::run::stream::{self, Ready};
+use crate::run::copies::{Copies, SourceOf};
+use crate::run::stream::{self, Digests, Ready};
 use crate::transform::policies::{Context, TargetFacts};
-use check::Checking;
-use known::spoken_of;
+use crate::transform::resolved::{Policies, PolicyRows};
 use parsers::input::Input;
-use round::Entry;
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// Stands for the service of states where the settings name none: it is not compared.
+const ANY_SERVICE: i64 = 0;
 
 /// Reads `inputs` and `target`, and compares them. Of the options, those that convert and read count; `proof` says how long
 /// schedules are followed.
@@ -63,27 +53,36 @@ pub fn verify(
     progress.enter(Stage::Converting);
     let settings = &options.settings;
     // What only the target could tell is not compared, so nothing is asked of it.
-    let facts = TargetFacts { service_id: settings.service_id, trusts: HashMap::new() };
+    let facts = TargetFacts { service_id: settings.service_id.or(Some(ANY_SERVICE)), trusts: HashMap::new() };
     let policies = Policies::resolve(&mut sources, options, &facts, &layouts);
     let context = Context { settings, facts: &facts, patterns: &policies.patterns };
 
     progress.enter(Stage::Comparing);
-    let session = sink.session().ok_or_else(|| {
-        Error::target(format!("{name}: is no database"), "name a database: postgresql://… or PATH.db")
-    })?;
-    let scope = Scope::of(&sources);
-    let told = (settings.service_id.is_some(), settings.trust_id.is_some());
-    let layouts = spoken_of(&layouts, &scope, told);
-    let comparison = Comparison::read(session, &layouts, scope, told)?;
-    let mut checking = Checking::new(session, comparison, &layouts);
-    checking.policies(&policies, &sources, context, cancel)?;
-    let mut copies = Copies { rejected: sources.rejections.rows, listed: sources.rejections.listed.clone() };
+    if sink.session().is_none() {
+        let what = format!("{name}: is no database");
+        return Err(Error::target(what, "name a database: postgresql://… or PATH.db"));
+    }
+    let value = |named: bool| if named { StateValue::Named } else { StateValue::Unknown };
+    let known = Known {
+        service: value(settings.service_id.is_some()),
+        trust: value(settings.trust_id.is_some()),
+        live_services: BTreeSet::new(),
+    };
+    let comparison =
+        Comparison::new(session(&mut *sink)?, &layouts, Scope::of(&sources), &known, &options.tuning);
+    let mut checking = Checking { comparison, tables: Vec::new(), changed_triggers: HashSet::new() };
+    let rows = PolicyRows { policies: &policies, sources: &sources, context };
+    for table in 0..ITEMS {
+        checking.policies(&mut *sink, table, rows, cancel)?;
+    }
     let pool = stream::pool(options.threads)?;
-    let mut turns = Turns { pool: &pool, inputs, sources: &sources, policies: &policies, options };
-    copies.check(&mut checking, &mut turns, progress, cancel)?;
+    let mut copies = Copies { pool: &pool, inputs, sources: &sources, policies: &policies, options };
+    let mut rejected = Rejected { rows: sources.rejections.rows, listed: sources.rejections.listed.clone() };
+    checking.copies(&mut *sink, &mut copies, &mut rejected, (progress, cancel))?;
     let horizon = options.proof.unwrap_or_else(|| Horizon::new(0, DEFAULT_HORIZON_DAYS));
-    let (schedules, unproved) = checking.schedules(&policies, &sources, context, horizon)?;
-    let Checking { tables, rounds, .. } = checking;
+    let (schedules, unproved) = checking.schedules(session(&mut *sink)?, rows, horizon)?;
+    let stale = checking.comparison.stale();
+    let Checking { tables, .. } = checking;
     progress.enter(Stage::Finishing);
     sink.rollback()?;
     Ok(Report {
@@ -92,75 +91,166 @@ pub fn verify(
         tables,
         schedules,
         unproved,
-        rejected: copies.rejected,
-        rejections: copies.listed,
-        rounds,
+        rejected: rejected.rows,
+        rejections: rejected.listed,
+        stale,
     })
 }
 
-/// The copies, which are streamed, and the rows that break rules.
-struct Copies {
-    rejected: u64,
+/// Rows that break rules.
+struct Rejected {
+    rows: u64,
     listed: Vec<Rejection>,
 }
 
-impl Copies {
-    fn check(
-        &mut self,
-        checking: &mut Checking<'_>,
-        turns: &mut Turns<'_>,
-        progress: &Progress,
-        cancel: &Cancel,
-    ) -> Result<()> {
-        let layouts = checking.layouts;
-        let [.., layout] = layouts;
-        let mut sums = Sums::default();
-        checking.comparison.table_mut(ITEMS)?.swap_sums(&mut sums);
-        let Checking { comparison, tables, .. } = &mut *checking;
-        let compared = comparison.table(ITEMS)?;
-        let pairs = pair::Pairs::new(ITEMS, layout, &comparison.scope);
-        turns.each(layout, Sieve::Miss(compared), &mut |ready: &mut Ready| {
-            cancel.check()?;
-            for (key, whole, row) in ready.sifted.digests.drain(..) {
-                sums.subtract(key, whole, row);
-            }
-            if let Some(report) = tables.get_mut(ITEMS) {
-                report.rows += ready.converted.rows;
-                report.equal += ready.converted.rows;
-                for row in Rows::new(layout, &ready.converted.bytes) {
-                    report.note(What::Missing, true, || Finding::of(pairs.key(row)));
-                }
-            }
-            self.reject(ready);
-            Ok(())
-        })?;
-        checking.comparison.table_mut(ITEMS)?.swap_sums(&mut sums);
-        let pairs = pair::Pairs::new(ITEMS, layout, &checking.comparison.scope.clone());
-        checking.rounds(ITEMS, &mut |comparison, round| {
-            turns.announce(progress);
-            let compared = comparison.table(ITEMS)?;
-            let span = Arc::clone(&round.span);
-            turns.each(layout, Sieve::Pick(compared, &span), &mut |ready: &mut Ready| {
-                cancel.check()?;
-                for row in Rows::new(layout, &ready.converted.bytes) {
-                    let source = pairs.source(row).unwrap_or(Source::Vbs);
-                    let entry = Entry::row(source, row, None);
-                    check::hold(round, compared, row, entry, || pairs.named(row))?;
-                }
-                for row in Rows::new(compared.loose(), &ready.sifted.staged) {
-                    check::hold(round, compared, row, Entry::waits(), String::new)?;
-                }
-                Ok(())
-            })
-        })
-    }
-
-    fn reject(&mut self, ready: &mut Ready) {
+impl Rejected {
+    fn take(&mut self, ready: &mut Ready) {
         for row in std::mem::take(&mut ready.converted.rejections) {
-            self.rejected += 1;
+            self.rows += 1;
             if self.listed.len() < REJECTIONS_LISTED {
                 self.listed.extend(row.rejection.map(|rejection| *rejection));
             }
         }
     }
 }
+
+/// A verification under way.
+struct Checking {
+    comparison: Comparison,
+    tables: Vec<TableReport>,
+    /// Triggers that Karbor changed, by id: when they fire is its affair.
+    changed_triggers: HashSet<String>,
+}
+
+/// Notes what is found in one table.
+struct Noting<'n> {
+    report: &'n mut TableReport,
+    /// Takes the ids of triggers that Karbor changed.
+    changed: Option<&'n mut HashSet<String>>,
+}
+
+impl Taker for Noting<'_> {
+    fn take(&mut self, judge: &Judge, found: Found<'_>) -> Result<()> {
+        match found {
+            Found::Row { own, target, verdict, .. } => {
+                let key = || judge.key(own.row, 0);
+                match verdict {
+                    Verdict::Unchanged => self.report.equal += 1,
+                    Verdict::Insert => self.report.note(What::Missing, || Finding::of(key())),
+                    Verdict::Kept(Kept::SourceMissing) => self.report.not_compared += 1,
+                    Verdict::Kept(kept) => {
+                        self.report.note(What::Changed(kept), || Finding::of(key()));
+                        if let Some(changed) = &mut self.changed {
+                            changed.extend(key().into_iter().next());
+                        }
+                    }
+                    Verdict::Update(_) => self.report.note(What::Different, || {
+                        let columns = target.map(|target| judge.differences(own, target));
+                        let columns = columns.unwrap_or_default().into_iter().map(Difference::from);
+                        Finding { columns: columns.collect(), ..Finding::of(key()) }
+                    }),
+                }
+            }
+            Found::Extra { target, extra } => {
+                let finding = || Finding::of(judge.key(target, MARKS.len()));
+                match extra {
+                    Extra::Lost => self.report.note(What::Extra, finding),
+                    Extra::Kept(kept) => self.report.note(What::Changed(kept), finding),
+                    Extra::Unknown => self.report.not_compared += 1,
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl From<DifferentValue> for Difference {
+    fn from(value: DifferentValue) -> Self {
+        let (dumps, target) = report::around_difference(value.dumps, value.target);
+        Self { column: value.column, dumps, target }
+    }
+}
+
+impl Checking {
+    fn begin(&mut self, table: usize) -> TableReport {
+        TableReport { table: self.comparison.name(table).to_owned(), ..TableReport::default() }
+    }
+
+    /// Compares a table of the policy side.
+    fn policies(
+        &mut self,
+        sink: &mut dyn Sink,
+        table: usize,
+        rows: PolicyRows<'_>,
+        cancel: &Cancel,
+    ) -> Result<()> {
+        let mut report = self.begin(table);
+        let changed = (table == TRIGGERS).then_some(&mut self.changed_triggers);
+        let mut noting = Noting { report: &mut report, changed };
+        let summary = self.comparison.policy_table(sink, table, rows, cancel, &mut noting)?;
+        report.rows = summary.rows;
+        report.equal += summary.equal;
+        report.not_compared += summary.waiting;
+        self.tables.push(report);
+        Ok(())
+    }
+
+    /// Compares the copies.
+    fn copies(
+        &mut self,
+        sink: &mut dyn Sink,
+        copies: &mut Copies<'_>,
+        rejected: &mut Rejected,
+        (progress, cancel): (&Progress, &Cancel),
+    ) -> Result<()> {
+        let mut report = self.begin(ITEMS);
+        let comparison = &mut self.comparison;
+        let mut classifier = comparison.read_target(session(sink)?, ITEMS)?;
+        let layout = comparison.layout(ITEMS)?.clone();
+        let digester = comparison.digester(ITEMS)?.clone();
+        let mut newest = None;
+        copies.digest(&layout, &digester, &mut classifier, &mut |ready| {
+            cancel.check()?;
+            newest = newest.max(ready.digested.newest);
+            report.rows += ready.converted.rows;
+            rejected.take(ready);
+            Ok(())
+        })?;
+        comparison.note_newest(newest);
+        let mut classes = comparison.classify(ITEMS, classifier)?;
+        copies.refuse_doubled(&layout, classes.doubled.0, classes.doubled.1)?;
+        report.equal = classes.equal;
+        report.not_compared = classes.waiting;
+        let mut noting = Noting { report: &mut report, changed: None };
+        comparison.judge_extra(session(sink)?, ITEMS, &mut classes, &mut |judge, found| {
+            noting.take(judge, found)
+        })?;
+        if classes.todo.peek().is_some() {
+            copies.announce(progress);
+            let (mut number, mut batch, source_of) = (0, Batch::default(), SourceOf::new(&layout));
+            let mut flush = |comparison: &mut Comparison, batch: &mut Batch| {
+                comparison
+                    .judge_batch(session(sink)?, ITEMS, batch, &mut |judge, found| noting.take(judge, found))
+            };
+            copies.each(&layout, Digests::None, &mut |ready| {
+                cancel.check()?;
+                for row in Rows::new(&layout, &ready.converted.bytes) {
+                    if let Some(todo) = classes.todo.next_if(|todo| todo.number == number)? {
+                        let own = Own { source: source_of.of(row), row, unit: Unit::default() };
+                        batch.push(number, own, todo.target);
+                        if comparison.is_full(&batch) {
+                            flush(comparison, &mut batch)?;
+                        }
+                    }
+                    number += 1;
+                }
+                Ok(())
+            })?;
+            flush(comparison, &mut batch)?;
+        }
+        self.tables.push(report);
+        Ok(())
+    }
+}
+
+const _: () = assert!(ITEMS + 1 == WRITTEN.len());

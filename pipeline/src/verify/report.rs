@@ -24,8 +24,8 @@ pub struct Report {
     pub rejected: u64,
     /// The first of them.
     pub rejections: Vec<Rejection>,
-    /// How often the dumps and the target were read again for rows that are not equal.
-    pub rounds: u64,
+    /// Why the dumps seem to be older than what was imported, if they do.
+    pub stale: Option<String>,
 }
 
 impl Report {
@@ -76,15 +76,12 @@ impl TableReport {
     }
 
     /// Counts a finding, and lists it while there is room; what it says is only worked out then.
-    pub(super) fn note(&mut self, what: What, of_dumps: bool, found: impl FnOnce() -> Finding) {
+    pub(super) fn note(&mut self, what: What, found: impl FnOnce() -> Finding) {
         match what {
             What::Missing => self.missing += 1,
             What::Extra => self.extra += 1,
             What::Different => self.different += 1,
             What::Changed(kept) => *self.changed.entry(kept).or_default() += 1,
-        }
-        if of_dumps {
-            self.equal = self.equal.saturating_sub(1);
         }
         let list =
             if matches!(what, What::Changed(_)) { &mut self.changed_rows } else { &mut self.differing };
@@ -146,4 +143,54 @@ pub struct Difference {
     pub dumps: Option<String>,
     /// What the target holds.
     pub target: Option<String>,
+}
+
+impl Finding {
+    /// A row by its key.
+    pub(super) fn of(key: Vec<String>) -> Self {
+        Self { what: What::Missing, key, columns: Vec::new() }
+    }
+}
+
+/// What is shown of a long value, in characters, and how many of them stand before the first difference.
+const SHOWN: usize = 160;
+const SHOWN_BEFORE: usize = 40;
+
+/// Two values as they are shown: whole, or the parts of both around the first character that differs.
+pub(super) fn around_difference(
+    own: Option<String>,
+    theirs: Option<String>,
+) -> (Option<String>, Option<String>) {
+    let common = match (&own, &theirs) {
+        (Some(own), Some(theirs)) => own.chars().zip(theirs.chars()).take_while(|(a, b)| a == b).count(),
+        _ => 0,
+    };
+    let from = common.saturating_sub(SHOWN_BEFORE);
+    let long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.chars().nth(SHOWN).is_some());
+    if !long(&own) && !long(&theirs) {
+        return (own, theirs);
+    }
+    let cut = |text: String| {
+        let before = if from > 0 { "…" } else { "" };
+        let after = if text.chars().nth(from + SHOWN).is_some() { "…" } else { "" };
+        let part: String = text.chars().skip(from).take(SHOWN).collect();
+        format!("{before}{part}{after}")
+    };
+    (own.map(cut), theirs.map(cut))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_values_are_shown_where_they_differ() {
+        let same = "x".repeat(500);
+        let (own, theirs) = around_difference(Some(format!("{same}a{same}")), Some(format!("{same}b")));
+        let before = "x".repeat(SHOWN_BEFORE);
+        assert_eq!(theirs, Some(format!("…{before}b")));
+        assert!(own.unwrap().starts_with(&format!("…{before}ax")));
+        let short = (Some("a".to_owned()), None);
+        assert_eq!(around_difference(short.0.clone(), None), short);
+    }
 }

@@ -1,14 +1,15 @@
 //! The schedules: when the sources fire, by the dumps, against when Karbor will, by what the target's triggers say.
 
-use super::check::Checking;
+use super::Checking;
 use crate::compare::Fact;
 use crate::compare::sql::TRIGGERS;
 use crate::error::Result;
-use crate::extract::Sources;
 use crate::firings::{Horizon, Prover, Subject};
+use crate::load::session::Session;
 use crate::outcome::ScheduleReport;
-use crate::run::Policies;
-use crate::transform::policies::{Context, Wanted};
+use crate::removal::marks::derived;
+use crate::transform::policies::Wanted;
+use crate::transform::resolved::PolicyRows;
 use serde::Deserialize;
 use std::collections::HashMap;
 
@@ -26,12 +27,12 @@ struct Properties {
 struct Triggers {
     known: HashMap<Properties, usize>,
     made: Vec<(String, String)>,
-    /// By the key of the trigger.
-    of: HashMap<u128, usize>,
+    /// By the id of the trigger.
+    of: HashMap<String, usize>,
 }
 
 impl Triggers {
-    fn note(&mut self, key: u128, properties: &str) {
+    fn note(&mut self, id: &str, properties: &str) {
         // What is no such object says nothing, as Karbor's engine would find.
         let nothing = || Properties { pattern: String::new(), start_time: String::new() };
         let properties: Properties = serde_json::from_str(properties).unwrap_or_else(|_| nothing());
@@ -41,24 +42,23 @@ impl Triggers {
             made.push((pattern, start));
             made.len() - 1
         });
-        self.of.insert(key, n);
+        self.of.insert(id.to_owned(), n);
     }
 
-    fn find(&self, key: u128) -> Option<&(String, String)> {
-        self.of.get(&key).and_then(|n| self.made.get(*n))
+    fn find(&self, id: &str) -> Option<&(String, String)> {
+        self.of.get(id).and_then(|n| self.made.get(*n))
     }
 }
 
-impl Checking<'_> {
-    /// Proves the schedules; answers also how many there are that cannot be proved.
+impl Checking {
+    /// Proves the schedules; returns also how many there are that cannot be proved.
     pub(super) fn schedules(
-        &mut self,
-        policies: &Policies,
-        sources: &Sources,
-        context: Context<'_>,
+        &self,
+        session: &mut dyn Session,
+        PolicyRows { policies, sources, context }: PolicyRows<'_>,
         horizon: Horizon,
     ) -> Result<(ScheduleReport, u64)> {
-        let triggers = self.triggers()?;
+        let triggers = self.triggers(session)?;
         let settings = context.settings;
         let clock = settings.server_zone.zone.offset_at(horizon.from());
         let mut report = ScheduleReport::new(horizon, clock);
@@ -67,14 +67,14 @@ impl Checking<'_> {
         for view in policies.views(sources, settings, Wanted::All) {
             let volumes = u64::try_from(view.resources.len()).unwrap_or(u64::MAX);
             for operation in &view.operations {
-                let key = self.comparison.table(TRIGGERS)?.key_of(operation.key.trigger().as_str());
-                let key = key.filter(|key| {
+                let id = operation.key.trigger();
+                let id = Some(id.as_str()).filter(|id| {
                     self.comparison.scope.knows(Fact::Schedule, view.source)
-                        && !self.changed_triggers.contains(&key.0)
+                        && !self.changed_triggers.contains(*id)
                 });
-                let held = key.and_then(|key| triggers.find(key.0));
+                let found = id.and_then(|id| triggers.find(id));
                 let (Some((pattern, start_time)), Some(subject)) =
-                    (held, context.patterns.subject(operation.pattern))
+                    (found, context.patterns.subject(operation.pattern))
                 else {
                     unproved += 1;
                     continue;
@@ -88,25 +88,20 @@ impl Checking<'_> {
         Ok((report, unproved))
     }
 
-    /// Reads when the target's triggers fire.
-    fn triggers(&mut self) -> Result<Triggers> {
-        let sql = self.comparison.sql(&*self.session, self.layouts);
-        // Where the dumps do not know when operations run, there is nothing to compare with.
+    /// Reads when the target's triggers fire; those that only an import makes.
+    fn triggers(&self, session: &mut dyn Session) -> Result<Triggers> {
+        let sql = self.comparison.sql();
         let Some(properties) = sql.optional(TRIGGERS, "properties") else { return Ok(Triggers::default()) };
+        let id = format!("t.{}", sql.column(TRIGGERS, "id"));
         let select = format!(
-            "SELECT CAST(t.{} AS text), CAST(t.{properties} AS text) FROM {} t",
-            sql.column(TRIGGERS, "id"),
+            "SELECT CAST({id} AS text), CAST(t.{properties} AS text) FROM {} t WHERE {}",
             sql.table(TRIGGERS),
+            derived(&id)
         );
         let mut triggers = Triggers::default();
-        let compared = self.comparison.table(TRIGGERS)?;
-        self.session.query("reading when operations run", &select, &mut |row| {
-            if let [Some(id), properties] = row
-                && let Some(key) = compared.key_of(id)
-                // Karbor's own triggers are none of ours, and nobody else's start with our ids.
-                && !compared.is_new(key)
-            {
-                triggers.note(key.0, properties.unwrap_or_default());
+        session.query("reading when operations run", &select, &mut |row| {
+            if let [Some(id), properties] = row {
+                triggers.note(id, properties.unwrap_or_default());
             }
             Ok(())
         })?;

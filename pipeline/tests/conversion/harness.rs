@@ -97,6 +97,7 @@ impl Setup {
             rejects: self.rejects.then(|| folder.path().join(REJECTS)),
             proof: self.proof,
             prune: Prune::No,
+            tuning: pipeline::options::tuning(&std::env::temp_dir()),
             mode: self.mode,
         };
         let target = self.target.then_some(target as Box<dyn pipeline::load::Target>);

@@ -63,10 +63,11 @@ impl Target for Landing {
         "landing".to_owned()
     }
 
-    fn survey(&mut self) -> Result<Survey> {
+    fn survey_for(&mut self, _: Intent) -> Result<Survey> {
         Ok(Survey {
             layouts: WRITTEN.map(|table| Layout::built_in(table, Format::Text)),
             service: Some(Service { id: self.held.service_id, host: None, others: Vec::new() }),
+            live_services: std::collections::BTreeSet::new(),
             trusts: self.held.trusts.clone(),
             imported: Vec::new(),
             comparable: false,

@@ -204,7 +204,9 @@ fn a_key_that_is_twice_in_the_dumps_fails_the_run() {
         let before = site.rows();
         rows.push(backup(&copy(2)).with("updated_at", "2019-01-01 00:00:00"));
         let error = site.try_run(&rows).unwrap_err();
-        assert!(error.to_string().contains(&format!("two rows with the key {}", copy(2))), "{error}");
+        let told = error.to_string();
+        assert!(told.contains(&format!("the dumps contain two copies with the id {}", copy(2))), "{told}");
+        assert!(told.contains("cinder.sql:10 and ") && told.contains("cinder.sql:12: "), "{told}");
         assert_eq!(site.rows(), before);
     });
 }

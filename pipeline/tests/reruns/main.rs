@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "all of this crate is tests")]
 
 mod edits;
+mod exact;
 mod history;
 mod knowledge;
 mod prune;

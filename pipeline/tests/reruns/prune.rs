@@ -1,4 +1,4 @@
-//! `--prune`: what the dumps no longer hold goes, unless somebody needs it or nobody can know.
+//! `--prune`: what the dumps no longer have goes, unless somebody needs it or nobody can know.
 
 use crate::dumps::*;
 use crate::history::{OTHER, changed, copy, site};
@@ -73,9 +73,11 @@ fn what_karbor_hung_its_own_on_stays() {
             site.run(&large());
             site.sql(&added);
             site.prune = ANY;
+            // A set of resources that Karbor added to is Karbor's affair.
+            let lost = if added.contains("INTO resources") { 1 } else { 2 };
             site.run(&later()).check(&[
                 ("plans", "2 unchanged, 1 lost"),
-                ("resources", "2 unchanged, 2 lost, 1 pruned"),
+                ("resources", &format!("2 unchanged, {lost} lost, 1 pruned")),
                 ("triggers", "2 unchanged"),
                 ("scheduled_operations", "2 unchanged, 1 lost"),
                 ("scheduled_operation_states", "2 unchanged"),
@@ -112,7 +114,7 @@ fn nothing_goes_where_a_table_is_missing_or_empty() {
         let before = site.rows();
         site.prune = ANY;
         let told = site.run(&changed(&later(), |row| (row.table != "tag").then(|| row.clone())));
-        let lack = "rows of plans that the dumps no longer hold were not removed: the dumps lack tag";
+        let lack = "rows of plans that the dumps no longer have were not removed: the dumps lack tag";
         assert!(told.0.warnings.iter().any(|warning| warning == lack), "{:?}", told.0.warnings);
         told.check(&[
             ("plans", "2 unchanged, 1 lost"),

@@ -5,7 +5,7 @@ use fixtures::server::shared;
 use parsers::columns::ColumnMap;
 use parsers::input::Input;
 use parsers::scan::Limits;
-use pipeline::compare::Prune;
+use pipeline::compare::{Prune, Tuning};
 use pipeline::error::Error;
 use pipeline::karbor::WRITTEN;
 use pipeline::karbor::ddl::{Dialect, script as schema};
@@ -30,6 +30,8 @@ pub(crate) struct Site {
     pub(crate) mode: Mode,
     pub(crate) rejects: Option<PathBuf>,
     pub(crate) prune: Prune,
+    pub(crate) tuning: Tuning,
+    only_reads: bool,
 }
 
 enum Place {
@@ -43,7 +45,12 @@ impl Site {
         for place in [Place::Sqlite, Place::Postgres(postgres())] {
             let folder = tempfile::tempdir().unwrap();
             let settings = Settings::default();
-            let mut site = Self { place, folder, settings, mode: Mode::Run, rejects: None, prune: Prune::No };
+            // Everything is done in runs and batches of next to nothing: the result must not depend on it.
+            let mut tuning = pipeline::options::tuning(folder.path());
+            (tuning.spool.memory, tuning.batch_rows) =
+                if matches!(place, Place::Sqlite) { (1, 1) } else { (300, 3) };
+            let (mode, rejects, prune) = (Mode::Run, None, Prune::No);
+            let mut site = Self { place, folder, settings, mode, rejects, prune, tuning, only_reads: false };
             test(&mut site);
         }
     }
@@ -58,7 +65,8 @@ impl Site {
         };
         match &self.place {
             Place::Postgres(database) => {
-                let url = format!("{}?sslmode=disable", shared().url(database));
+                let only_reads = if self.only_reads { "&options=-crole%3Donly_reads" } else { "" };
+                let url = format!("{}?sslmode=disable{only_reads}", shared().url(database));
                 Box::new(Postgres::new(&url, context).unwrap())
             }
             Place::Sqlite => Box::new(Sqlite::new(&self.file(), context)),
@@ -87,19 +95,58 @@ impl Site {
         dumps: impl IntoIterator<Item = (&'static str, Vec<u8>)>,
     ) -> Result<Report, Error> {
         let (_folder, mut opened) = open(dumps);
-        let options = Options {
+        let progress = Progress::new(opened.len());
+        let cancel = Arc::new(Cancel::default());
+        pipeline::run::run(&mut opened, Some(self.target()), &self.options(), &progress, &cancel)
+    }
+
+    fn options(&self) -> Options {
+        Options {
             settings: self.settings.clone(),
             columns: ColumnMap::built_in().unwrap(),
             limits: Limits::default(),
             threads: 2,
             rejects: self.rejects.clone(),
             prune: self.prune,
+            tuning: self.tuning.clone(),
             mode: self.mode,
             proof: None,
-        };
+        }
+    }
+
+    /// What a verification says of a table: `3 equal, 1 extra, 2 changed-in-karbor`. It must change nothing.
+    #[track_caller]
+    pub(crate) fn verify(&self, rows: &[Source]) -> impl Fn(&str) -> String + use<> {
+        let before = self.rows();
+        let dumps = ["cinder.sql", "vbs.sql", "dps.sql"].into_iter().filter_map(|name| {
+            let rows: Vec<&Source> = rows.iter().filter(|row| file_of(row.table) == name).collect();
+            (!rows.is_empty()).then(|| (name, dump(&rows, Form::Copy).into_bytes()))
+        });
+        let (_folder, mut opened) = open(dumps);
         let progress = Progress::new(opened.len());
-        let cancel = Arc::new(Cancel::default());
-        pipeline::run::run(&mut opened, Some(self.target()), &options, &progress, &cancel)
+        let report = pipeline::verify::verify(
+            &mut opened,
+            self.target(),
+            &self.options(),
+            &progress,
+            &Cancel::default(),
+        )
+        .unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(self.rows(), before, "a verification changes nothing");
+        move |name| {
+            let table = report.tables.iter().find(|table| table.table == name).unwrap();
+            let mut parts = Vec::new();
+            let mut part = |rows: u64, what: &str| (rows > 0).then(|| parts.push(format!("{rows} {what}")));
+            part(table.equal, "equal");
+            part(table.missing, "missing");
+            part(table.extra, "extra");
+            part(table.different, "different");
+            for (reason, rows) in &table.changed {
+                part(*rows, reason.word());
+            }
+            part(table.not_compared, "not compared");
+            parts.join(", ")
+        }
     }
 
     /// Brings copies their jobs' outcomes.
@@ -116,12 +163,17 @@ impl Site {
     /// Takes everything back; answers how many rows went.
     #[track_caller]
     pub(crate) fn roll_back(&self) -> u64 {
+        let (rows, ending) = self.try_roll_back().unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(ending, Ending::RolledBack);
+        rows
+    }
+
+    /// The same; returns also how it ended.
+    pub(crate) fn try_roll_back(&self) -> Result<(u64, Ending), Error> {
         let request = Request { scope: Scope::All, dependents: OnDependents::Refuse };
         let (progress, cancel) = (Progress::new(0), Cancel::default());
-        let done = removal::roll_back(self.target(), request, None, &progress, &cancel);
-        let (preview, ending) = done.unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(ending, Ending::RolledBack);
-        preview.total()
+        let (preview, ending) = removal::roll_back(self.target(), request, None, &progress, &cancel)?;
+        Ok((preview.total(), ending))
     }
 
     #[track_caller]
@@ -138,6 +190,15 @@ impl Site {
         self.mode = Mode::Run;
         assert_eq!(self.rows(), before, "a check changes nothing");
         told
+    }
+
+    /// From now on the target, a PostgreSQL database, may only be read.
+    pub(crate) fn only_read(&mut self) {
+        self.sql(
+            "DO $$ BEGIN CREATE ROLE only_reads; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+             GRANT SELECT ON ALL TABLES IN SCHEMA public TO only_reads",
+        );
+        self.only_reads = true;
     }
 
     /// Runs SQL as Karbor or somebody else would.

@@ -5,7 +5,7 @@
 use super::backend::{Backend, text};
 use super::failure::Failure;
 use super::server::Server;
-use crate::karbor::layout::{Width, Wire};
+use crate::karbor::layout::{Stored, Width, Wire};
 use crate::load::fit::Found;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
@@ -109,9 +109,11 @@ fn columns(
 fn found(row: &Row, widths_in_bytes: bool) -> Found {
     let base: Option<String> = row.get(2);
     let modifier: i32 = row.get(3);
-    let (wire, width) =
-        base.map_or((Wire::Unknown, Width::Unlimited), |base| of_type(&base, modifier, widths_in_bytes));
+    let (wire, width) = base
+        .as_deref()
+        .map_or((Wire::Unknown, Width::Unlimited), |base| of_type(base, modifier, widths_in_bytes));
     Found {
+        stored: base.map_or(Stored::Whole, |base| stored(&base, modifier)),
         name: row.get(0),
         type_name: row.get(1),
         wire,
@@ -151,6 +153,15 @@ fn of_type(base: &str, modifier: i32, widths_in_bytes: bool) -> (Wire, Width) {
         }
         "timestamp" | "timestamptz" => unlimited(Wire::Timestamp),
         _ => unlimited(Wire::Unknown),
+    }
+}
+
+/// How much of a value a base type stores, by its name and its type modifier (`anytimestamp_typmodin` of PostgreSQL).
+fn stored(base: &str, modifier: i32) -> Stored {
+    match (base, u8::try_from(modifier)) {
+        ("bpchar", _) => Stored::WithoutTrailingBlanks,
+        ("timestamp" | "timestamptz", Ok(places @ 0..6)) => Stored::Seconds(places),
+        _ => Stored::Whole,
     }
 }
 

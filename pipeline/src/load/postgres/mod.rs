@@ -68,9 +68,9 @@ impl Postgres {
         Ok(backend)
     }
 
-    fn look(&mut self) -> Result<(Seen, Survey)> {
+    fn look(&mut self, intent: Intent) -> Result<(Seen, Survey)> {
         let backend = self.connect()?;
-        let outcome = survey::survey(&backend, &self.context);
+        let outcome = survey::survey(&backend, &self.context, intent);
         backend.close();
         let (seen, mut survey) = outcome?;
         survey.warnings.splice(0..0, self.settings.warnings.iter().map(ToString::to_string));
@@ -129,8 +129,8 @@ impl Target for Postgres {
         self.settings.to_string()
     }
 
-    fn survey(&mut self) -> Result<Survey> {
-        let (seen, survey) = self.look()?;
+    fn survey_for(&mut self, intent: Intent) -> Result<Survey> {
+        let (seen, survey) = self.look(intent)?;
         self.seen = Some(seen);
         Ok(survey)
     }
@@ -138,7 +138,7 @@ impl Target for Postgres {
     fn begin(mut self: Box<Self>, intent: Intent) -> Result<Box<dyn Sink>> {
         let seen = match self.seen.take() {
             Some(seen) => seen,
-            None => self.look()?.0,
+            None => self.look(intent)?.0,
         };
         let backend = self.connect()?;
         self.transaction(backend, &seen, intent)

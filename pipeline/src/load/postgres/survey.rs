@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::karbor::layout::{Format, Layout};
 use crate::karbor::{Source, WRITTEN};
 use crate::load::fit::{Problem, fit};
-use crate::load::lookup::{Lookup, ServiceRow, choose_service, source_of};
+use crate::load::lookup::{Lookup, ServiceRow, choose_service, live_services, source_of};
 use crate::load::names::TargetNames;
 use crate::load::{Context, Intent, Survey};
 use std::collections::{BTreeMap, HashMap};
@@ -29,10 +29,13 @@ const SERVICES: [&str; 7] = ["id", "host", "binary", "disabled", "deleted", "cre
 ///
 /// # Errors
 /// It cannot take the rows; the message says all that is wrong, as far as one look can tell.
-pub(super) fn survey(backend: &Backend, context: &Context) -> Result<(Seen, Survey)> {
-    let seen = look_again(backend, &context.names, Intent::Write)?;
+pub(super) fn survey(backend: &Backend, context: &Context, intent: Intent) -> Result<(Seen, Survey)> {
+    let seen = look_again(backend, &context.names, intent)?;
     let Seen { written, services } = &seen;
     let (layouts, mut warnings) = layouts(backend, written, services, &context.names)?;
+    if let Some(grants) = grants(written, services, "the role of the run", Intent::Write) {
+        warnings.push(format!("this role may look and not write; a run needs: {grants}"));
+    }
     let lookup = lookup(&context.names, written, services);
     let rows = backend.rows(&lookup.services(), &[]);
     let rows = rows.map_err(|failure| backend.explain("reading the services", &failure))?;
@@ -44,7 +47,16 @@ pub(super) fn survey(backend: &Backend, context: &Context) -> Result<(Seen, Surv
     warnings.extend(warning);
     let trusts = if context.trust_known { HashMap::new() } else { trusts(backend, &lookup)? };
     let imported = imported(backend, &lookup)?;
-    let survey = Survey { layouts, service: Some(service), trusts, imported, comparable: true, warnings };
+    let live_services = live_services(&rows);
+    let survey = Survey {
+        layouts,
+        service: Some(service),
+        live_services,
+        trusts,
+        imported,
+        comparable: true,
+        warnings,
+    };
     Ok((seen, survey))
 }
 

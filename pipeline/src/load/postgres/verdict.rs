@@ -201,7 +201,7 @@ fn ask(backend: &Backend, witness: &Witness, ours: &Ours) -> Result<Verdict, Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::karbor::layout::Width;
+    use crate::karbor::layout::{Stored, Width};
     use crate::karbor::{PLANS, RESOURCES, Value};
     use crate::load::LOCK_KEY;
     use fixtures::server::shared;
@@ -221,8 +221,14 @@ mod tests {
             // The key need not come first in a target.
             layout.columns.truncate(2);
             layout.columns.reverse();
-            let laid =
-                Laid { value: 0, name: "i\"d".to_owned(), wire, width: Width::Unlimited, nullable: false };
+            let laid = Laid {
+                value: 0,
+                name: "i\"d".to_owned(),
+                wire,
+                width: Width::Unlimited,
+                nullable: false,
+                stored: Stored::Whole,
+            };
             *layout.columns.last_mut().unwrap() = laid;
             let mut bytes = Vec::new();
             for (id, name) in [(key, Value::Null), (UUID, Value::Text("second"))] {

@@ -14,7 +14,7 @@ use crate::load::names::TargetNames;
 use crate::load::part::{Part, Place};
 use crate::load::{Context, Intent, Opened, Refusal, Service, Sink, Survey, Target, fit};
 use crate::progress::Cancel;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -60,7 +60,7 @@ impl Target for Script {
         self.path.display().to_string()
     }
 
-    fn survey(&mut self) -> Result<Survey> {
+    fn survey_for(&mut self, _: Intent) -> Result<Survey> {
         let mut layouts = layouts(&self.context.names);
         let service = self.context.service_id.map(|id| Service { id, host: None, others: Vec::new() });
         if service.is_none() {
@@ -74,7 +74,8 @@ impl Target for Script {
             }
         }
         let (trusts, imported, warnings) = (HashMap::new(), Vec::new(), Vec::new());
-        Ok(Survey { layouts, service, trusts, imported, comparable: false, warnings })
+        let live_services = BTreeSet::new();
+        Ok(Survey { layouts, service, live_services, trusts, imported, comparable: false, warnings })
     }
 
     fn open(self: Box<Self>, _: Intent) -> Result<Opened> {

@@ -12,16 +12,16 @@ mod sink;
 
 use crate::error::{Error, Result};
 use crate::karbor::ddl::{self, Dialect};
-use crate::karbor::layout::{Format, Layout, Width, Wire};
+use crate::karbor::layout::{Format, Layout, Stored, Width, Wire};
 use crate::karbor::{Source, WRITTEN};
 use crate::load::fit::{Fit, Found, all_built_in, fit};
-use crate::load::lookup::{ENGINE, Lookup, ServiceRow, choose_service, source_of};
+use crate::load::lookup::{ENGINE, Lookup, ServiceRow, choose_service, live_services, source_of};
 use crate::load::names::TargetNames;
 use crate::load::part::Part;
 use crate::load::{Context, Intent, Opened, Service, Sink, Survey, Target};
 use failure::Explain;
 use rusqlite::{Connection, OpenFlags};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -119,15 +119,13 @@ impl Sqlite {
         }
         let (layouts, mut warnings) = self.tables(connection)?;
         let lookup = Lookup { names: TargetNames::default(), qualified: HashMap::new() };
-        let (service, warning) = choose_service(
-            &self.name(),
-            &services(connection, &lookup).map_err(fails)?,
-            self.context.service_id,
-        )?;
+        let rows = services(connection, &lookup).map_err(fails)?;
+        let (service, warning) = choose_service(&self.name(), &rows, self.context.service_id)?;
         warnings.extend(warning);
         let trusts = if self.context.trust_known { Ok(HashMap::new()) } else { trusts(connection, &lookup) };
         let (trusts, imported) = (trusts.map_err(fails)?, imported(connection).map_err(fails)?);
-        Ok(Survey { layouts, service: Some(service), trusts, imported, comparable: true, warnings })
+        let (service, live_services) = (Some(service), live_services(&rows));
+        Ok(Survey { layouts, service, live_services, trusts, imported, comparable: true, warnings })
     }
 
     /// The tables as they really are, and what the operator should know about them.
@@ -180,18 +178,19 @@ impl Target for Sqlite {
         self.path.display().to_string()
     }
 
-    fn survey(&mut self) -> Result<Survey> {
+    fn survey_for(&mut self, intent: Intent) -> Result<Survey> {
         self.context.cancel.check()?;
         let exists = self.exists();
         self.existed = Some(exists);
         if exists {
-            return self.look(&self.connect(Intent::Write)?);
+            return self.look(&self.connect(intent)?);
         }
         let id = self.context.service_id.unwrap_or(SERVICE);
         let service = Some(Service { id, host: Some("localhost".to_owned()), others: Vec::new() });
         let layouts = all_built_in(&TargetNames::default(), Format::Tagged);
         let (trusts, imported, warnings) = (HashMap::new(), Vec::new(), Vec::new());
-        Ok(Survey { layouts, service, trusts, imported, comparable: false, warnings })
+        let live_services = BTreeSet::new();
+        Ok(Survey { layouts, service, live_services, trusts, imported, comparable: false, warnings })
     }
 
     fn open(self: Box<Self>, intent: Intent) -> Result<Opened> {
@@ -235,6 +234,7 @@ fn columns(connection: &Connection, layout: &Layout) -> rusqlite::Result<Vec<Fou
         Ok(Found {
             wire: known.map_or(Wire::Text, |laid| laid.wire),
             width: known.map_or(Width::Unlimited, |laid| laid.width),
+            stored: Stored::Whole,
             not_null: row.get("notnull")?,
             default: numbered || default.is_some(),
             computed: false,

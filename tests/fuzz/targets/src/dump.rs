@@ -66,6 +66,7 @@ fn load(bytes: &[u8], folder: &Path, aside: bool, chunk: usize) -> Result<Report
         rejects: aside.then(|| folder.join("rejects.sql")),
         proof: (draw(bytes, "proof", 8) == 0).then(|| Horizon::new(1_577_836_800, 30)),
         prune: Prune::No,
+        tuning: pipeline::options::tuning(&std::env::temp_dir()),
         mode: Mode::Run,
     };
     let cancel = Arc::new(Cancel::default());

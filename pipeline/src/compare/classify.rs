@@ -1,0 +1,387 @@
+//! Which rows of the dumps and of the target are the same: both sides' keys, sorted and merged.
+//!
+//! Every key is exactly one of: only in the dumps, only in the target, in both with equal or with different rows, or in the
+//! target and known to the dumps as a copy that waits for a later run.
+
+use super::sort::{Peekable, Record, Sorted, Sorter, Spool, bytes_at};
+use crate::error::Result;
+use std::collections::HashMap;
+
+/// What a row is that has an [`Entry`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// A row that the dumps give; its place is its number among them.
+    Dumps,
+    /// A row that the dumps contain and that a later run takes, or that breaks a rule.
+    Waiting,
+    /// An imported row of the target; its place is where it lies.
+    Imported,
+    /// Another row of the target; only its key was read.
+    Other,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::Dumps, Self::Waiting, Self::Imported, Self::Other];
+}
+
+/// A row of one side. 41 bytes on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Entry {
+    /// The digest of its key.
+    pub(crate) key: u128,
+    pub(crate) kind: Kind,
+    pub(crate) place: u64,
+    /// The digest of the row; 0 where only the key is known.
+    pub(crate) row: u128,
+}
+
+impl Record for Entry {
+    const BYTES: usize = 41;
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.key.to_le_bytes());
+        out.extend_from_slice(&self.row.to_le_bytes());
+        self.place.write(out);
+        let kind = Kind::ALL.iter().position(|kind| *kind == self.kind).and_then(|n| u8::try_from(n).ok());
+        out.push(kind.unwrap_or(0));
+    }
+
+    fn read(bytes: &[u8]) -> Self {
+        let kind = bytes.get(40).and_then(|kind| Kind::ALL.get(usize::from(*kind)));
+        Self {
+            key: u128::from_le_bytes(bytes_at(bytes, 0)),
+            row: u128::from_le_bytes(bytes_at(bytes, 16)),
+            place: u64::from_le_bytes(bytes_at(bytes, 32)),
+            kind: kind.copied().unwrap_or(Kind::Dumps),
+        }
+    }
+}
+
+/// A row of the dumps that is not equal to one of the target. 17 bytes on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Todo {
+    /// Its number among the rows of the dumps.
+    pub(crate) number: u64,
+    /// Where the target's row with its key lies, if there is one.
+    pub(crate) target: Option<u64>,
+}
+
+impl Record for Todo {
+    const BYTES: usize = 17;
+
+    fn write(&self, out: &mut Vec<u8>) {
+        self.number.write(out);
+        out.push(u8::from(self.target.is_some()));
+        self.target.unwrap_or(0).write(out);
+    }
+
+    fn read(bytes: &[u8]) -> Self {
+        let target = u64::from_le_bytes(bytes_at(bytes, 9));
+        Self {
+            number: u64::from_le_bytes(bytes_at(bytes, 0)),
+            target: (bytes.get(8) == Some(&1)).then_some(target),
+        }
+    }
+}
+
+/// Two rows of the dumps with one key, by their numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Doubled {
+    pub(crate) second: u64,
+    pub(crate) first: u64,
+}
+
+/// What became of the keys of one table.
+#[derive(Debug)]
+pub(crate) struct Classes {
+    /// The rows of the dumps that are new or different, in the dumps' order.
+    pub(crate) todo: Peekable<Todo>,
+    /// Where the imported rows lie whose keys the dumps do not have, in the target's order.
+    pub(crate) extra: Peekable<u64>,
+    /// Of a table whose rows are compared by sets: the sets that differ, with where their rows lie in the target.
+    pub(crate) sets: HashMap<u128, Vec<u64>>,
+    /// Rows of the dumps that are equal to the target's.
+    pub(crate) equal: u64,
+    /// Imported rows of the target that wait in the dumps.
+    pub(crate) waiting: u64,
+    /// Imported rows of the target.
+    pub(crate) imported: u64,
+    /// How many rows of the dumps have a key that another has, and the first two of them.
+    pub(crate) doubled: (u64, Option<Doubled>),
+    /// Where a row of the target lies whose key, which the dumps have too, another of its rows has.
+    pub(crate) doubled_in_target: Option<u64>,
+}
+
+/// Takes the entries of both sides, and classifies them.
+pub(crate) struct Classifier {
+    spool: Spool,
+    entries: Sorter<Entry>,
+    /// Whether a key names a set of rows.
+    sets: bool,
+}
+
+impl Classifier {
+    pub(crate) fn new(spool: &Spool, sets: bool) -> Self {
+        Self { spool: spool.clone(), entries: Sorter::new(spool), sets }
+    }
+
+    pub(crate) fn push(&mut self, entry: Entry) -> Result<()> {
+        self.entries.push(entry)
+    }
+
+    pub(crate) fn classify(self) -> Result<Classes> {
+        let mut merging = Merging {
+            todo: Sorter::new(&self.spool),
+            extra: Sorter::new(&self.spool),
+            sets: HashMap::new(),
+            equal: 0,
+            waiting: 0,
+            imported: 0,
+            doubled: (0, None),
+            doubled_in_target: None,
+        };
+        let mut entries = self.entries.sorted()?;
+        if self.sets {
+            merging.sets(&mut entries)?
+        } else {
+            merging.rows(&mut entries)?
+        }
+        drop(entries);
+        Ok(Classes {
+            todo: Peekable::new(merging.todo.sorted()?)?,
+            extra: Peekable::new(merging.extra.sorted()?)?,
+            sets: merging.sets,
+            equal: merging.equal,
+            waiting: merging.waiting,
+            imported: merging.imported,
+            doubled: merging.doubled,
+            doubled_in_target: merging.doubled_in_target,
+        })
+    }
+}
+
+struct Merging {
+    todo: Sorter<Todo>,
+    extra: Sorter<u64>,
+    sets: HashMap<u128, Vec<u64>>,
+    equal: u64,
+    waiting: u64,
+    imported: u64,
+    doubled: (u64, Option<Doubled>),
+    doubled_in_target: Option<u64>,
+}
+
+/// The rows with one key, in the order of their kinds.
+#[derive(Default)]
+struct SameKey {
+    dumps: Option<Entry>,
+    waiting: bool,
+    target: Option<Entry>,
+}
+
+impl Merging {
+    fn rows(&mut self, entries: &mut Sorted<Entry>) -> Result<()> {
+        let (mut key, mut same) = (None, SameKey::default());
+        while let Some(entry) = entries.next()? {
+            if key != Some(entry.key) {
+                self.settle(std::mem::take(&mut same))?;
+                key = Some(entry.key);
+            }
+            self.imported += u64::from(entry.kind == Kind::Imported);
+            match entry.kind {
+                Kind::Dumps => match same.dumps {
+                    None => same.dumps = Some(entry),
+                    Some(first) => self.double(first.place, entry.place),
+                },
+                Kind::Waiting => same.waiting = true,
+                Kind::Imported | Kind::Other => match same.target {
+                    None => same.target = Some(entry),
+                    Some(_) => {
+                        if same.dumps.is_some() {
+                            let known = self.doubled_in_target.get_or_insert(entry.place);
+                            *known = entry.place.min(*known);
+                        }
+                        if entry.kind == Kind::Imported {
+                            self.extra.push(entry.place)?;
+                        }
+                    }
+                },
+            }
+        }
+        self.settle(same)
+    }
+
+    fn double(&mut self, first: u64, second: u64) {
+        let (count, least) = &mut self.doubled;
+        *count += 1;
+        let doubled = Doubled { second, first };
+        *least = Some(least.map_or(doubled, |least| least.min(doubled)));
+    }
+
+    fn settle(&mut self, SameKey { dumps, waiting, target }: SameKey) -> Result<()> {
+        let imported = target.filter(|target| target.kind == Kind::Imported);
+        match (dumps, target) {
+            (Some(dumps), Some(_)) if imported.is_some_and(|target| target.row == dumps.row) => {
+                self.equal += 1;
+                Ok(())
+            }
+            (Some(dumps), target) => {
+                self.todo.push(Todo { number: dumps.place, target: target.map(|target| target.place) })
+            }
+            (None, _) => match imported {
+                Some(_) if waiting => {
+                    self.waiting += 1;
+                    Ok(())
+                }
+                Some(target) => self.extra.push(target.place),
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// Rows whose keys name sets: a set is equal where both sides have the same rows.
+    fn sets(&mut self, entries: &mut Sorted<Entry>) -> Result<()> {
+        let mut set: Vec<Entry> = Vec::new();
+        loop {
+            let entry = entries.next()?;
+            if set.first().map(|first| first.key) != entry.map(|entry| entry.key) {
+                self.settle_set(&std::mem::take(&mut set))?;
+            }
+            match entry {
+                Some(entry) => set.push(entry),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn settle_set(&mut self, set: &[Entry]) -> Result<()> {
+        let Some(first) = set.first() else { return Ok(()) };
+        let of = |kind: Kind| set.iter().filter(move |entry| entry.kind == kind);
+        let digests = |kind| {
+            let mut digests: Vec<_> = of(kind).map(|entry| entry.row).collect();
+            digests.sort_unstable();
+            digests
+        };
+        let (dumps, imported) = (of(Kind::Dumps).count(), of(Kind::Imported).count());
+        self.imported += u64::try_from(imported).unwrap_or(0);
+        if of(Kind::Other).count() == 0 && dumps > 0 && digests(Kind::Dumps) == digests(Kind::Imported) {
+            self.equal += u64::try_from(dumps).unwrap_or(0);
+            return Ok(());
+        }
+        for entry in of(Kind::Dumps) {
+            self.todo.push(Todo { number: entry.place, target: None })?;
+        }
+        if dumps + imported > 0 {
+            let target = set.iter().filter(|entry| matches!(entry.kind, Kind::Imported | Kind::Other));
+            let places: Vec<_> = target.map(|entry| entry.place).collect();
+            if !places.is_empty() {
+                self.sets.insert(first.key, places);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A key of the dumps alone, for a run with nothing to compare with: only rows that are there twice are looked for. 24 bytes
+/// on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct KeyOf {
+    pub(crate) key: u128,
+    pub(crate) number: u64,
+}
+
+impl Record for KeyOf {
+    const BYTES: usize = 24;
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.key.to_le_bytes());
+        self.number.write(out);
+    }
+
+    fn read(bytes: &[u8]) -> Self {
+        Self { key: u128::from_le_bytes(bytes_at(bytes, 0)), number: u64::from_le_bytes(bytes_at(bytes, 16)) }
+    }
+}
+
+/// The rows that have a key which another has: how many, and the first two.
+///
+/// # Errors
+/// The disk's.
+pub(crate) fn doubled(keys: Sorter<KeyOf>) -> Result<(u64, Option<Doubled>)> {
+    let mut sorted = keys.sorted()?;
+    let (mut count, mut least) = (0, None);
+    let mut first: Option<KeyOf> = None;
+    while let Some(next) = sorted.next()? {
+        match first.filter(|first| first.key == next.key) {
+            None => first = Some(next),
+            Some(first) => {
+                count += 1;
+                let doubled = Doubled { second: next.number, first: first.number };
+                least = Some(least.map_or(doubled, |least: Doubled| least.min(doubled)));
+            }
+        }
+    }
+    Ok((count, least))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    /// Rows with few different keys and digests, so that all cases come together.
+    fn side() -> impl Strategy<Value = Vec<(u128, usize, u128)>> {
+        proptest::collection::vec((0u128..12, 0usize..4, 0u128..3), 0..60)
+    }
+
+    proptest! {
+        #[test]
+        fn every_key_falls_into_one_class(rows in side(), memory in prop_oneof![Just(1usize), 1usize..500]) {
+            let spool = Spool { memory, ..Spool::in_folder(&std::env::temp_dir()) };
+            let mut classifier = Classifier::new(&spool, false);
+            let entries: Vec<_> = rows.iter().enumerate().map(|(n, (key, kind, row))| Entry {
+                key: *key, kind: Kind::ALL[*kind], place: n as u64, row: *row,
+            }).collect();
+            for entry in &entries {
+                classifier.push(*entry).unwrap();
+            }
+            let mut classes = classifier.classify().unwrap();
+            let (mut todo, mut extra) = (Vec::new(), Vec::new());
+            while let Some(next) = classes.todo.next_if(|_| true).unwrap() {
+                todo.push(next);
+            }
+            while let Some(next) = classes.extra.next_if(|_| true).unwrap() {
+                extra.push(next);
+            }
+            // The same, one key at a time.
+            let (mut todo_then, mut extra_then) = (Vec::new(), Vec::new());
+            let (mut equal, mut waiting, mut doubled) = (0, 0, Vec::new());
+            for key in entries.iter().map(|entry| entry.key).collect::<BTreeSet<_>>() {
+                let of = |kind| entries.iter().filter(move |entry| entry.key == key && entry.kind == kind);
+                let dumps = of(Kind::Dumps).next();
+                doubled.extend(of(Kind::Dumps).skip(1).map(|row| (row.place, dumps.unwrap().place)));
+                let target = of(Kind::Imported).next().or_else(|| of(Kind::Other).next());
+                extra_then.extend(of(Kind::Imported).skip(1).map(|row| row.place));
+                let tagged = target.filter(|row| row.kind == Kind::Imported);
+                if let Some(dumps) = dumps {
+                    if tagged.is_some_and(|row| row.row == dumps.row) {
+                        equal += 1;
+                    } else {
+                        todo_then.push(Todo { number: dumps.place, target: target.map(|row| row.place) });
+                    }
+                } else if let Some(tagged) = tagged {
+                    if of(Kind::Waiting).next().is_some() { waiting += 1 } else { extra_then.push(tagged.place) }
+                }
+            }
+            todo_then.sort_unstable();
+            extra_then.sort_unstable();
+            prop_assert_eq!(todo, todo_then);
+            prop_assert_eq!(extra, extra_then);
+            prop_assert_eq!((classes.equal, classes.waiting), (equal, waiting));
+            prop_assert_eq!(classes.doubled.0, doubled.len() as u64);
+            let least = classes.doubled.1.map(|doubled| (doubled.second, doubled.first));
+            prop_assert_eq!(least, doubled.into_iter().min());
+        }
+    }
+}
