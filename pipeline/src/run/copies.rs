@@ -73,7 +73,8 @@ impl Loading<'_> {
             return sent;
         }
         // A target with a key refuses the second of two rows; which is the first, only the dumps tell.
-        if self.accounts.rejected == 0 || self.aside {
+        let refused = self.accounts.rejected + copies.sources.rejections.rows > 0 && !self.aside;
+        if !refused {
             let (count, first) = doubled(keys)?;
             copies.refuse_doubled(layout, count, first)?;
         }
@@ -354,6 +355,7 @@ impl Copies<'_> {
         })?;
         let more = match count {
             0 | 1 => String::new(),
+            2 => " (and 1 more such row)".to_owned(),
             count => format!(" (and {} more such rows)", count - 1),
         };
         Err(Error::target(

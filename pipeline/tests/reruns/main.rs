@@ -7,6 +7,7 @@ mod edits;
 mod exact;
 mod history;
 mod knowledge;
+mod model;
 mod prune;
 mod site;
 

@@ -32,6 +32,8 @@ pub(crate) struct Site {
     pub(crate) prune: Prune,
     pub(crate) tuning: Tuning,
     only_reads: bool,
+    /// Whether what is in every dump of a history was loaded.
+    pub(crate) anchored: bool,
 }
 
 enum Place {
@@ -42,17 +44,29 @@ enum Place {
 impl Site {
     /// Runs a test on an empty target of each kind.
     pub(crate) fn each(test: impl Fn(&mut Self)) {
-        for place in [Place::Sqlite, Place::Postgres(postgres())] {
-            let folder = tempfile::tempdir().unwrap();
-            let settings = Settings::default();
-            // Everything is done in runs and batches of next to nothing: the result must not depend on it.
-            let mut tuning = pipeline::options::tuning(folder.path());
-            (tuning.spool.memory, tuning.batch_rows) =
-                if matches!(place, Place::Sqlite) { (1, 1) } else { (300, 3) };
-            let (mode, rejects, prune) = (Mode::Run, None, Prune::No);
-            let mut site = Self { place, folder, settings, mode, rejects, prune, tuning, only_reads: false };
-            test(&mut site);
+        for postgres in [false, true] {
+            Self::one(postgres, &test);
         }
+    }
+
+    /// Runs a test on an empty target. Everything is done in runs and batches of next to nothing: the result must not depend on
+    /// it.
+    pub(crate) fn one(postgres: bool, test: impl Fn(&mut Self)) {
+        let place = if postgres { Place::Postgres(self::postgres()) } else { Place::Sqlite };
+        let folder = tempfile::tempdir().unwrap();
+        let mut tuning = pipeline::options::tuning(folder.path());
+        (tuning.spool.memory, tuning.batch_rows) = if postgres { (300, 3) } else { (1, 1) };
+        test(&mut Self {
+            place,
+            folder,
+            settings: Settings::default(),
+            mode: Mode::Run,
+            rejects: None,
+            prune: Prune::No,
+            tuning,
+            only_reads: false,
+            anchored: false,
+        });
     }
 
     fn target(&self) -> Box<dyn Target> {
@@ -206,6 +220,29 @@ impl Site {
         match &self.place {
             Place::Postgres(database) => drop(shared().psql(database, sql)),
             Place::Sqlite => Connection::open(self.file()).unwrap().execute_batch(sql).unwrap(),
+        }
+    }
+
+    /// Whether there is a target yet.
+    pub(crate) fn exists(&self) -> bool {
+        self.is_postgres() || self.file().exists()
+    }
+
+    /// The first column of all rows, as text.
+    pub(crate) fn lines(&self, sql: &str) -> Vec<String> {
+        match &self.place {
+            Place::Postgres(database) => shared()
+                .psql(database, sql)
+                .lines()
+                .filter(|line| !line.is_empty())
+                .map(str::to_owned)
+                .collect(),
+            Place::Sqlite => {
+                let connection = Connection::open(self.file()).unwrap();
+                let mut statement = connection.prepare(sql).unwrap();
+                let rows = statement.query_map([], |row| row.get(0)).unwrap();
+                rows.collect::<Result<_, _>>().unwrap()
+            }
         }
     }
 
