@@ -102,6 +102,31 @@ impl Foreign {
     }
 }
 
+/// What wrote a file that is no dump, judged by what it looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Maker {
+    /// None of those below, or a hand.
+    Another,
+    /// DBeaver: each row of an INSERT on a line that begins with a tab and a blank.
+    DBeaver,
+    /// Huawei Data Studio: gs_dump's text with the header, the encoding and the closing comment taken out
+    /// (`BatchExportDDLFilter`).
+    DataStudio,
+    /// Navicat, which says so in a comment.
+    Navicat,
+}
+
+impl Maker {
+    fn what(self) -> &'static str {
+        match self {
+            Self::Another => "what another program or a hand wrote",
+            Self::DBeaver => "an export as DBeaver writes it",
+            Self::DataStudio => "an export as Data Studio writes it",
+            Self::Navicat => "an export of Navicat",
+        }
+    }
+}
+
 /// What was being done to a dump when the operating system failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doing {
@@ -173,11 +198,35 @@ pub enum ErrorKind {
     },
     /// The closing comment of a dump is missing.
     #[error(
-        "{at}: the dump is cut off: it does not end with the line \"-- PostgreSQL database dump complete\""
+        "{at}: the dump is cut off: it does not end with the line \"-- PostgreSQL database {}dump complete\"",
+        if *cluster { "cluster " } else { "" }
     )]
     Incomplete {
         /// Where the file ends.
         at: Place,
+        /// Whether it is the comment of a whole cluster that is missing (pg_dumpall, gs_dumpall).
+        cluster: bool,
+    },
+    /// A dump begins before the one in front of it has its closing comment.
+    #[error(
+        "{at}: the dump that began in line {began} is cut off: another begins here, and the line \"-- PostgreSQL database dump complete\" is not between them"
+    )]
+    CutBefore {
+        /// The opening comment of the next dump.
+        at: Place,
+        /// The line in which the dump that is cut off began.
+        began: u64,
+    },
+    /// Table data without the comments that a dump begins and ends with.
+    #[error(
+        "{at}: this is no dump of gs_dump or pg_dump, whose first and last comments it lacks, but {}: nothing in it says that it is whole",
+        by.what()
+    )]
+    Export {
+        /// Where the file ends.
+        at: Place,
+        /// What made it, by its habits.
+        by: Maker,
     },
     /// The file ends in the middle of table data.
     #[error(
@@ -292,6 +341,12 @@ impl ErrorKind {
                 }
                 _ => return None,
             },
+            Self::CutBefore { .. } => {
+                "its dump program failed or was stopped, or the file was: dump again, each dump into a file of its own, and look at the program's exit status"
+            }
+            Self::Export { .. } => {
+                "dump the database itself, on its node: gs_dump -F p -f FILE DATABASE (-t TABLE for single tables), and name FILE"
+            }
             Self::Compressed { .. }
             | Self::Incomplete { .. }
             | Self::OpenBlock { .. }

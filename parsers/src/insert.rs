@@ -60,7 +60,7 @@ pub fn between(text: &[u8], ended: bool, head: &[u8], quoting: Quoting) -> Betwe
                             break;
                         }
                         (n, Some(Stop::Close)) => clause += n,
-                        (_, Some(Stop::Backslash)) => return Between::Malformed(at),
+                        (_, Some(Stop::Backslash | Stop::Opening)) => return Between::Malformed(at),
                         (_, None) if ended => return Between::Malformed(text.len()),
                         (_, None) => return Between::More,
                     }

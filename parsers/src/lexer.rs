@@ -5,6 +5,7 @@
 //! `$tag$…$tag$`, `--` and nested `/* */` comments.
 
 use crate::encoding::Encoding;
+use crate::title;
 use memchr::{memchr, memchr2, memmem};
 
 /// How plain `'…'` literals are to be read.
@@ -25,6 +26,8 @@ pub enum Stop {
     Close,
     /// A backslash outside quotes, which SQL does not have.
     Backslash,
+    /// The first dash of a comment that opens a dump: what began before it was cut off.
+    Opening,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +86,7 @@ impl Lexer {
     /// Reads on in `text`, which follows what was read before; `ended` says that nothing comes after it.
     ///
     /// Answers how many bytes were read, and what the last of them was. Without a stop, the bytes left over (never more
-    /// than a dollar tag) can only be judged together with what follows.
+    /// than a dollar tag or a title) can only be judged together with what follows.
     pub fn advance(&mut self, text: &[u8], ended: bool) -> (usize, Option<Stop>) {
         let mut at = 0;
         loop {
@@ -157,6 +160,15 @@ impl Lexer {
                     return (at, None);
                 }
                 b'-' if rest.first() == Some(&b'-') => {
+                    let comment = text.get(at..).unwrap_or_default();
+                    if title::is_opening(comment) {
+                        return (at + 1, Some(Stop::Opening));
+                    }
+                    let whole = ended || comment.len() >= title::BYTES_MAX || comment.contains(&b'\n');
+                    if !whole {
+                        self.word = word;
+                        return (at, None);
+                    }
                     self.state = State::LineComment;
                     return (at + 2, None);
                 }

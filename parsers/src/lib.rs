@@ -28,5 +28,6 @@ pub mod row;
 pub mod scan;
 pub mod schedule;
 pub mod statement;
+mod title;
 pub mod value;
 pub mod zone;

@@ -7,7 +7,9 @@
 
 mod block;
 mod copy_data;
+mod frame;
 mod insert_data;
+mod progress;
 mod routine_body;
 mod session;
 #[cfg(test)]
@@ -15,9 +17,10 @@ mod tests;
 
 pub use self::block::{Block, Chunk, Contents, Cut, Form, Limits, REJECTS_HEADER, Rows, SCRIPT_HEADER};
 
+use self::frame::Frame;
 use self::session::Session;
 use crate::columns::{ColumnMap, Table};
-use crate::error::{ErrorKind, Result};
+use crate::error::{ErrorKind, Maker, Result};
 use crate::input::Input;
 use crate::lexer::{self, Lexer, Stop};
 use crate::position::{DumpId, Origin, Place, Position};
@@ -39,7 +42,9 @@ pub struct Scanner<'m> {
     created: HashMap<(String, String), Vec<String>>,
     schemas: HashMap<Table, String>,
     contents: Contents,
-    complete: bool,
+    frame: Frame,
+    /// Whether this is a second pass, over what the first one has looked at.
+    resumed: bool,
     open: Option<Arc<Block>>,
 }
 
@@ -79,7 +84,7 @@ impl<'m> Scanner<'m> {
         let text = input.text_from(block.data.byte)?;
         let reader = Reader::new(input.name(), text, block.data, limits.buffer());
         let mut scanner = Self::at(reader, block.dump, map, limits);
-        scanner.open = Some(block);
+        (scanner.open, scanner.resumed) = (Some(block), true);
         Ok(scanner)
     }
 
@@ -93,7 +98,8 @@ impl<'m> Scanner<'m> {
             created: HashMap::new(),
             schemas: HashMap::new(),
             contents: Contents::default(),
-            complete: false,
+            frame: Frame::default(),
+            resumed: false,
             open: None,
         }
     }
@@ -198,9 +204,7 @@ impl<'m> Scanner<'m> {
     /// # Errors
     /// The dump does not end as a complete one does.
     pub fn finish(mut self) -> Result<Contents> {
-        if !self.complete {
-            return Err(ErrorKind::Incomplete { at: self.reader.place() }.into());
-        }
+        self.framed_whole()?;
         self.contents.bytes = self.reader.position().byte;
         Ok(self.contents)
     }
@@ -230,14 +234,12 @@ impl<'m> Scanner<'m> {
     }
 
     fn line_comment(&mut self) -> Result<()> {
-        const OPENING: &str = "database dump";
-        const CLOSING: &str = "database dump complete";
         const NOTE: &str = "-- etl ";
+        let at = self.reader.position();
         let line = self.line()?;
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end();
-        // A file may hold several dumps: the last one must be whole too.
-        self.complete = (self.complete || text.ends_with(CLOSING)) && !text.ends_with(OPENING);
+        self.framed(text, at)?;
         if let Some(note) = text.strip_prefix(NOTE) {
             self.contents.notes.push(note.to_owned());
         }
@@ -263,6 +265,10 @@ impl<'m> Scanner<'m> {
     fn block_comment(&mut self) -> Result<()> {
         let began = self.reader.position();
         self.reader.consume(2);
+        self.reader.fill_to(64)?;
+        if self.reader.buffer().trim_ascii_start().starts_with(b"Navicat ") {
+            self.frame.made_by(Maker::Navicat);
+        }
         let mut lexer = Lexer::in_comment();
         loop {
             let (read, closed) = lexer.comment(self.reader.buffer(), self.reader.ended());
@@ -286,14 +292,9 @@ impl<'m> Scanner<'m> {
             return self.psql_command().map(|()| None);
         }
         match statement::keyword(text).as_str() {
-            "COPY" => {
-                self.complete = false;
-                self.copy()
-            }
-            "INSERT" => {
-                self.complete = false;
-                self.insert()
-            }
+            "COPY" => self.copy(),
+            "INSERT" => self.insert(),
+            "PROGRESS" if text.starts_with(progress::BEGINNING) => self.progress().map(|()| None),
             "SET" => {
                 let place = self.reader.place();
                 let text = self.whole_statement()?;
@@ -303,7 +304,7 @@ impl<'m> Scanner<'m> {
                 Ok(None)
             }
             "CREATE" => {
-                self.complete = false;
+                self.frame.content();
                 self.create().map(|()| None)
             }
             "DELIMITER" => self.delimited().map(|()| None),
@@ -364,6 +365,7 @@ impl<'m> Scanner<'m> {
             match stop {
                 Some(Stop::Semicolon) => return Ok(statement),
                 Some(Stop::Backslash) => return Err(ErrorKind::StrayData { at: self.reader.place() }.into()),
+                Some(Stop::Opening) => return Err(self.opening_inside(began.position.line)),
                 Some(Stop::Close) => {}
                 None if self.reader.fill()? == Fill::End && self.reader.buffer().len() <= 1 => {
                     // One byte can be left over that only more text could have explained.

@@ -1,11 +1,12 @@
 //! COPY blocks: the statement, the rows behind it, and the line that ends them.
 
 use super::{Block, Form, Scanner, Span};
-use crate::error::{ErrorKind, Result};
+use crate::error::{ErrorKind, Maker, Result};
 use crate::lexer;
 use crate::position::{Origin, Position, count_lines, length};
 use crate::reader::Fill;
 use crate::statement;
+use crate::title;
 use memchr::{memchr, memmem, memrchr};
 
 impl Scanner<'_> {
@@ -36,6 +37,7 @@ impl Scanner<'_> {
                 fault(&copy.name.table, &format!("COPY {} is not the text format", copy.options)).into()
             );
         }
+        self.frame.data(place.position.line, Maker::DataStudio);
         self.end_of_copy_line(&copy.name.table, place.position)?;
         let Some(table) = known else {
             let rows = self.skip_copy(&copy.name.table, place.position)?;
@@ -60,15 +62,18 @@ impl Scanner<'_> {
     fn skip_copy(&mut self, table: &str, statement: Position) -> Result<u64> {
         let mut rows = 0;
         loop {
-            let wanted = self.limits.chunk.max(END_MARKER_BYTES);
+            // A title among the rows must be seen as a whole.
+            let wanted = self.limits.chunk.max(2 * title::BYTES_MAX);
             self.reader.fill_to(wanted)?;
             let text = self.reader.buffer();
             if let Some(marker) = end_marker(text, self.reader.ended()) {
+                self.no_opening(text.get(..marker.rows).unwrap_or_default(), statement.line)?;
                 rows += count_lines(text.get(..marker.rows).unwrap_or_default());
                 self.reader.consume(marker.end);
                 return Ok(rows);
             }
             if let Some(last) = memrchr(b'\n', text) {
+                self.no_opening(text.get(..=last).unwrap_or_default(), statement.line)?;
                 rows += self.reader.consume(last + 1);
             } else {
                 // A line of an unknown table may be of any length.
@@ -118,6 +123,9 @@ impl Scanner<'_> {
                 None => memrchr(b'\n', window).map_or(0, |n| n + 1),
             };
             if rows > 0 {
+                if !self.resumed {
+                    self.no_opening(window.get(..rows).unwrap_or_default(), block.statement.line)?;
+                }
                 return Ok(Span::Rows { bytes: rows, rows: None });
             }
             // A row of just the limit may have a carriage return behind it.

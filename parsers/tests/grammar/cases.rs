@@ -194,6 +194,8 @@ fn every_kind_of_error_has_a_case() {
             "Empty",
             "NoKnownTable",
             "Incomplete",
+            "CutBefore",
+            "Export",
             "OpenBlock",
             "Unterminated",
             "NoStatement",

@@ -162,6 +162,9 @@ impl Told {
         for note in &contents.notes {
             self.line(&format!("note: {note}"));
         }
+        if contents.progress > 0 {
+            self.line(&format!("progress reports: {}", contents.progress));
+        }
         if contents.rejects {
             self.line("a file of set-aside rows");
         }
