@@ -161,13 +161,13 @@ impl Lexer {
                 }
                 b'-' if rest.first() == Some(&b'-') => {
                     let comment = text.get(at..).unwrap_or_default();
-                    if title::is_opening(comment) {
-                        return (at + 1, Some(Stop::Opening));
-                    }
                     let whole = ended || comment.len() >= title::BYTES_MAX || comment.contains(&b'\n');
                     if !whole {
                         self.word = word;
                         return (at, None);
+                    }
+                    if title::is_opening(comment) {
+                        return (at + 1, Some(Stop::Opening));
                     }
                     self.state = State::LineComment;
                     return (at + 2, None);
@@ -383,6 +383,15 @@ mod tests {
         check("SELECT 1 /* ; /* ; */ ; */;", &[27]);
         check("SELECT 1 - 2 / 3;", &[17]);
         check("CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2);", &[56]);
+    }
+
+    #[test]
+    fn the_opening_of_a_dump_inside_a_statement_is_a_stop_of_its_own() {
+        let text = b"SELECT '\n-- PostgreSQL database dump\n' -- a\n-- PostgreSQL database dump complete\n, 1\n-- openGauss database dump\n;";
+        let at = memmem::find(text, b"-- openGauss").unwrap() + 1;
+        for step in [1, 2, 3, 7, text.len()] {
+            assert_eq!(stops(text, Quoting::default(), step)[0], (at, Stop::Opening), "by {step}");
+        }
     }
 
     #[test]
