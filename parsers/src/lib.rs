@@ -20,6 +20,7 @@ pub mod input;
 pub mod insert;
 pub mod json;
 pub mod lexer;
+mod literal;
 pub mod models;
 pub mod position;
 pub mod reader;

@@ -108,3 +108,50 @@ fn progress_between_statements_is_passed_over_and_counted_and_among_rows_it_is_d
         }
     }
 }
+
+/// The first value of the first row of each table's INSERTs: where it begins and ends.
+fn first_values(dump: &[u8]) -> Vec<(usize, usize)> {
+    let mut tables = std::collections::BTreeSet::new();
+    let mut values = Vec::new();
+    for at in memmem::find_iter(dump, b"\nINSERT INTO ") {
+        let name = dump[at + 13..].split(|byte| *byte == b' ').next().unwrap();
+        if tables.insert(name.to_vec()) {
+            let row = at + memmem::find(&dump[at..], b"VALUES").unwrap() + 6;
+            let start = row + memchr::memchr(b'(', &dump[row..]).unwrap() + 1;
+            values.push((start, start + memchr::memchr(b',', &dump[start..]).unwrap()));
+        }
+    }
+    values
+}
+
+#[test]
+fn a_value_that_is_no_literal_is_refused_wherever_it_stands_and_a_cast_is_applied() {
+    let mut seen = 0;
+    for Dump { what, bytes, .. } in dumps() {
+        let sound = read_bytes(&bytes).unwrap();
+        for (start, end) in first_values(&bytes) {
+            seen += 1;
+            let with = |value: &str| {
+                let mut changed = bytes.clone();
+                changed.splice(start..end, value.bytes());
+                let text = read_bytes(&changed).unwrap().text;
+                let other = text.lines().zip(sound.text.lines()).find(|(now, before)| {
+                    let rest = |line: &str| line.split_once(": ").map(|(_, cells)| cells.to_owned());
+                    rest(now) != rest(before)
+                });
+                other.map(|(line, _)| line.to_owned()).unwrap_or_default()
+            };
+            for word in
+                ["7+1", "2018-01-02", "12ab", "0x10", "1.2.3", "1_000", "now()", "'a' || 'b'", "'a' 'b'"]
+            {
+                let line = with(word);
+                assert!(line.contains(": bad: has no literal as value 1: "), "{what}: {word}: {line}");
+            }
+            let line = with("'abcdef'::varchar(3)");
+            assert!(line.contains(": abc | "), "{what}: {line}");
+            let line = with("'abcdef'::bytea");
+            assert!(line.contains(": bad: has a cast behind value 1 that is not applied"), "{what}: {line}");
+        }
+    }
+    assert!(seen > 100, "{seen} tables");
+}
