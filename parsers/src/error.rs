@@ -3,6 +3,7 @@
 //! A bad *row* is no error of the file: it has one of the reasons in [`crate::row`] and becomes a rejection.
 //! Everything here fails the run whatever the options.
 
+use crate::columns::Table;
 use crate::position::Place;
 use std::{fmt, io};
 
@@ -285,6 +286,45 @@ pub enum ErrorKind {
         /// Its other names.
         aliases: Vec<String>,
     },
+    /// A table of a known name without the required columns, among many that are not known.
+    #[error(
+        "{at}: table {table} has no column {column}, and {others} tables beside it are not known either: this looks like another program's table of this name"
+    )]
+    OtherProgram {
+        /// The statement that names the columns.
+        at: Place,
+        /// The table.
+        table: Table,
+        /// The column.
+        column: &'static str,
+        /// How many other tables there are.
+        others: usize,
+    },
+    /// A table that has the columns of a known one, in a database of another name.
+    #[error(
+        "{at}: table {table} is in database {}, has the columns of the one that is looked for in database {home}, and {home} is not in the dump",
+        on_one_line(database)
+    )]
+    OtherDatabase {
+        /// The statement of its data.
+        at: Place,
+        /// The table.
+        table: Table,
+        /// The database that it is in.
+        database: String,
+        /// The database that the map says.
+        home: String,
+    },
+    /// A statement that changes rows of a known table.
+    #[error("{at}: {statement} changes rows of table {table}, which is not applied to what was read of them")]
+    Changes {
+        /// Where the statement begins.
+        at: Place,
+        /// Its first word.
+        statement: String,
+        /// The table.
+        table: Table,
+    },
     /// The same table in two schemas of one dump.
     #[error(
         "{at}: table {table} is in schema {}, and was in schema {} before: which one is meant?",
@@ -365,6 +405,15 @@ impl ErrorKind {
             }
             Self::MissingColumn { .. } => {
                 "if the column has another name, give it with --columns FILE (see `etl columns`)"
+            }
+            Self::OtherProgram { .. } => {
+                "dump the databases of VBS and DPS alone; if it is the right table and its column has another name, give it with --columns FILE (see `etl columns`)"
+            }
+            Self::OtherDatabase { .. } => {
+                "if the database has another name here, give it with --columns FILE ([TABLE] database = \"NAME\", see `etl columns`); else leave it out of the dump"
+            }
+            Self::Changes { .. } => {
+                "change the rows in the database and dump again, or take the statement out of the file if it is not meant"
             }
             Self::TwoSchemas { .. } => "dump only the schema that is in use (gs_dump -n SCHEMA)",
             Self::Encoding { .. } => "dump again with gs_dump -E UTF8",

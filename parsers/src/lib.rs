@@ -12,6 +12,7 @@
 
 pub mod columns;
 pub mod copy;
+pub mod copy_options;
 pub mod cron;
 pub mod encoding;
 pub mod error;

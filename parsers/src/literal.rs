@@ -173,7 +173,7 @@ pub(crate) fn cast(value: &str, kind: Kind, to: &Type) -> Option<(String, Kind)>
     let of_sign = matches!(kind, Kind::Number { signed: true, .. });
     let of_number = matches!(kind, Kind::Number { .. });
     let of_text = kind == Kind::Text;
-    let printed = !of_sign && !(of_number && value.contains(['e', 'E']));
+    let printed = !(of_sign || (of_number && value.contains(['e', 'E'])));
     match (to.name.as_str(), to.modifiers.as_slice()) {
         ("text", []) | ("varchar" | "character varying" | "varchar2" | "nvarchar2", []) if printed => {
             text(value)

@@ -9,6 +9,7 @@ mod block;
 mod copy_data;
 mod frame;
 mod insert_data;
+mod known;
 mod progress;
 mod routine_body;
 mod session;
@@ -29,7 +30,7 @@ use crate::routine;
 use crate::statement::{self, Name};
 use memchr::memchr;
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Walks a dump; see the module.
@@ -41,6 +42,11 @@ pub struct Scanner<'m> {
     session: Session,
     created: HashMap<(String, String), Vec<String>>,
     schemas: HashMap<Table, String>,
+    /// The database that `\\connect` named last, and all that it named.
+    database: Option<String>,
+    connected: BTreeSet<String>,
+    /// Tables that are in another database than the map says, and yet have all the columns that are required.
+    elsewhere: Vec<(Place, Table, String)>,
     contents: Contents,
     frame: Frame,
     /// Whether this is a second pass, over what the first one has looked at.
@@ -97,6 +103,9 @@ impl<'m> Scanner<'m> {
             session: Session::default(),
             created: HashMap::new(),
             schemas: HashMap::new(),
+            database: None,
+            connected: BTreeSet::new(),
+            elsewhere: Vec::new(),
             contents: Contents::default(),
             frame: Frame::default(),
             resumed: false,
@@ -205,6 +214,7 @@ impl<'m> Scanner<'m> {
     /// The dump does not end as a complete one does.
     pub fn finish(mut self) -> Result<Contents> {
         self.framed_whole()?;
+        self.none_elsewhere()?;
         self.contents.bytes = self.reader.position().byte;
         Ok(self.contents)
     }
@@ -307,6 +317,18 @@ impl<'m> Scanner<'m> {
                 self.frame.content();
                 self.create().map(|()| None)
             }
+            "SELECT" => {
+                let place = self.reader.place();
+                let text = self.whole_statement()?;
+                if let Some(set) = statement::set_config(&text) {
+                    self.apply(&set.name, &set.value, &place)?;
+                }
+                Ok(None)
+            }
+            word @ ("UPDATE" | "DELETE" | "TRUNCATE" | "MERGE" | "WITH") => {
+                let word = word.to_owned();
+                self.unchanging(word).map(|()| None)
+            }
             "DELIMITER" => self.delimited().map(|()| None),
             word if STATEMENTS.binary_search(&word).is_ok() => {
                 self.whole_statement()?;
@@ -384,26 +406,6 @@ impl<'m> Scanner<'m> {
         (name.schema.clone().unwrap_or_else(|| self.session.schema.clone()), name.table.clone())
     }
 
-    /// The known table of a name; the same table may not stand in two schemas.
-    fn known(&mut self, name: &Name, at: &Place) -> Result<Option<Table>> {
-        let Some(table) = self.map.table(&name.table) else { return Ok(None) };
-        let (schema, _) = self.qualified(name);
-        match self.schemas.get(&table) {
-            Some(first) if *first != schema => Err(ErrorKind::TwoSchemas {
-                at: at.clone(),
-                table: name.table.clone(),
-                first: first.clone(),
-                second: schema,
-            }
-            .into()),
-            Some(_) => Ok(Some(table)),
-            None => {
-                self.schemas.insert(table, schema);
-                Ok(Some(table))
-            }
-        }
-    }
-
     /// The columns of a statement, from CREATE TABLE where it lists none.
     fn columns(&self, name: &Name, listed: Option<Vec<String>>, at: &Place) -> Result<Vec<String>> {
         let problem = |problem: &str| ErrorKind::Statement {
@@ -468,7 +470,7 @@ fn shown(text: &[u8]) -> String {
 }
 
 /// The first words of the statements that a dump may hold and that are passed over; sorted.
-const STATEMENTS: [&str; 45] = [
+const STATEMENTS: [&str; 40] = [
     "ABORT",
     "ALTER",
     "ANALYSE",
@@ -482,7 +484,6 @@ const STATEMENTS: [&str; 45] = [
     "COMMIT",
     "DEALLOCATE",
     "DECLARE",
-    "DELETE",
     "DISCARD",
     "DO",
     "DROP",
@@ -506,12 +507,8 @@ const STATEMENTS: [&str; 45] = [
     "ROLLBACK",
     "SAVEPOINT",
     "SECURITY",
-    "SELECT",
     "SHOW",
     "START",
-    "TRUNCATE",
-    "UPDATE",
     "VACUUM",
     "VALUES",
-    "WITH",
 ];

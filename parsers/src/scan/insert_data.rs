@@ -25,9 +25,15 @@ impl Scanner<'_> {
             wanted *= 2;
         };
         let Some((n, mut insert)) = found else {
-            self.whole_statement()?;
+            let text = self.whole_statement()?;
+            let name = statement::loose_name(&self.readable(&text));
+            let Some(known) = self.known_word(&name) else {
+                self.frame.data(place.position.line, Maker::Another);
+                *self.contents.other_tables.entry(name).or_default() += 1;
+                return Ok(None);
+            };
             let problem = "the INSERT statement cannot be understood".to_owned();
-            return Err(ErrorKind::Statement { at: place, table: "(unknown)".to_owned(), problem }.into());
+            return Err(ErrorKind::Statement { at: place, table: known.to_owned(), problem }.into());
         };
         let (head, rows) = self.reader.buffer().split_at(n);
         let dbeaver = rows.starts_with(b"\n\t (") || rows.starts_with(b"\r\n\t (");
@@ -36,9 +42,9 @@ impl Scanner<'_> {
         if let Some((_, readable)) = statement::insert(&self.readable(&head)) {
             insert = readable;
         }
-        let Some(table) = self.known(&insert.name, &place)? else {
+        let Some(table) = self.known(&insert.name, insert.columns.as_deref(), &place)? else {
             let rows = self.skip_insert(insert.body, n)?;
-            *self.contents.other_tables.entry(insert.name.table).or_default() += rows;
+            *self.contents.other_tables.entry(self.other(&insert.name)).or_default() += rows;
             return Ok(None);
         };
         if insert.body != InsertBody::Values {
