@@ -127,6 +127,9 @@ impl fmt::Display for Table {
 #[serde(deny_unknown_fields)]
 struct Entry {
     database: String,
+    /// What the database is called where it is called otherwise.
+    #[serde(default)]
+    called: Option<String>,
     names: Vec<String>,
     required: Vec<String>,
     columns: BTreeMap<String, Vec<String>>,
@@ -136,6 +139,7 @@ struct Entry {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Override {
+    database: Option<String>,
     names: Option<Vec<String>>,
     #[serde(default)]
     columns: BTreeMap<String, Vec<String>>,
@@ -202,6 +206,9 @@ impl ColumnMap {
         for (name, change) in overrides {
             let table = table_named(&name)?;
             let Some(entry) = self.entries.get_mut(&table) else { return Err(MapError::NoTable(name)) };
+            if change.database.is_some() {
+                entry.called = change.database;
+            }
             if let Some(names) = change.names {
                 entry.names = names;
             }
@@ -249,6 +256,26 @@ impl ColumnMap {
         let entries = Table::ALL.iter().filter_map(|table| self.entries.get(table));
         let entries = entries.filter(|entry| entry.database == database);
         entries.flat_map(|entry| entry.names.iter().map(String::as_str)).collect()
+    }
+
+    /// The database of a table, as the map calls it.
+    #[must_use]
+    pub fn database_of(&self, table: Table) -> &str {
+        self.entries.get(&table).map_or("", |entry| entry.called.as_deref().unwrap_or(&entry.database))
+    }
+
+    /// Whether a table is looked for in a database of this name.
+    #[must_use]
+    pub fn is_in(&self, table: Table, database: &str) -> bool {
+        self.database_of(table) == database
+    }
+
+    /// Whether a column list has every column that a table must have, and these are so many that no other table has them by chance.
+    #[must_use]
+    pub fn is_like(&self, table: Table, listed: &[String]) -> bool {
+        let binding = Binding { entry: self.entries.get(&table), listed, first: 0 };
+        let required = binding.entry.map(|entry| entry.required.as_slice()).unwrap_or_default();
+        required.len() >= 3 && required.iter().all(|column| binding.index(column).is_some())
     }
 
     /// Finds a table's columns in a block's column list.
@@ -410,6 +437,15 @@ mod tests {
         let binding = map.bind(Table::Tag, &list, false, &place()).unwrap();
         assert_eq!(binding.column("tag_key").index, Some(1));
         assert_eq!(binding.column("tag_value").index, Some(2));
+    }
+
+    #[test]
+    fn a_database_may_have_another_name() {
+        let mut map = ColumnMap::built_in().unwrap();
+        assert!(map.is_in(Table::Backups, "cinder") && !map.is_in(Table::Backups, "trove"));
+        map.override_with("[backups]\ndatabase = \"cinder01\"\n").unwrap();
+        assert!(map.is_in(Table::Backups, "cinder01") && !map.is_in(Table::Backups, "cinder"));
+        assert!(map.is_in(Table::Quotas, "cinder") && map.tables_of("cinder").contains(&"backups"));
     }
 
     #[test]

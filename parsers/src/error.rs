@@ -3,6 +3,7 @@
 //! A bad *row* is no error of the file: it has one of the reasons in [`crate::row`] and becomes a rejection.
 //! Everything here fails the run whatever the options.
 
+use crate::columns::Table;
 use crate::position::Place;
 use std::{fmt, io};
 
@@ -102,6 +103,31 @@ impl Foreign {
     }
 }
 
+/// What wrote a file that is no dump, judged by what it looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Maker {
+    /// None of those below, or a hand.
+    Another,
+    /// DBeaver: each row of an INSERT on a line that begins with a tab and a blank.
+    DBeaver,
+    /// Huawei Data Studio: gs_dump's text with the header, the encoding and the closing comment taken out
+    /// (`BatchExportDDLFilter`).
+    DataStudio,
+    /// Navicat, which says so in a comment.
+    Navicat,
+}
+
+impl Maker {
+    fn what(self) -> &'static str {
+        match self {
+            Self::Another => "what another program or a hand wrote",
+            Self::DBeaver => "an export as DBeaver writes it",
+            Self::DataStudio => "an export as Data Studio writes it",
+            Self::Navicat => "an export of Navicat",
+        }
+    }
+}
+
 /// What was being done to a dump when the operating system failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doing {
@@ -173,11 +199,35 @@ pub enum ErrorKind {
     },
     /// The closing comment of a dump is missing.
     #[error(
-        "{at}: the dump is cut off: it does not end with the line \"-- PostgreSQL database dump complete\""
+        "{at}: the dump is cut off: it does not end with the line \"-- PostgreSQL database {}dump complete\"",
+        if *cluster { "cluster " } else { "" }
     )]
     Incomplete {
         /// Where the file ends.
         at: Place,
+        /// Whether it is the comment of a whole cluster that is missing (pg_dumpall, gs_dumpall).
+        cluster: bool,
+    },
+    /// A dump begins before the one in front of it has its closing comment.
+    #[error(
+        "{at}: the dump that began in line {began} is cut off: another begins here, and the line \"-- PostgreSQL database dump complete\" is not between them"
+    )]
+    CutBefore {
+        /// The opening comment of the next dump.
+        at: Place,
+        /// The line in which the dump that is cut off began.
+        began: u64,
+    },
+    /// Table data without the comments that a dump begins and ends with.
+    #[error(
+        "{at}: this is no dump of gs_dump or pg_dump, whose first and last comments it lacks, but {}: nothing in it says that it is whole",
+        by.what()
+    )]
+    Export {
+        /// Where the file ends.
+        at: Place,
+        /// What made it, by its habits.
+        by: Maker,
     },
     /// The file ends in the middle of table data.
     #[error(
@@ -236,6 +286,45 @@ pub enum ErrorKind {
         /// Its other names.
         aliases: Vec<String>,
     },
+    /// A table of a known name without the required columns, among many that are not known.
+    #[error(
+        "{at}: table {table} has no column {column}, and {others} tables beside it are not known either: this looks like another program's table of this name"
+    )]
+    OtherProgram {
+        /// The statement that names the columns.
+        at: Place,
+        /// The table.
+        table: Table,
+        /// The column.
+        column: &'static str,
+        /// How many other tables there are.
+        others: usize,
+    },
+    /// A table that has the columns of a known one, in a database of another name.
+    #[error(
+        "{at}: table {table} is in database {}, has the columns of the one that is looked for in database {home}, and {home} is not in the dump",
+        on_one_line(database)
+    )]
+    OtherDatabase {
+        /// The statement of its data.
+        at: Place,
+        /// The table.
+        table: Table,
+        /// The database that it is in.
+        database: String,
+        /// The database that the map says.
+        home: String,
+    },
+    /// A statement that changes rows of a known table.
+    #[error("{at}: {statement} changes rows of table {table}, which is not applied to what was read of them")]
+    Changes {
+        /// Where the statement begins.
+        at: Place,
+        /// Its first word.
+        statement: String,
+        /// The table.
+        table: Table,
+    },
     /// The same table in two schemas of one dump.
     #[error(
         "{at}: table {table} is in schema {}, and was in schema {} before: which one is meant?",
@@ -292,6 +381,12 @@ impl ErrorKind {
                 }
                 _ => return None,
             },
+            Self::CutBefore { .. } => {
+                "its dump program failed or was stopped, or the file was: dump again, each dump into a file of its own, and look at the program's exit status"
+            }
+            Self::Export { .. } => {
+                "dump the database itself, on its node: gs_dump -F p -f FILE DATABASE (-t TABLE for single tables), and name FILE"
+            }
             Self::Compressed { .. }
             | Self::Incomplete { .. }
             | Self::OpenBlock { .. }
@@ -310,6 +405,15 @@ impl ErrorKind {
             }
             Self::MissingColumn { .. } => {
                 "if the column has another name, give it with --columns FILE (see `etl columns`)"
+            }
+            Self::OtherProgram { .. } => {
+                "dump the databases of VBS and DPS alone; if it is the right table and its column has another name, give it with --columns FILE (see `etl columns`)"
+            }
+            Self::OtherDatabase { .. } => {
+                "if the database has another name here, give it with --columns FILE ([TABLE] database = \"NAME\", see `etl columns`); else leave it out of the dump"
+            }
+            Self::Changes { .. } => {
+                "change the rows in the database and dump again, or take the statement out of the file if it is not meant"
             }
             Self::TwoSchemas { .. } => "dump only the schema that is in use (gs_dump -n SCHEMA)",
             Self::Encoding { .. } => "dump again with gs_dump -E UTF8",

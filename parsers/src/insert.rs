@@ -1,11 +1,12 @@
 //! Rows of INSERT statements: `INSERT INTO t (…) VALUES (…), (…);`, one after the other with the same head.
 //!
-//! A value is a literal (number, boolean, NULL, `'…'`, `E'…'`, `B'…'`, `$$…$$`), with casts behind it that do not matter.
-//! DEFAULT is read as absent: what the default is, the dump's data does not say.
+//! A value is a literal (number, boolean, NULL, `'…'`, `E'…'`, `N'…'`, `B'…'`, `X'…'`, `$$…$$`), perhaps with casts behind it,
+//! which are applied. Anything else, and a cast whose result depends on more than its text, makes the row a bad one. DEFAULT is read as absent: what the default is, the dump's data does not say.
 
 use crate::encoding::Encoding;
 use crate::escape::{self, Dialect};
 use crate::lexer::{self, Lexer, Quoting, Stop};
+use crate::literal::{self, Kind};
 use crate::position::{Position, length};
 use crate::row::{BadRow, Field, Row, RowFault, shortened};
 use memchr::memmem;
@@ -43,6 +44,11 @@ pub fn between(text: &[u8], ended: bool, head: &[u8], quoting: Quoting) -> Betwe
             _ if !in_statement && !ended && head.starts_with(rest) => return Between::More,
             _ if !in_statement => return Between::End(at),
             [b',', ..] => at += 1,
+            [b'-' | b'/', ..] => match lexer::blank(rest, ended) {
+                Some(0) => return Between::Malformed(at),
+                Some(n) => at += n,
+                None => return Between::More,
+            },
             [b'(', ..] => return Between::Row(at),
             [b';', ..] => {
                 at += 1;
@@ -60,7 +66,7 @@ pub fn between(text: &[u8], ended: bool, head: &[u8], quoting: Quoting) -> Betwe
                             break;
                         }
                         (n, Some(Stop::Close)) => clause += n,
-                        (_, Some(Stop::Backslash)) => return Between::Malformed(at),
+                        (_, Some(Stop::Backslash | Stop::Opening)) => return Between::Malformed(at),
                         (_, None) if ended => return Between::Malformed(text.len()),
                         (_, None) => return Between::More,
                     }
@@ -148,13 +154,19 @@ impl<'c> Rows<'c> {
         if memchr::memchr(0, self.text.as_bytes()).is_some() {
             return Err(RowFault::Nul);
         }
-        let mut cursor =
-            Cursor { text: &self.text, at: 1, escapes: self.format.quoting.backslash_escapes, encoding };
+        let mut cursor = Cursor {
+            text: &self.text,
+            at: 1,
+            began: 1,
+            number: 0,
+            escapes: self.format.quoting.backslash_escapes,
+            encoding,
+        };
         while !cursor.closed() {
-            let number = self.fields.len() + 1;
-            let field = cursor.value(number, &mut self.unescaped)?;
+            let (field, kind) = cursor.value(&mut self.unescaped)?;
+            let field = cursor.casts(field, kind, &mut self.unescaped)?;
             self.fields.push(field);
-            cursor.behind_value(number)?;
+            cursor.behind_value()?;
         }
         if self.fields.len() != self.format.fields {
             return Err(RowFault::FieldCount { expected: self.format.fields, found: self.fields.len() });
@@ -167,6 +179,10 @@ impl<'c> Rows<'c> {
 struct Cursor<'t> {
     text: &'t str,
     at: usize,
+    /// Where the value that is being read begins.
+    began: usize,
+    /// Which value of the row it is, counted from 1.
+    number: usize,
     escapes: bool,
     encoding: Encoding,
 }
@@ -186,31 +202,38 @@ impl<'t> Cursor<'t> {
         self.rest().starts_with(')') || self.rest().is_empty()
     }
 
-    fn fault(&self, number: usize) -> RowFault {
-        RowFault::NoLiteral { number, found: shortened(self.rest()) }
+    fn fault(&self) -> RowFault {
+        let found = shortened(self.text.get(self.began..).unwrap_or_default());
+        RowFault::NoLiteral { number: self.number, found }
     }
 
-    fn value(&mut self, number: usize, unescaped: &mut String) -> Result<Field, RowFault> {
+    /// Reads a value without the casts behind it.
+    fn value(&mut self, unescaped: &mut String) -> Result<(Field, Kind), RowFault> {
         self.skip_blank();
-        match self.rest().as_bytes() {
-            [b'\'', ..] => self.literal(0, self.escapes, number, unescaped),
-            [b'e' | b'E', b'\'', ..] => self.literal(1, true, number, unescaped),
-            [b'b' | b'B' | b'x' | b'X' | b'n' | b'N', b'\'', ..] => {
-                self.literal(1, self.escapes, number, unescaped)
+        (self.began, self.number) = (self.at, self.number + 1);
+        let field = match self.rest().as_bytes() {
+            [b'\'', ..] => self.literal(0, self.escapes, unescaped)?,
+            [b'e' | b'E', b'\'', ..] => self.literal(1, true, unescaped)?,
+            [b'n' | b'N', b'\'', ..] => {
+                // A national literal is of type character: blanks at its end do not count.
+                let field = self.literal(1, self.escapes, unescaped)?;
+                let text = field.text(self.text, unescaped).trim_end_matches(' ').to_owned();
+                keep(&text, unescaped)
             }
-            [b'$', ..] => self.dollar_quoted(number),
-            _ => self.word(number),
-        }
+            [prefix @ (b'b' | b'B' | b'x' | b'X'), b'\'', ..] => {
+                let field = self.literal(1, false, unescaped)?;
+                let bits =
+                    literal::bits(field.text(self.text, unescaped), prefix.eq_ignore_ascii_case(&b'x'));
+                return Ok((keep(&bits.ok_or_else(|| self.fault())?, unescaped), Kind::Bits));
+            }
+            [b'$', ..] => self.dollar_quoted()?,
+            _ => return self.word(unescaped),
+        };
+        Ok((field, Kind::Text))
     }
 
     /// A literal whose quote stands `prefix` bytes ahead.
-    fn literal(
-        &mut self,
-        prefix: usize,
-        escapes: bool,
-        number: usize,
-        unescaped: &mut String,
-    ) -> Result<Field, RowFault> {
+    fn literal(&mut self, prefix: usize, escapes: bool, unescaped: &mut String) -> Result<Field, RowFault> {
         let start = self.at + prefix + 1;
         let body = self.text.get(start..).unwrap_or_default().as_bytes();
         let (mut end, mut plain) = (0, true);
@@ -232,9 +255,9 @@ impl<'t> Cursor<'t> {
                     } else {
                         memchr::memchr(b'\'', rest)
                     };
-                    end += next.ok_or_else(|| self.fault(number))?;
+                    end += next.ok_or_else(|| self.fault())?;
                 }
-                (None, _) => return Err(self.fault(number)),
+                (None, _) => return Err(self.fault()),
             }
         }
         self.at = start + end + 1;
@@ -256,64 +279,80 @@ impl<'t> Cursor<'t> {
         Ok(Field::Unescaped { start: from, end: unescaped.len() })
     }
 
-    fn dollar_quoted(&mut self, number: usize) -> Result<Field, RowFault> {
+    fn dollar_quoted(&mut self) -> Result<Field, RowFault> {
         let rest = self.rest();
         let tag = rest.get(1..).and_then(|tail| tail.find('$')).and_then(|n| rest.get(..n + 2));
-        let tag = tag.ok_or_else(|| self.fault(number))?;
+        let tag = tag.ok_or_else(|| self.fault())?;
         let start = self.at + tag.len();
         let body = self.text.get(start..).unwrap_or_default();
-        let n = memmem::find(body.as_bytes(), tag.as_bytes()).ok_or_else(|| self.fault(number))?;
+        let n = memmem::find(body.as_bytes(), tag.as_bytes()).ok_or_else(|| self.fault())?;
         self.at = start + n + tag.len();
         Ok(Field::Text { start, end: start + n })
     }
 
     /// A number, a boolean, NULL or DEFAULT.
-    fn word(&mut self, number: usize) -> Result<Field, RowFault> {
+    fn word(&mut self, unescaped: &mut String) -> Result<(Field, Kind), RowFault> {
         let rest = self.rest();
         let length =
-            rest.bytes().take_while(|b| lexer::is_word(*b) || matches!(b, b'.' | b'+' | b'-')).count();
+            rest.bytes().take_while(|b| lexer::is_word(*b) || matches!(b, b'.' | b'+' | b'-' | b'$')).count();
         let word = rest.get(..length).unwrap_or_default();
-        let numeric =
-            word.trim_start_matches(['+', '-']).starts_with(|c: char| c.is_ascii_digit() || c == '.');
-        let field = match word.to_ascii_lowercase().as_str() {
-            "null" | "default" => Field::Null,
-            "true" | "false" => Field::Text { start: self.at, end: self.at + length },
-            _ if numeric => Field::Text { start: self.at, end: self.at + length },
-            _ => return Err(self.fault(number)),
+        let word = word.split("--").next().unwrap_or_default();
+        let as_written = Field::Text { start: self.at, end: self.at + word.len() };
+        let found = match word.to_ascii_lowercase().as_str() {
+            "null" => (Field::Null, Kind::Null),
+            "default" => (Field::Null, Kind::Default),
+            "true" => (keep("true", unescaped), Kind::Boolean),
+            "false" => (keep("false", unescaped), Kind::Boolean),
+            _ => {
+                let number = literal::number(word).ok_or_else(|| self.fault())?;
+                let field = if number == word { as_written } else { keep(&number, unescaped) };
+                let signed = word.starts_with(['+', '-']);
+                (field, Kind::Number { signed, int4: word.parse::<i32>().is_ok() })
+            }
         };
-        self.at += length;
+        self.at += word.len();
+        Ok(found)
+    }
+
+    /// Applies the casts behind a value.
+    fn casts(&mut self, mut field: Field, mut kind: Kind, unescaped: &mut String) -> Result<Field, RowFault> {
+        self.skip_blank();
+        while let Some(rest) = self.rest().strip_prefix("::") {
+            let fault = || RowFault::Cast { number: self.number, found: shortened(self.rest()) };
+            let (length, to) = literal::type_name(rest).ok_or_else(fault)?;
+            match kind {
+                Kind::Null => {}
+                Kind::Default => return Err(self.fault()),
+                _ => {
+                    let text = field.text(self.text, unescaped);
+                    let (text, became) = literal::cast(text, kind, &to).ok_or_else(fault)?;
+                    (field, kind) = (keep(&text, unescaped), became);
+                }
+            }
+            self.at += 2 + length;
+            self.skip_blank();
+        }
         Ok(field)
     }
 
-    /// Passes casts and the comma behind a value.
-    fn behind_value(&mut self, number: usize) -> Result<(), RowFault> {
-        self.skip_blank();
-        while self.rest().starts_with("::") {
-            let mut depth = 0u32;
-            let name = self.rest().bytes().skip(2).take_while(|byte| match byte {
-                b'(' => {
-                    depth += 1;
-                    true
-                }
-                b')' if depth > 0 => {
-                    depth -= 1;
-                    true
-                }
-                b',' => depth > 0,
-                b' ' | b'"' | b'.' | b'[' | b']' => true,
-                byte => lexer::is_word(*byte),
-            });
-            self.at += 2 + name.count();
-        }
+    /// Passes the comma behind a value.
+    fn behind_value(&mut self) -> Result<(), RowFault> {
         match self.rest().as_bytes().first() {
             Some(b',') => {
                 self.at += 1;
                 Ok(())
             }
             Some(b')') => Ok(()),
-            _ => Err(self.fault(number)),
+            _ => Err(self.fault()),
         }
     }
+}
+
+/// Keeps a text that does not stand in the row as it is.
+fn keep(text: &str, unescaped: &mut String) -> Field {
+    let start = unescaped.len();
+    unescaped.push_str(text);
+    Field::Unescaped { start, end: unescaped.len() }
 }
 
 #[cfg(test)]
@@ -354,7 +393,7 @@ mod tests {
     fn literals_of_every_form() {
         check(
             "1, -2.5e3, .5, 'a', NULL, true, DEFAULT",
-            &[Some("1"), Some("-2.5e3"), Some(".5"), Some("a"), None, Some("true"), None],
+            &[Some("1"), Some("-2500"), Some("0.5"), Some("a"), None, Some("true"), None],
         );
         check(
             "'it''s', '', 'a\nb', '\\N', '\\'",
@@ -365,11 +404,11 @@ mod tests {
             &[Some("a'b\n备\\"), Some("év"), Some("😀")],
         );
         check(r"E'\ud83d\ude00\U0000d83d\ude00'", &[Some("😀😀")]);
-        check("B'101', X'1f', N'x'", &[Some("101"), Some("1f"), Some("x")]);
+        check("B'101', X'1f', N'x '", &[Some("101"), Some("00011111"), Some("x")]);
         check("$$it's$$, $x$a$$b$x$", &[Some("it's"), Some("a$$b")]);
         check(
-            "'1'::integer, '2018-01-01 00:00:00'::timestamp(3) without time zone, 'x'::pg_catalog.\"char\"::text, '{}'::int[]",
-            &[Some("1"), Some("2018-01-01 00:00:00"), Some("x"), Some("{}")],
+            "'1'::integer, '2018-01-01 00:00:00'::timestamp(3) without time zone, 'x'::pg_catalog.\"char\"::text, NULL::int[]",
+            &[Some("1"), Some("2018-01-01 00:00:00"), Some("x"), None],
         );
         check("1 -- one\n, /* two */ 2", &[Some("1"), Some("2")]);
         check("'云硬盘'", &[Some("云硬盘")]);
@@ -402,7 +441,9 @@ mod tests {
     fn what_is_no_literal_or_too_few_is_told() {
         let fault = |text: &str| rows(text.as_bytes(), Quoting::default(), 2)[0].clone().unwrap_err();
         assert_eq!(fault("(1, now());"), RowFault::NoLiteral { number: 2, found: "now())".into() });
-        assert_eq!(fault("(1 2, 3);"), RowFault::NoLiteral { number: 1, found: "2, 3)".into() });
+        assert_eq!(fault("(1 2, 3);"), RowFault::NoLiteral { number: 1, found: "1 2, 3)".into() });
+        let cast = RowFault::Cast { number: 1, found: "::int[], 3)".into() };
+        assert_eq!(fault("('{}'::int[], 3);"), cast);
         assert_eq!(fault("(1);"), RowFault::FieldCount { expected: 2, found: 1 });
         assert_eq!(fault("(1, E'\\000');"), RowFault::Nul);
         assert_eq!(fault("(1, E'\\377');"), RowFault::Encoding(Encoding::Utf8));

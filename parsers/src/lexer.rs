@@ -5,6 +5,7 @@
 //! `$tag$…$tag$`, `--` and nested `/* */` comments.
 
 use crate::encoding::Encoding;
+use crate::title;
 use memchr::{memchr, memchr2, memmem};
 
 /// How plain `'…'` literals are to be read.
@@ -25,6 +26,8 @@ pub enum Stop {
     Close,
     /// A backslash outside quotes, which SQL does not have.
     Backslash,
+    /// The first dash of a comment that opens a dump: what began before it was cut off.
+    Opening,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +86,7 @@ impl Lexer {
     /// Reads on in `text`, which follows what was read before; `ended` says that nothing comes after it.
     ///
     /// Answers how many bytes were read, and what the last of them was. Without a stop, the bytes left over (never more
-    /// than a dollar tag) can only be judged together with what follows.
+    /// than a dollar tag or a title) can only be judged together with what follows.
     pub fn advance(&mut self, text: &[u8], ended: bool) -> (usize, Option<Stop>) {
         let mut at = 0;
         loop {
@@ -157,6 +160,15 @@ impl Lexer {
                     return (at, None);
                 }
                 b'-' if rest.first() == Some(&b'-') => {
+                    let comment = text.get(at..).unwrap_or_default();
+                    let whole = ended || comment.len() >= title::BYTES_MAX || comment.contains(&b'\n');
+                    if !whole {
+                        self.word = word;
+                        return (at, None);
+                    }
+                    if title::is_opening(comment) {
+                        return (at + 1, Some(Stop::Opening));
+                    }
                     self.state = State::LineComment;
                     return (at + 2, None);
                 }
@@ -371,6 +383,15 @@ mod tests {
         check("SELECT 1 /* ; /* ; */ ; */;", &[27]);
         check("SELECT 1 - 2 / 3;", &[17]);
         check("CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2);", &[56]);
+    }
+
+    #[test]
+    fn the_opening_of_a_dump_inside_a_statement_is_a_stop_of_its_own() {
+        let text = b"SELECT '\n-- PostgreSQL database dump\n' -- a\n-- PostgreSQL database dump complete\n, 1\n-- openGauss database dump\n;";
+        let at = memmem::find(text, b"-- openGauss").unwrap() + 1;
+        for step in [1, 2, 3, 7, text.len()] {
+            assert_eq!(stops(text, Quoting::default(), step)[0], (at, Stop::Opening), "by {step}");
+        }
     }
 
     #[test]

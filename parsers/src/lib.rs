@@ -12,6 +12,7 @@
 
 pub mod columns;
 pub mod copy;
+pub mod copy_options;
 pub mod cron;
 pub mod encoding;
 pub mod error;
@@ -20,6 +21,7 @@ pub mod input;
 pub mod insert;
 pub mod json;
 pub mod lexer;
+mod literal;
 pub mod models;
 pub mod position;
 pub mod reader;
@@ -28,5 +30,6 @@ pub mod row;
 pub mod scan;
 pub mod schedule;
 pub mod statement;
+mod title;
 pub mod value;
 pub mod zone;

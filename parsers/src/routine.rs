@@ -1,8 +1,9 @@
 //! Where the body of a function, procedure or package ends, which no semicolon says.
 //!
 //! pg_dump quotes bodies, or writes them as `BEGIN ATOMIC … END;` (PostgreSQL 14 and later). gs_dump writes the bodies of
-//! procedures and packages bare, and a line `/` behind them (openGauss, `src/bin/pg_dump/pg_dump.cpp`, `dumpFunc`,
-//! `DumpPkgBody`). A statement inside a bare body must never be taken for one of the dump's own: it may be an INSERT.
+//! procedures, packages and object types bare, and a line `/` behind them (openGauss, `src/bin/pg_dump/pg_dump.cpp`, `dumpFunc`,
+//! `DumpPkgBody`, `dumpObjectTypeBody`); without that line in archives, and so in what gs_restore makes of one. The body of an
+//! event (`dumpEvent`) is one statement, which can be a block. A statement inside a bare body must never be taken for one of the dump's own: it may be an INSERT.
 
 use crate::lexer;
 use memchr::{memchr, memmem};
@@ -14,6 +15,8 @@ pub enum Body {
     None,
     /// Statements up to one that is `END;`.
     Atomic,
+    /// Statements until so many open blocks have ended.
+    Blocks(usize),
     /// Anything up to a line `/`.
     Bare,
 }
@@ -21,18 +24,18 @@ pub enum Body {
 /// What follows `text`, a CREATE statement up to its first semicolon outside quotes and parentheses.
 #[must_use]
 pub fn body(text: &[u8]) -> Body {
-    let mut words = Words { text };
+    let mut words = Words { text, deep: false };
     let is = |word: Option<&[u8]>, names: &[&str]| {
         word.is_some_and(|word| names.iter().any(|name| word.eq_ignore_ascii_case(name.as_bytes())))
     };
     // CREATE [OR REPLACE] [DEFINER = name] [CONSTRAINT] kind
     let kind = loop {
         let word = words.next();
-        if is(word, &["function", "procedure", "package", "trigger"]) {
+        if is(word, &["function", "procedure", "package", "trigger", "type", "event"]) {
             break word.unwrap_or_default();
         }
         if is(word, &["definer"]) {
-            words.pass_name();
+            words.pass_definer();
         } else if !is(word, &["create", "or", "replace", "constraint"]) {
             return Body::None;
         }
@@ -40,20 +43,34 @@ pub fn body(text: &[u8]) -> Body {
     if kind.eq_ignore_ascii_case(b"package") {
         return Body::Bare;
     }
-    let trigger = kind.eq_ignore_ascii_case(b"trigger");
+    if kind.eq_ignore_ascii_case(b"type") {
+        return if is(words.next(), &["body"]) { Body::Bare } else { Body::None };
+    }
+    let (trigger, event) = (kind.eq_ignore_ascii_case(b"trigger"), kind.eq_ignore_ascii_case(b"event"));
+    if event && is(words.clone().next(), &["trigger"]) {
+        return Body::None;
+    }
+    words.pass_new_name();
     loop {
         let word = words.next();
-        if word.is_none() {
+        if word.is_none() || (trigger && is(word, &["execute"])) {
             return Body::None;
         }
-        if is(word, &["begin"]) {
+        if event {
+            if is(word, &["do"]) {
+                return match blocks(words.text, 0) {
+                    0 => Body::None,
+                    open => Body::Blocks(open),
+                };
+            }
+        } else if is(word, &["begin"]) {
             return match is(words.next(), &["atomic"]) {
                 true if is_end(words.text) => Body::None,
                 true => Body::Atomic,
                 false => Body::Bare,
             };
         }
-        if !trigger && is(word, &["as", "is"]) {
+        if !trigger && !event && is(word, &["as", "is"]) {
             return if words.quote_follows() { Body::None } else { Body::Bare };
         }
     }
@@ -62,13 +79,55 @@ pub fn body(text: &[u8]) -> Body {
 /// Whether `text`, up to its semicolon, is the statement `END;`.
 #[must_use]
 pub fn is_end(text: &[u8]) -> bool {
-    let mut words = Words { text };
+    let mut words = Words { text, deep: false };
     words.next().is_some_and(|word| word.eq_ignore_ascii_case(b"end")) && words.next().is_none()
 }
 
-/// The bare words of a statement: outside quotes, comments and parentheses.
+/// How many blocks are open behind `text`, up to its semicolon, where `open` were before. CASE ends with END too; IF and loops
+/// with END and a word.
+#[must_use]
+pub fn blocks(text: &[u8], mut open: usize) -> usize {
+    let mut words = Words { text, deep: false };
+    let is =
+        |word: &[u8], names: &[&str]| names.iter().any(|name| word.eq_ignore_ascii_case(name.as_bytes()));
+    while let Some(word) = words.next() {
+        if is(word, &["begin", "case"]) {
+            open += 1;
+        } else if is(word, &["end"]) {
+            let mut ahead = words.clone();
+            let next = ahead.next().unwrap_or_default();
+            if is(next, &["if", "loop", "while", "repeat", "for"]) {
+                words = ahead;
+                continue;
+            }
+            if is(next, &["case"]) {
+                words = ahead;
+            }
+            open = open.saturating_sub(1);
+        }
+    }
+    open
+}
+
+/// The parts of a statement that begin with one of these words, at any depth of parentheses.
+#[must_use]
+pub fn from_words<'t>(text: &'t [u8], names: &[&str]) -> Vec<&'t [u8]> {
+    let mut words = Words { text, deep: true };
+    let mut parts = Vec::new();
+    while let Some(word) = words.next() {
+        if names.iter().any(|name| word.eq_ignore_ascii_case(name.as_bytes())) {
+            let start = text.len() - words.text.len() - word.len();
+            parts.extend(text.get(start..));
+        }
+    }
+    parts
+}
+
+/// The bare words of a statement: outside quotes and comments, and outside parentheses unless `deep`.
+#[derive(Clone)]
 struct Words<'t> {
     text: &'t [u8],
+    deep: bool,
 }
 
 impl<'t> Words<'t> {
@@ -77,16 +136,39 @@ impl<'t> Words<'t> {
         matches!(self.text.get(at..), Some([b'\'' | b'$', ..] | [b'e' | b'E', b'\'', ..]))
     }
 
-    /// Drops `= name`, the name bare or quoted.
+    /// Drops white space, comments and the byte `mark`, where it follows.
+    fn pass_mark(&mut self, mark: u8) -> bool {
+        self.take(lexer::blank(self.text, true).unwrap_or(0));
+        let found = self.text.first() == Some(&mark);
+        self.take(usize::from(found));
+        found
+    }
+
+    /// Drops `= name`.
+    fn pass_definer(&mut self) {
+        self.pass_mark(b'=');
+        self.pass_name();
+    }
+
+    /// Drops a name, bare or quoted.
     fn pass_name(&mut self) {
-        let blank = |text| lexer::blank(text, true).unwrap_or(0);
-        self.take(blank(self.text));
-        self.take(usize::from(self.text.first() == Some(&b'=')));
-        self.take(blank(self.text));
-        if self.text.first() == Some(&b'"') {
-            self.pass(1, b"\"");
+        if self.pass_mark(b'"') {
+            self.pass(0, b"\"");
         } else {
             self.next();
+        }
+    }
+
+    /// Drops the name of what is created, with its schema: it can be a word that means something elsewhere.
+    fn pass_new_name(&mut self) {
+        let mut ahead = self.clone();
+        let guard = [ahead.next(), ahead.next(), ahead.next()].map(Option::unwrap_or_default);
+        if guard.concat().eq_ignore_ascii_case(b"ifnotexists") {
+            *self = ahead;
+        }
+        self.pass_name();
+        while self.pass_mark(b'.') {
+            self.pass_name();
         }
     }
 
@@ -143,7 +225,7 @@ impl<'t> Iterator for Words<'t> {
                     let length = self.text.iter().take_while(|b| lexer::is_word(**b) || **b == b'$').count();
                     let word = self.take(length);
                     escapes = word.eq_ignore_ascii_case(b"e") && self.text.first() == Some(&b'\'');
-                    if depth == 0 && !escapes {
+                    if (depth == 0 || self.deep) && !escapes {
                         return Some(word);
                     }
                 }
@@ -211,6 +293,66 @@ mod tests {
         check("CREATE PACKAGE public.p IS procedure a();", Body::Bare);
         check("CREATE PACKAGE BODY public.p IS procedure a() is begin null;", Body::Bare);
         check("CREATE TRIGGER t AFTER INSERT ON x FOR EACH ROW BEGIN INSERT INTO y VALUES (1);", Body::Bare);
+    }
+
+    #[test]
+    fn a_routine_may_be_called_like_a_word_of_the_grammar() {
+        check("CREATE FUNCTION begin(a int) RETURNS int LANGUAGE sql AS $$ SELECT 1; $$;", Body::None);
+        check("CREATE FUNCTION public.begin() RETURNS int AS 'x' LANGUAGE sql;", Body::None);
+        check("CREATE PROCEDURE is() LANGUAGE sql AS $$ $$;", Body::None);
+        check("CREATE TRIGGER begin AFTER INSERT ON x FOR EACH ROW EXECUTE FUNCTION begin();", Body::None);
+        check("CREATE PROCEDURE begin() AS begin null;", Body::Bare);
+        check("CREATE PROCEDURE \"a.b\".begin() begin null;", Body::Bare);
+    }
+
+    #[test]
+    fn the_body_of_an_event_is_a_statement_or_a_block() {
+        check("CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO insert into t values (1);", Body::None);
+        check(
+            "CREATE definer=u EVENT s.e ON SCHEDULE AT '2030-01-01' DO begin insert into t values (1);",
+            Body::Blocks(1),
+        );
+        check(
+            "CREATE EVENT IF NOT EXISTS e ON SCHEDULE EVERY 1 DAY COMMENT 'do begin' DO begin begin x;",
+            Body::Blocks(2),
+        );
+        check("CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO begin end;", Body::None);
+        check("CREATE EVENT TRIGGER t ON ddl_command_end EXECUTE FUNCTION begin();", Body::None);
+    }
+
+    #[test]
+    fn blocks_are_counted_and_what_else_ends_with_end_is_not() {
+        let statements = [
+            "begin if a then x;",
+            "end if;",
+            "while a do y;",
+            "end while;",
+            "select case when a then 'end' end;",
+            "case a when 1 then z;",
+            "end case;",
+            "begin w;",
+            "end;",
+            "end e;",
+        ];
+        let mut open = 0;
+        let after: Vec<usize> = statements
+            .iter()
+            .map(|text| {
+                open = blocks(text.as_bytes(), open);
+                open
+            })
+            .collect();
+        assert_eq!(after, [1, 1, 1, 1, 1, 2, 1, 2, 1, 0]);
+    }
+
+    #[test]
+    fn the_body_of_an_object_type_is_bare() {
+        check(
+            "CREATE TYPE BODY public.t AS member function f return int is begin insert into x values (1);",
+            Body::Bare,
+        );
+        check("CREATE TYPE public.t AS (a int, b text);", Body::None);
+        check("CREATE TYPE body AS (a int);", Body::Bare);
     }
 
     #[test]

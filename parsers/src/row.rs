@@ -18,6 +18,18 @@ pub(crate) enum Field {
     Unescaped { start: usize, end: usize },
 }
 
+impl Field {
+    /// The field's text; empty for NULL.
+    pub(crate) fn text<'t>(self, text: &'t str, unescaped: &'t str) -> &'t str {
+        let found = match self {
+            Self::Null => None,
+            Self::Text { start, end } => text.get(start..end),
+            Self::Unescaped { start, end } => unescaped.get(start..end),
+        };
+        found.unwrap_or_default()
+    }
+}
+
 /// A row of a dump.
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'r> {
@@ -222,6 +234,14 @@ pub enum RowFault {
     TooLong {
         /// The limit in bytes.
         limit: u64,
+    },
+    /// A cast in an INSERT whose result is not known without the column's type.
+    #[error("has a cast behind value {number} that is not applied: {found:?}")]
+    Cast {
+        /// Which value of the row, counted from 1.
+        number: usize,
+        /// The first characters of the cast.
+        found: String,
     },
     /// A value of an INSERT that is no literal.
     #[error("has no literal as value {number}: {found:?}")]

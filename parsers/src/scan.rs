@@ -7,7 +7,10 @@
 
 mod block;
 mod copy_data;
+mod frame;
 mod insert_data;
+mod known;
+mod progress;
 mod routine_body;
 mod session;
 #[cfg(test)]
@@ -15,9 +18,10 @@ mod tests;
 
 pub use self::block::{Block, Chunk, Contents, Cut, Form, Limits, REJECTS_HEADER, Rows, SCRIPT_HEADER};
 
+use self::frame::Frame;
 use self::session::Session;
 use crate::columns::{ColumnMap, Table};
-use crate::error::{ErrorKind, Result};
+use crate::error::{ErrorKind, Maker, Result};
 use crate::input::Input;
 use crate::lexer::{self, Lexer, Stop};
 use crate::position::{DumpId, Origin, Place, Position};
@@ -26,7 +30,7 @@ use crate::routine;
 use crate::statement::{self, Name};
 use memchr::memchr;
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Walks a dump; see the module.
@@ -38,8 +42,15 @@ pub struct Scanner<'m> {
     session: Session,
     created: HashMap<(String, String), Vec<String>>,
     schemas: HashMap<Table, String>,
+    /// The database that `\\connect` named last, and all that it named.
+    database: Option<String>,
+    connected: BTreeSet<String>,
+    /// Tables that are in another database than the map says, and yet have all the columns that are required.
+    elsewhere: Vec<(Place, Table, String)>,
     contents: Contents,
-    complete: bool,
+    frame: Frame,
+    /// Whether this is a second pass, over what the first one has looked at.
+    resumed: bool,
     open: Option<Arc<Block>>,
 }
 
@@ -79,7 +90,7 @@ impl<'m> Scanner<'m> {
         let text = input.text_from(block.data.byte)?;
         let reader = Reader::new(input.name(), text, block.data, limits.buffer());
         let mut scanner = Self::at(reader, block.dump, map, limits);
-        scanner.open = Some(block);
+        (scanner.open, scanner.resumed) = (Some(block), true);
         Ok(scanner)
     }
 
@@ -92,8 +103,12 @@ impl<'m> Scanner<'m> {
             session: Session::default(),
             created: HashMap::new(),
             schemas: HashMap::new(),
+            database: None,
+            connected: BTreeSet::new(),
+            elsewhere: Vec::new(),
             contents: Contents::default(),
-            complete: false,
+            frame: Frame::default(),
+            resumed: false,
             open: None,
         }
     }
@@ -198,9 +213,8 @@ impl<'m> Scanner<'m> {
     /// # Errors
     /// The dump does not end as a complete one does.
     pub fn finish(mut self) -> Result<Contents> {
-        if !self.complete {
-            return Err(ErrorKind::Incomplete { at: self.reader.place() }.into());
-        }
+        self.framed_whole()?;
+        self.none_elsewhere()?;
         self.contents.bytes = self.reader.position().byte;
         Ok(self.contents)
     }
@@ -230,14 +244,12 @@ impl<'m> Scanner<'m> {
     }
 
     fn line_comment(&mut self) -> Result<()> {
-        const OPENING: &str = "database dump";
-        const CLOSING: &str = "database dump complete";
         const NOTE: &str = "-- etl ";
+        let at = self.reader.position();
         let line = self.line()?;
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end();
-        // A file may hold several dumps: the last one must be whole too.
-        self.complete = (self.complete || text.ends_with(CLOSING)) && !text.ends_with(OPENING);
+        self.framed(text, at)?;
         if let Some(note) = text.strip_prefix(NOTE) {
             self.contents.notes.push(note.to_owned());
         }
@@ -263,6 +275,10 @@ impl<'m> Scanner<'m> {
     fn block_comment(&mut self) -> Result<()> {
         let began = self.reader.position();
         self.reader.consume(2);
+        self.reader.fill_to(64)?;
+        if self.reader.buffer().trim_ascii_start().starts_with(b"Navicat ") {
+            self.frame.made_by(Maker::Navicat);
+        }
         let mut lexer = Lexer::in_comment();
         loop {
             let (read, closed) = lexer.comment(self.reader.buffer(), self.reader.ended());
@@ -286,14 +302,9 @@ impl<'m> Scanner<'m> {
             return self.psql_command().map(|()| None);
         }
         match statement::keyword(text).as_str() {
-            "COPY" => {
-                self.complete = false;
-                self.copy()
-            }
-            "INSERT" => {
-                self.complete = false;
-                self.insert()
-            }
+            "COPY" => self.copy(),
+            "INSERT" => self.insert(),
+            "PROGRESS" if text.starts_with(progress::BEGINNING) => self.progress().map(|()| None),
             "SET" => {
                 let place = self.reader.place();
                 let text = self.whole_statement()?;
@@ -303,8 +314,20 @@ impl<'m> Scanner<'m> {
                 Ok(None)
             }
             "CREATE" => {
-                self.complete = false;
+                self.frame.content();
                 self.create().map(|()| None)
+            }
+            "SELECT" => {
+                let place = self.reader.place();
+                let text = self.whole_statement()?;
+                if let Some(set) = statement::set_config(&text) {
+                    self.apply(&set.name, &set.value, &place)?;
+                }
+                Ok(None)
+            }
+            word @ ("UPDATE" | "DELETE" | "TRUNCATE" | "MERGE" | "WITH") => {
+                let word = word.to_owned();
+                self.unchanging(word).map(|()| None)
             }
             "DELIMITER" => self.delimited().map(|()| None),
             word if STATEMENTS.binary_search(&word).is_ok() => {
@@ -364,6 +387,7 @@ impl<'m> Scanner<'m> {
             match stop {
                 Some(Stop::Semicolon) => return Ok(statement),
                 Some(Stop::Backslash) => return Err(ErrorKind::StrayData { at: self.reader.place() }.into()),
+                Some(Stop::Opening) => return Err(self.opening_inside(began.position.line)),
                 Some(Stop::Close) => {}
                 None if self.reader.fill()? == Fill::End && self.reader.buffer().len() <= 1 => {
                     // One byte can be left over that only more text could have explained.
@@ -380,26 +404,6 @@ impl<'m> Scanner<'m> {
 
     fn qualified(&self, name: &Name) -> (String, String) {
         (name.schema.clone().unwrap_or_else(|| self.session.schema.clone()), name.table.clone())
-    }
-
-    /// The known table of a name; the same table may not stand in two schemas.
-    fn known(&mut self, name: &Name, at: &Place) -> Result<Option<Table>> {
-        let Some(table) = self.map.table(&name.table) else { return Ok(None) };
-        let (schema, _) = self.qualified(name);
-        match self.schemas.get(&table) {
-            Some(first) if *first != schema => Err(ErrorKind::TwoSchemas {
-                at: at.clone(),
-                table: name.table.clone(),
-                first: first.clone(),
-                second: schema,
-            }
-            .into()),
-            Some(_) => Ok(Some(table)),
-            None => {
-                self.schemas.insert(table, schema);
-                Ok(Some(table))
-            }
-        }
     }
 
     /// The columns of a statement, from CREATE TABLE where it lists none.
@@ -466,7 +470,7 @@ fn shown(text: &[u8]) -> String {
 }
 
 /// The first words of the statements that a dump may hold and that are passed over; sorted.
-const STATEMENTS: [&str; 45] = [
+const STATEMENTS: [&str; 40] = [
     "ABORT",
     "ALTER",
     "ANALYSE",
@@ -480,7 +484,6 @@ const STATEMENTS: [&str; 45] = [
     "COMMIT",
     "DEALLOCATE",
     "DECLARE",
-    "DELETE",
     "DISCARD",
     "DO",
     "DROP",
@@ -504,12 +507,8 @@ const STATEMENTS: [&str; 45] = [
     "ROLLBACK",
     "SAVEPOINT",
     "SECURITY",
-    "SELECT",
     "SHOW",
     "START",
-    "TRUNCATE",
-    "UPDATE",
     "VACUUM",
     "VALUES",
-    "WITH",
 ];

@@ -4,6 +4,7 @@
 //! Names fold to lower case unless quoted, as SQL folds them.
 
 use crate::lexer;
+use crate::routine;
 use nom::branch::alt;
 use nom::bytes::complete::{tag_no_case, take_until, take_while1};
 use nom::character::complete::char;
@@ -118,9 +119,72 @@ pub fn insert(text: &[u8]) -> Option<(usize, Insert)> {
     Some((text.len() - rest.len(), Insert { name, columns, body }))
 }
 
-/// Parses a whole SET statement.
+/// The name in a COPY or INSERT that is not written as SQL wants it (gs_dump 5.0 never quotes a schema): all that stands between
+/// the keyword and the columns or the data.
+#[must_use]
+pub fn loose_name(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let lower = text.to_ascii_lowercase();
+    let ends = ["(", ";", "\n", " from ", " to ", " values", " select", " default"];
+    let begin = ["copy ", "insert into ", "insert "].into_iter().find(|word| lower.starts_with(word));
+    let begin = begin.map_or(0, str::len);
+    let rest = lower.get(begin..).unwrap_or_default();
+    let end = ends.into_iter().filter_map(|end| rest.find(end)).min().unwrap_or(rest.len());
+    text.get(begin..begin + end).unwrap_or_default().trim().to_owned()
+}
+
+/// Whether rows follow a COPY whose name could not be read.
+#[must_use]
+pub fn loose_stdin(text: &[u8]) -> bool {
+    let lower = String::from_utf8_lossy(text).to_ascii_lowercase();
+    let from = lower.rsplit_once(" from ").map(|(_, from)| from.trim_start());
+    from.is_some_and(|from| from.starts_with("stdin"))
+}
+
+/// The tables whose rows a statement changes: UPDATE, DELETE, TRUNCATE, MERGE, or one of these, or INSERT, behind WITH.
+#[must_use]
+pub fn changed(text: &[u8]) -> Vec<Name> {
+    let only = || opt(word("only"));
+    let target = |text| terminated(preceded(only(), name), opt(symbol('*'))).parse(text);
+    let found = preceded(
+        blank,
+        alt((
+            map(preceded(word("update"), target), |name| vec![name]),
+            map(preceded((word("delete"), word("from")), target), |name| vec![name]),
+            map(preceded((word("merge"), word("into")), target), |name| vec![name]),
+            map(preceded((word("insert"), word("into")), target), |name| vec![name]),
+            preceded((word("truncate"), opt(word("table"))), separated_list1(symbol(','), target)),
+        )),
+    )
+    .parse(text);
+    match found {
+        Ok((_, names)) => names,
+        Err(_) if keyword(text) == "WITH" => {
+            let parts = routine::from_words(text, &["update", "delete", "merge", "insert"]);
+            parts.into_iter().flat_map(changed).collect()
+        }
+        Err(_) => Vec::new(),
+    }
+}
+
+/// What `SELECT set_config('name', 'value', …)` sets, which newer dump programs write in place of SET.
+#[must_use]
+pub fn set_config(text: &[u8]) -> Option<Set> {
+    let function = preceded((word("select"), opt((word("pg_catalog"), symbol('.')))), word("set_config"));
+    let arguments = (symbol('('), literal, symbol(','), literal, symbol(','));
+    let (_, (_, (_, name, _, value, _))) = preceded(blank, (function, arguments)).parse(text).ok()?;
+    Some(Set { name: name.to_ascii_lowercase(), value })
+}
+
+/// Parses a whole SET statement. `SET NAMES` and `SET SCHEMA` are other words for two settings.
 #[must_use]
 pub fn set(text: &[u8]) -> Option<Set> {
+    let scope = || opt(alt((word("session"), word("local"))));
+    let kind = alt((value("client_encoding", word("names")), value("search_path", word("schema"))));
+    let short = (word("set"), scope(), kind, alt((literal, identifier_as_written)));
+    if let Ok((_, (_, _, name, value))) = preceded(blank, short).parse(text) {
+        return Some(Set { name: name.to_owned(), value });
+    }
     let scope = opt(alt((word("session"), word("local"))));
     let (rest, (_, _, name, _)) =
         preceded(blank, (word("set"), scope, identifier, alt((value((), symbol('=')), word("to")))))
@@ -342,10 +406,57 @@ mod tests {
             ("SET SESSION search_path = public, pg_catalog;", "search_path", "public"),
             ("SET search_path = \"My Schema\";", "search_path", "My Schema"),
             ("SET default_tablespace = '';", "default_tablespace", ""),
+            ("SET NAMES 'GBK';", "client_encoding", "GBK"),
+            ("set local names utf8;", "client_encoding", "utf8"),
+            ("SET SCHEMA 'cinder';", "search_path", "cinder"),
+            ("SET names = 'x';", "names", "x"),
         ] {
             assert_eq!(set(text.as_bytes()), Some(Set { name: name.into(), value: value.into() }), "{text}");
         }
         assert_eq!(set(b"SET SESSION AUTHORIZATION 'x';").map(|s| s.name), None);
+    }
+
+    #[test]
+    fn a_statement_names_the_tables_that_it_changes() {
+        for (text, expected) in [
+            ("UPDATE ONLY public.backups AS b SET size = 1;", &["backups"][..]),
+            ("delete from \"Tag\";", &["Tag"]),
+            ("TRUNCATE TABLE ONLY a, public.b *, c RESTART IDENTITY;", &["a", "b", "c"]),
+            ("TRUNCATE a;", &["a"]),
+            ("MERGE INTO backups b USING x ON (true) WHEN MATCHED THEN DELETE;", &["backups"]),
+            (
+                "WITH a AS (SELECT 'update tag set'), b AS (DELETE FROM tag RETURNING *) INSERT INTO backups SELECT 1;",
+                &["tag", "backups"],
+            ),
+            ("WITH a AS (SELECT 1) SELECT * FROM backups FOR UPDATE;", &[]),
+            ("SELECT 1;", &[]),
+        ] {
+            let found: Vec<String> = changed(text.as_bytes()).into_iter().map(|name| name.table).collect();
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn set_config_is_a_setting_too() {
+        let set = set_config(b"SELECT pg_catalog.set_config('search_path', '', false);").unwrap();
+        assert_eq!((set.name.as_str(), set.value.as_str()), ("search_path", ""));
+        assert_eq!(set_config(b"SELECT pg_catalog.setval('s', 1, true);"), None);
+    }
+
+    #[test]
+    fn names_that_sql_does_not_take_are_shown_as_they_stand() {
+        for (text, name, stdin) in [
+            ("COPY My-Schema.t1 (a) FROM stdin;", "My-Schema.t1", true),
+            ("COPY 1a FROM stdin WITH CSV;", "1a", true),
+            ("COPY a b TO '/x';", "a b", false),
+            ("INSERT INTO My-T VALUES (1);", "My-T", false),
+        ] {
+            assert_eq!(
+                (loose_name(text.as_bytes()).as_str(), loose_stdin(text.as_bytes())),
+                (name, stdin),
+                "{text}"
+            );
+        }
     }
 
     #[test]

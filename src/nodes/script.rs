@@ -139,7 +139,7 @@ pub(super) fn dump(words: &Words, dump: &Dump, tag: &str) -> String {
         "name=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \\n')\n\
          apart=; command -v setsid >/dev/null 2>&1 && apart=setsid\n\
          exec 3<&0\n\
-         $apart {program} 2>&1 >\"$dir/$name\" </dev/null 3<&- &\n\
+         $apart {program} -f /dev/fd/4 {database} 4>\"$dir/$name\" 2>&1 >/dev/null </dev/null 3<&- &\n\
          pid=$!\n\
          group=$pid; [ -n \"$apart\" ] && group=-$pid\n\
          ( trap 'exit 0' TERM; read -r stop <&3; kill -TERM $group 2>/dev/null || kill -TERM $pid ) >/dev/null 2>&1 &\n\
@@ -157,11 +157,14 @@ pub(super) fn dump(words: &Words, dump: &Dump, tag: &str) -> String {
          fi\n\
          {status}\n",
         program = program(dump),
+        database = quoted(&dump.database_name),
     );
     script
 }
 
-/// gs_dump with everything it is told. No `-W`: it would take the password as an argument.
+/// gs_dump with everything it is told but the file and the database. No `-W`: it would take the password as an argument. The
+/// file is given with `-f`, because gs_dump of openGauss 6.0 and later writes its progress to standard output; and as a descriptor,
+/// because its name is a secret.
 fn program(dump: &Dump) -> String {
     let mut words = vec![quoted(&dump.gs_dump)];
     words.extend(dump.options.iter().map(|option| quoted(option)));
@@ -169,7 +172,6 @@ fn program(dump: &Dump) -> String {
         words.push("-t".to_owned());
         words.push(quoted(table));
     }
-    words.push(quoted(&dump.database_name));
     words.join(" ")
 }
 
@@ -313,7 +315,7 @@ mod tests {
         );
         assert_eq!(
             program(&node.dumps[0]),
-            "'/opt/bin/gs_dump' '-h' 'db' '-p5432' '--no-owner' '--username=u' -t 'dps.\"Timer\"' -t 'o'\\''x' 'dps'"
+            "'/opt/bin/gs_dump' '-h' 'db' '-p5432' '--no-owner' '--username=u' -t 'dps.\"Timer\"' -t 'o'\\''x'"
         );
     }
 }

@@ -124,11 +124,15 @@ impl SoftDeletion {
         }
     }
 
-    /// Whether the row is soft-deleted.
+    /// Whether the row is soft-deleted. Where the table has `deleted`, it decides and not `deleted_at`: that is all that
+    /// OpenStack itself filters by, and what an administrator sets to take a row back.
     pub fn read(&self, row: &mut Reading<'_, '_>) -> bool {
         let status = self.status.is_some_and(|status| row.text(status).eq_ignore_ascii_case("deleted"));
-        let deleted = row.boolean(self.deleted) == Some(true);
-        status || deleted || !row.text(self.deleted_at).is_empty()
+        let deleted = match self.deleted.index {
+            Some(_) => row.boolean(self.deleted) == Some(true),
+            None => !row.text(self.deleted_at).is_empty(),
+        };
+        status || deleted
     }
 }
 

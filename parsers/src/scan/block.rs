@@ -154,6 +154,8 @@ pub struct Contents {
     pub rejects: bool,
     /// Rows of tables that are not known, by table.
     pub other_tables: BTreeMap<String, u64>,
+    /// Progress reports of gs_dump, which openGauss 6.0 and later write to standard output.
+    pub progress: u64,
     /// Lines of comments that begin with `-- etl `, without these characters.
     pub notes: Vec<String>,
     /// The dump's size in bytes of text.

@@ -1,11 +1,13 @@
 //! COPY blocks: the statement, the rows behind it, and the line that ends them.
 
 use super::{Block, Form, Scanner, Span};
-use crate::error::{ErrorKind, Result};
+use crate::copy_options;
+use crate::error::{ErrorKind, Maker, Result};
 use crate::lexer;
 use crate::position::{Origin, Position, count_lines, length};
 use crate::reader::Fill;
 use crate::statement;
+use crate::title;
 use memchr::{memchr, memmem, memrchr};
 
 impl Scanner<'_> {
@@ -18,32 +20,54 @@ impl Scanner<'_> {
             problem: problem.to_owned(),
         };
         let not_understood = |table: &str| fault(table, "the COPY statement cannot be understood").into();
-        let Some(copy) = statement::copy(&self.readable(&text)) else {
-            let query = keyword_after_copy_is_query(&text);
-            return if query { Ok(None) } else { Err(not_understood("(unknown)")) };
+        let readable = self.readable(&text);
+        let whole = |copy: &statement::Copy| {
+            copy.stdin || matches!(statement::keyword(copy.options.as_bytes()).as_str(), "TO" | "FROM")
         };
-        let known = self.known(&copy.name, &place)?;
+        let Some(copy) = statement::copy(&readable).filter(whole) else {
+            if keyword_after_copy_is_query(&text) {
+                return Ok(None);
+            }
+            let (name, stdin) = (statement::loose_name(&readable), statement::loose_stdin(&readable));
+            if let Some(known) = self.known_word(&name) {
+                return Err(not_understood(known));
+            }
+            return if stdin { self.pass_copy(name, place.position) } else { Ok(None) };
+        };
+        let known = self.known(&copy.name, copy.columns.as_deref(), &place)?;
         if !copy.stdin {
             let elsewhere = statement::keyword(copy.options.as_bytes());
             return match (elsewhere.as_str(), known) {
-                ("TO", _) | ("FROM", None) => Ok(None),
                 ("FROM", Some(_)) => Err(fault(&copy.name.table, "its data is in another file").into()),
-                _ => Err(not_understood(&copy.name.table)),
+                _ => Ok(None),
             };
         }
-        if !copy.options.is_empty() {
+        let Some(table) = known else {
+            return self.pass_copy(self.other(&copy.name), place.position);
+        };
+        let Some(options) = copy_options::read(&copy.options, self.session.quoting.backslash_escapes) else {
             return Err(
                 fault(&copy.name.table, &format!("COPY {} is not the text format", copy.options)).into()
             );
-        }
-        self.end_of_copy_line(&copy.name.table, place.position)?;
-        let Some(table) = known else {
-            let rows = self.skip_copy(&copy.name.table, place.position)?;
-            *self.contents.other_tables.entry(copy.name.table).or_default() += rows;
-            return Ok(None);
         };
+        self.frame.data(place.position.line, Maker::DataStudio);
+        self.end_of_copy_line(&copy.name.table, place.position)?;
         let columns = self.columns(&copy.name, copy.columns, &place)?;
-        Ok(Some(self.opened(table, columns, copy.oids, Form::Copy, place.position)))
+        let oids = copy.oids || options.oids;
+        let mut block = self.opened(table, columns, oids, Form::Copy, place.position);
+        if let Some(name) = options.encoding {
+            block.quoting.encoding = self.encoding(&name, &place)?;
+        }
+        Ok(Some(block))
+    }
+
+    /// Passes the rows of a table that is not known, whatever their format: psql reads them up to the line `\.`.
+    fn pass_copy(&mut self, table: String, statement: Position) -> Result<Option<Block>> {
+        self.frame.data(statement.line, Maker::DataStudio);
+        self.end_of_copy_line(&table, statement)?;
+        let rows = self.skip_copy(&table, statement)?;
+        *self.contents.other_tables.entry(table).or_default() += rows;
+        Ok(None)
     }
 
     /// Consumes what stands between a COPY's semicolon and its first row.
@@ -60,15 +84,18 @@ impl Scanner<'_> {
     fn skip_copy(&mut self, table: &str, statement: Position) -> Result<u64> {
         let mut rows = 0;
         loop {
-            let wanted = self.limits.chunk.max(END_MARKER_BYTES);
+            // A title among the rows must be seen as a whole.
+            let wanted = self.limits.chunk.max(2 * title::BYTES_MAX);
             self.reader.fill_to(wanted)?;
             let text = self.reader.buffer();
             if let Some(marker) = end_marker(text, self.reader.ended()) {
+                self.no_opening(text.get(..marker.rows).unwrap_or_default(), statement.line)?;
                 rows += count_lines(text.get(..marker.rows).unwrap_or_default());
                 self.reader.consume(marker.end);
                 return Ok(rows);
             }
             if let Some(last) = memrchr(b'\n', text) {
+                self.no_opening(text.get(..=last).unwrap_or_default(), statement.line)?;
                 rows += self.reader.consume(last + 1);
             } else {
                 // A line of an unknown table may be of any length.
@@ -118,6 +145,9 @@ impl Scanner<'_> {
                 None => memrchr(b'\n', window).map_or(0, |n| n + 1),
             };
             if rows > 0 {
+                if !self.resumed {
+                    self.no_opening(window.get(..rows).unwrap_or_default(), block.statement.line)?;
+                }
                 return Ok(Span::Rows { bytes: rows, rows: None });
             }
             // A row of just the limit may have a carriage return behind it.

@@ -1,7 +1,7 @@
 //! INSERT statements: runs of them with the same head are one block, cut between rows.
 
 use super::{Block, Form, SHOWN_BYTES, Scanner, Span, shown};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Maker, Result};
 use crate::insert::{self, Between};
 use crate::lexer::{self, Lexer, Stop};
 use crate::position::Origin;
@@ -25,17 +25,26 @@ impl Scanner<'_> {
             wanted *= 2;
         };
         let Some((n, mut insert)) = found else {
-            self.whole_statement()?;
+            let text = self.whole_statement()?;
+            let name = statement::loose_name(&self.readable(&text));
+            let Some(known) = self.known_word(&name) else {
+                self.frame.data(place.position.line, Maker::Another);
+                *self.contents.other_tables.entry(name).or_default() += 1;
+                return Ok(None);
+            };
             let problem = "the INSERT statement cannot be understood".to_owned();
-            return Err(ErrorKind::Statement { at: place, table: "(unknown)".to_owned(), problem }.into());
+            return Err(ErrorKind::Statement { at: place, table: known.to_owned(), problem }.into());
         };
-        let head = self.reader.buffer().get(..n).unwrap_or_default().to_vec();
+        let (head, rows) = self.reader.buffer().split_at(n);
+        let dbeaver = rows.starts_with(b"\n\t (") || rows.starts_with(b"\r\n\t (");
+        self.frame.data(place.position.line, if dbeaver { Maker::DBeaver } else { Maker::Another });
+        let head = head.to_vec();
         if let Some((_, readable)) = statement::insert(&self.readable(&head)) {
             insert = readable;
         }
-        let Some(table) = self.known(&insert.name, &place)? else {
+        let Some(table) = self.known(&insert.name, insert.columns.as_deref(), &place)? else {
             let rows = self.skip_insert(insert.body, n)?;
-            *self.contents.other_tables.entry(insert.name.table).or_default() += rows;
+            *self.contents.other_tables.entry(self.other(&insert.name)).or_default() += rows;
             return Ok(None);
         };
         if insert.body != InsertBody::Values {
@@ -68,6 +77,7 @@ impl Scanner<'_> {
                     in_rows = in_rows && matches!(self.next_byte()?, Some(b',' | b'-' | b'/'));
                 }
                 Some(Stop::Backslash) => return Err(ErrorKind::StrayData { at: self.reader.place() }.into()),
+                Some(Stop::Opening) => return Err(self.opening_inside(began.position.line)),
                 None if self.reader.fill()? == Fill::End && self.reader.buffer().len() <= 1 => {
                     lexer.advance(self.reader.buffer(), true);
                     return Err(ErrorKind::Unterminated { at: began, what: lexer.open() }.into());
@@ -142,6 +152,10 @@ impl Scanner<'_> {
             end += read;
             match stop {
                 Some(Stop::Close) => return Ok(Some(end)),
+                Some(Stop::Opening) => {
+                    self.reader.consume(end);
+                    return Err(self.opening_inside(block.statement.line));
+                }
                 Some(_) => {
                     let read = self.reader.buffer().get(..end).unwrap_or_default();
                     let at = self.reader.place_at(self.reader.position().after(read));
@@ -170,6 +184,7 @@ impl Scanner<'_> {
                     let length = self.reader.position().byte - position.byte;
                     return Ok(Origin { dump: self.dump, position, length });
                 }
+                Some(Stop::Opening) => return Err(self.opening_inside(block.statement.line)),
                 Some(_) => return Err(ErrorKind::StrayData { at: self.reader.place() }.into()),
                 None if self.reader.fill()? == Fill::End => {
                     return Err(self.open_block(block.table.name(), block.statement));

@@ -140,7 +140,7 @@ fn inserts_in_every_shape() {
 #[test]
 fn whatever_else_stands_in_a_dump_is_passed_over() {
     check(
-        "--\n-- Name: x; Type: TABLE; Tablespace: \n--\n/* a /* b */ ; */\n\\restrict abc;'\n\\connect db\nSET a = 'b;c';\n\
+        "--\n-- Name: x; Type: TABLE; Tablespace: \n--\n/* a /* b */ ; */\n\\restrict abc;'\n\\connect autobackup\nSET a = 'b;c';\n\
          CREATE FUNCTION f() RETURNS int AS $_$ BEGIN; 'unbalanced COPY tag FROM stdin; $_$ LANGUAGE plpgsql;\n\
          CREATE RULE r AS ON INSERT TO t DO ALSO (DELETE FROM x; DELETE FROM y);\nALTER TABLE ONLY t ADD PRIMARY KEY  (id);\n\
          SELECT pg_catalog.setval('s', 1, true);\nCOPY other (a) FROM stdin;\nit's\n-- one\n\\.\n;\n/\n\

@@ -15,3 +15,5 @@ mod sites;
 mod values;
 // Every character of every encoding.
 mod characters;
+// Literals that no dump program writes.
+mod literals;

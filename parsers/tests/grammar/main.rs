@@ -16,3 +16,5 @@ mod inputs;
 mod damage;
 // Rows and lines of any length.
 mod memory;
+// Whole dumps in every form: cut off, or with another program's words in them.
+mod whole;

@@ -51,7 +51,7 @@ pub(crate) fn read(input: &mut Input, limits: Limits, shift: u64) -> Result<Told
     let mut blocks = Vec::new();
     let mut scanner = Scanner::new(input, DumpId(0), map, limits)?;
     while let Some(block) = scanner.block()? {
-        map.bind(block.table, &block.columns, block.oids, &scanner.place_at(block.statement))?;
+        scanner.bind(&block)?;
         told.line(&heading(&block));
         let (from, first) = (told.text.len(), told.rows.len());
         rows(&mut scanner, &block, shift, &mut told)?;
@@ -161,6 +161,9 @@ impl Told {
         }
         for note in &contents.notes {
             self.line(&format!("note: {note}"));
+        }
+        if contents.progress > 0 {
+            self.line(&format!("progress reports: {}", contents.progress));
         }
         if contents.rejects {
             self.line("a file of set-aside rows");

@@ -20,6 +20,8 @@ fn a_dump_arrives_by_password_su_and_the_database_s_password() {
 
     let text = scene.read("dumps/cinder.sql");
     assert!(text.contains("PostgreSQL database dump complete"));
+    // The program's progress, which goes to standard output, stays on the node.
+    assert!(text.starts_with("--\n") && !text.contains("Progress:") && !answer.stdout.contains("Progress:"));
     let mode = std::fs::metadata(scene.path("dumps/cinder.sql")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let record: toml::Table = scene.read("dumps/cinder.sql.toml").parse().unwrap();
@@ -36,7 +38,10 @@ fn a_dump_arrives_by_password_su_and_the_database_s_password() {
     assert!(node.seen("password").starts_with(&etl::digest::of(DATABASE_PASSWORD.as_bytes())));
     assert_eq!(
         node.seen("arguments"),
-        format!("-U\ncareful\n-t\nbackups\n-t\nquotas\n-t\nquota_usages\n{}\n", source().cinder)
+        format!(
+            "-U\ncareful\n-t\nbackups\n-t\nquotas\n-t\nquota_usages\n-f\n/dev/fd/4\n{}\n",
+            source().cinder
+        )
     );
     assert!(node.seen("processes").contains("su - gaussdba"), "{}", node.seen("processes"));
 

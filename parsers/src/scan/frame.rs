@@ -1,0 +1,122 @@
+//! Where the dumps of a file begin and end, by their opening and closing comments.
+//!
+//! pg_dump and gs_dump write `\.` even when they fail in the middle of a table (`pg_dump.c`, `dumpTableData_copy`): then only
+//! the missing closing comment tells that rows are missing.
+
+use super::Scanner;
+use crate::error::{Error, ErrorKind, Maker, Result};
+use crate::position::Position;
+use crate::title::{self, DATABASE, Title};
+use memchr::memmem;
+
+/// What the comments of a file have said so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Frame {
+    /// The line of the opening comment of a dump that is not closed.
+    database: Option<u64>,
+    /// The same of a dump of a whole cluster.
+    cluster: Option<u64>,
+    /// The line of the first table data that no closing comment has followed yet, where no opening comment came first.
+    loose: Option<u64>,
+    /// Whether a closing comment came, and no data since.
+    closed: bool,
+    /// Whether any comment came that is such a one, or the beginning of one.
+    titled: bool,
+    /// Whether the last comment line was the bare `--` that stands around a title.
+    bare: bool,
+    /// Which program's habits the data shows, for a file without these comments.
+    maker: Option<Maker>,
+}
+
+impl Frame {
+    /// Notes table data that begins in a line.
+    pub(super) fn data(&mut self, line: u64, maker: Maker) {
+        self.content();
+        if self.database.is_none() && self.cluster.is_none() {
+            self.loose.get_or_insert(line);
+        }
+        if self.maker != Some(Maker::Navicat) {
+            self.maker = Some(self.maker.unwrap_or(maker).max(maker));
+        }
+    }
+
+    /// Notes anything that a closing comment must follow.
+    pub(super) fn content(&mut self) {
+        self.closed = false;
+    }
+
+    /// Notes the program whose name a comment says.
+    pub(super) fn made_by(&mut self, maker: Maker) {
+        self.maker = Some(maker);
+    }
+
+    /// The line in which a dump began that is not closed.
+    fn began(&self) -> Option<u64> {
+        self.database.or(self.loose)
+    }
+}
+
+impl Scanner<'_> {
+    /// Takes a comment line for what it says of a dump.
+    pub(super) fn framed(&mut self, line: &str, at: Position) -> Result<()> {
+        let frame = &mut self.frame;
+        let bare = std::mem::replace(&mut frame.bare, line == "--");
+        frame.titled |= line.contains(DATABASE);
+        match title::title(line, bare) {
+            Some(Title::Opening { cluster }) => {
+                if let Some(began) = frame.began().or(frame.cluster.filter(|_| cluster)) {
+                    return Err(self.cut_before(at, began));
+                }
+                let open = if cluster { &mut frame.cluster } else { &mut frame.database };
+                *open = Some(at.line);
+                frame.closed = false;
+            }
+            Some(Title::Closing { cluster }) => {
+                if let (true, Some(began)) = (cluster, frame.database) {
+                    return Err(self.cut_before(at, began));
+                }
+                let open = if cluster { &mut frame.cluster } else { &mut frame.database };
+                *open = None;
+                (frame.loose, frame.closed) = (None, true);
+            }
+            None if line.ends_with(DATABASE) => frame.closed = false,
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// The error where the opening comment of another dump stands in the middle of the statement that began in a line.
+    pub(super) fn opening_inside(&self, began: u64) -> Error {
+        self.cut_before(self.reader.position(), self.frame.database.unwrap_or(began))
+    }
+
+    fn cut_before(&self, at: Position, began: u64) -> Error {
+        ErrorKind::CutBefore { at: self.reader.place_at(at), began }.into()
+    }
+
+    /// Refuses rows among which the opening comment of another dump stands: theirs was cut off in the middle of them.
+    pub(super) fn no_opening(&self, rows: &[u8], began: u64) -> Result<()> {
+        for found in memmem::find_iter(rows, DATABASE.as_bytes()) {
+            let start = memchr::memrchr(b'\n', rows.get(..found).unwrap_or_default()).map_or(0, |n| n + 1);
+            if title::is_opening(rows.get(start..).unwrap_or_default()) {
+                let at = self.reader.position().after(rows.get(..start).unwrap_or_default());
+                return Err(self.cut_before(at, self.frame.database.unwrap_or(began)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a file that does not end as a whole dump does.
+    pub(super) fn framed_whole(&self) -> Result<()> {
+        let Frame { database, cluster, loose, closed, titled, maker, .. } = self.frame;
+        if closed && database.is_none() && cluster.is_none() {
+            return Ok(());
+        }
+        let at = self.reader.place();
+        if !titled && !self.contents.rejects && loose.is_some() {
+            return Err(ErrorKind::Export { at, by: maker.unwrap_or(Maker::Another) }.into());
+        }
+        let cluster = if database.is_none() && closed { cluster } else { None };
+        Err(ErrorKind::Incomplete { at, cluster: cluster.is_some() }.into())
+    }
+}

@@ -1,0 +1,123 @@
+//! Whether a table in a dump is one that is known: by its name, and by its database where the dump says one.
+
+use super::{Block, Scanner};
+use crate::columns::{Binding, Table};
+use crate::error::{ErrorKind, Result};
+use crate::position::Place;
+use crate::statement::{self, Name};
+
+/// From so many tables on that are not known, one that lacks its columns is taken for another program's.
+const MANY: usize = 10;
+
+impl<'m> Scanner<'m> {
+    /// The known table of a name, in the database that is connected to.
+    fn table(&self, name: &Name) -> Option<Table> {
+        let table = self.map.table(&name.table)?;
+        let elsewhere = self.database.as_ref().is_some_and(|database| !self.map.is_in(table, database));
+        (!elsewhere).then_some(table)
+    }
+
+    /// The known table of a name; the same table may not stand in two schemas.
+    pub(super) fn known(
+        &mut self,
+        name: &Name,
+        columns: Option<&[String]>,
+        at: &Place,
+    ) -> Result<Option<Table>> {
+        let Some(table) = self.table(name) else {
+            self.note_elsewhere(name, columns, at);
+            return Ok(None);
+        };
+        let (schema, _) = self.qualified(name);
+        match self.schemas.get(&table) {
+            Some(first) if *first != schema => Err(ErrorKind::TwoSchemas {
+                at: at.clone(),
+                table: name.table.clone(),
+                first: first.clone(),
+                second: schema,
+            }
+            .into()),
+            Some(_) => Ok(Some(table)),
+            None => {
+                self.schemas.insert(table, schema);
+                Ok(Some(table))
+            }
+        }
+    }
+
+    fn note_elsewhere(&mut self, name: &Name, columns: Option<&[String]>, at: &Place) {
+        let (Some(table), Some(database)) = (self.map.table(&name.table), &self.database) else { return };
+        let created = self.created.get(&self.qualified(name)).map(Vec::as_slice);
+        if columns.or(created).is_some_and(|columns| self.map.is_like(table, columns)) {
+            self.elsewhere.push((at.clone(), table, database.clone()));
+        }
+    }
+
+    /// Refuses a dump in which a table was passed over for its database, has all the columns that are required, and did not come in
+    /// the database that the map says: the database may only have another name.
+    pub(super) fn none_elsewhere(&self) -> Result<()> {
+        for (at, table, database) in &self.elsewhere {
+            let (home, table) = (self.map.database_of(*table), *table);
+            if !self.connected.iter().any(|connected| self.map.is_in(table, connected)) {
+                let (database, home) = (database.clone(), home.to_owned());
+                return Err(ErrorKind::OtherDatabase { at: at.clone(), table, database, home }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// How a table that is not known is named in a report.
+    pub(super) fn other(&self, name: &Name) -> String {
+        match (&self.database, self.map.table(&name.table)) {
+            (Some(database), Some(_)) => format!("{database}.{}", name.table),
+            _ => name.table.clone(),
+        }
+    }
+
+    /// A known table's name in one that could not be read: damage may have spoilt what stands around it, or in it.
+    pub(super) fn known_word(&self, name: &str) -> Option<&'static str> {
+        let lower = name.to_ascii_lowercase();
+        let table = lower.rsplit('.').next().unwrap_or_default();
+        let joined: String = table.chars().filter(|c| c.is_alphanumeric() || *c == '_').collect();
+        let words = lower.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        words.chain([joined.as_str()]).find_map(|word| self.map.table(word)).map(Table::name)
+    }
+
+    /// Passes a statement that changes rows, unless they are those of a known table.
+    pub(super) fn unchanging(&mut self, statement: String) -> Result<()> {
+        let at = self.reader.place();
+        let text = self.whole_statement()?;
+        let changed = statement::changed(&self.readable(&text));
+        match changed.iter().find_map(|name| self.table(name)) {
+            Some(table) => Err(ErrorKind::Changes { at, statement, table }.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Finds the columns of a block.
+    ///
+    /// # Errors
+    /// A required column is not in its list.
+    pub fn bind<'b>(&'b self, block: &'b Block) -> Result<Binding<'b>>
+    where
+        'm: 'b,
+    {
+        let at = self.place_at(block.statement);
+        let bound = self.map.bind(block.table, &block.columns, block.oids, &at);
+        bound.map_err(|error| match error.kind() {
+            ErrorKind::MissingColumn { column, .. }
+                if self.database.is_none() && self.strangers() >= MANY =>
+            {
+                let others = self.strangers();
+                ErrorKind::OtherProgram { at, table: block.table, column, others }.into()
+            }
+            _ => error,
+        })
+    }
+
+    /// How many tables of the dump are not known, so far.
+    fn strangers(&self) -> usize {
+        let created = self.created.keys().filter(|(_, table)| self.map.table(table).is_none()).count();
+        created.max(self.contents.other_tables.len())
+    }
+}
