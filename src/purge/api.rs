@@ -3,7 +3,7 @@
 use super::credentials::Credentials;
 use super::error::PurgeError;
 use super::keystone::{self, Token};
-use super::pace::{Pace, Turn};
+use super::pace::{Outage, Pace, Turn};
 use super::transport::{Answer, Lost, Method, Request, Transport};
 use std::cell::RefCell;
 use std::future::Future;
@@ -14,6 +14,9 @@ use tokio::time::{Instant, timeout};
 
 /// The longest that an answer is waited for.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Objects looked at at the same time.
+pub const QUESTIONS: usize = 10;
 
 /// Why a request brought no answer.
 #[derive(Debug)]
@@ -122,7 +125,7 @@ impl<T: Transport> Api<T> {
             Lost::Unreachable(reason) => Trouble::Unreachable(reason),
             Lost::Broken(reason) => Trouble::Broken(reason),
         })?;
-        self.pace.reached();
+        self.pace.is_over(Outage::Connection);
         if answer.status != 401 {
             token.accepted.set(true);
             return Ok(answer);

@@ -7,8 +7,32 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
-/// The first pause after the API could not be reached, and the longest.
-const OUTAGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// The first pause of an outage, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// What keeps deletions from being begun, though nothing is wrong with the objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outage {
+    /// No connection can be made, or nothing comes back.
+    Connection,
+    /// The API returns that something that it needs does not work.
+    Api,
+    /// What comes back is no OpenStack service's.
+    Foreign,
+    /// The API works, but not what deletes: nothing keeps objects from being looked at.
+    Deletion,
+}
+
+/// How an outage is waited out: since when it lasts, and the next pause.
+#[derive(Clone, Copy, Debug)]
+struct Backoff {
+    since: Option<Instant>,
+    next: Duration,
+}
+
+impl Backoff {
+    const NONE: Self = Self { since: None, next: PAUSES.0 };
+}
 
 /// The right to send one deletion. It leaves, at the latest, when this is dropped.
 #[derive(Debug)]
@@ -37,8 +61,12 @@ pub struct Pace {
     number: Cell<u64>,
     /// Held by whoever waits for the next turn: first come, first served.
     turn: Mutex<()>,
+    /// Until when nothing at all may be sent.
     paused_until: Cell<Option<Instant>>,
-    outage: Cell<Duration>,
+    /// Until when no deletion may be sent.
+    held_until: Cell<Option<Instant>>,
+    /// By [`Outage`].
+    outages: [Cell<Backoff>; 4],
 }
 
 impl Pace {
@@ -52,7 +80,8 @@ impl Pace {
             number: Cell::new(0),
             turn: Mutex::new(()),
             paused_until: Cell::new(None),
-            outage: Cell::new(OUTAGE.0),
+            held_until: Cell::new(None),
+            outages: [const { Cell::new(Backoff::NONE) }; 4],
         }
     }
 
@@ -61,6 +90,10 @@ impl Pace {
         let _first = self.turn.lock().await;
         loop {
             self.clear().await;
+            if let Some(until) = self.held_until.get().filter(|until| *until > Instant::now()) {
+                sleep_until(until).await;
+                continue;
+            }
             let now = Instant::now();
             match self.next(now) {
                 Some(next) if next > now => sleep_until(next).await,
@@ -100,26 +133,34 @@ impl Pace {
         }
     }
 
-    /// The API cannot be reached: a pause, longer each time until it answers again.
-    pub fn unreachable(&self) {
-        // All that were under way together find out together; that is one outage.
-        if self.paused_until.get().is_none_or(|until| until <= Instant::now()) {
-            self.pause(jittered(self.outage.get()));
-            self.outage.set((self.outage.get() * 2).min(OUTAGE.1));
+    /// Notes an outage: a pause, longer each time until [`Pace::is_over`]. Returns since when it lasts.
+    pub fn outage(&self, outage: Outage) -> Instant {
+        let now = Instant::now();
+        let Some(cell) = self.outages.get(outage as usize) else { return now };
+        let mut backoff = cell.get();
+        let since = *backoff.since.get_or_insert(now);
+        // All that were under way together find out together; that is one pause.
+        let until = if outage == Outage::Deletion { &self.held_until } else { &self.paused_until };
+        if until.get().is_none_or(|until| until <= now) {
+            until.set(Some(now + jittered(backoff.next)));
+            backoff.next = (backoff.next * 2).min(PAUSES.1);
+        }
+        cell.set(backoff);
+        since
+    }
+
+    /// Notes that an outage is over, if there was one.
+    pub fn is_over(&self, outage: Outage) {
+        if let Some(cell) = self.outages.get(outage as usize) {
+            cell.set(Backoff::NONE);
         }
     }
 
-    /// The API answered.
-    pub fn reached(&self) {
-        self.outage.set(OUTAGE.0);
-    }
-
-    /// How long nothing may be sent from now on.
+    /// How long no deletion may be sent from now on.
     #[must_use]
     pub fn paused(&self) -> Duration {
-        self.paused_until
-            .get()
-            .map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
+        let until = self.paused_until.get().max(self.held_until.get());
+        until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
     }
 }
 
@@ -186,7 +227,7 @@ mod tests {
         let mut longest = Vec::new();
         for _ in 0..8 {
             for _ in 0..100 {
-                pace.unreachable();
+                pace.outage(Outage::Connection);
             }
             let paused = pace.paused();
             longest.push(paused);
@@ -195,8 +236,27 @@ mod tests {
         for (n, most) in [1, 2, 4, 8, 16, 32, 60, 60].into_iter().enumerate() {
             assert!(longest[n] <= SECOND * most && longest[n] >= SECOND * most / 2, "{n}: {longest:?}");
         }
-        pace.reached();
-        pace.unreachable();
-        assert!(pace.paused() <= SECOND);
+        // One outage that is over says nothing about another.
+        pace.is_over(Outage::Api);
+        pace.outage(Outage::Connection);
+        assert!(pace.paused() >= SECOND * 30);
+        pace.clear().await;
+        pace.is_over(Outage::Connection);
+        let since = pace.outage(Outage::Connection);
+        assert!(pace.paused() <= SECOND && since == Instant::now());
+        pace.clear().await;
+        assert_eq!(pace.outage(Outage::Connection), since);
+    }
+    #[tokio::test(start_paused = true)]
+    async fn where_only_deletions_are_impossible_objects_are_looked_at() {
+        let pace = Pace::new(10, SECOND);
+        let begun = Instant::now();
+        for _ in 0..7 {
+            pace.outage(Outage::Deletion);
+            pace.clear().await;
+            assert_eq!(pace.paused_until.get(), None);
+            drop(pace.turn().await);
+        }
+        assert!(begun.elapsed() >= SECOND * (1 + 2 + 4 + 8 + 16 + 32 + 60) / 2);
     }
 }

@@ -3,6 +3,7 @@
 //! The lists are read as they come; of a copy that stays only what a chain needs is kept. A copy stays whenever one stays
 //! that continues it, for that one would be worth nothing without it.
 
+use super::api::{QUESTIONS, Trouble};
 use super::cinder::{Cinder, Listed, Looked};
 use super::error::Result;
 use super::journal::{Journal, Past};
@@ -12,6 +13,7 @@ use super::plan::{Object, Plan};
 use super::transport::Transport;
 use super::{Count, Kind};
 use chrono::NaiveDateTime;
+use futures_util::StreamExt as _;
 use pipeline::karbor::ids::digest;
 use pipeline::load::presence::Presence;
 use serde::Serialize;
@@ -91,10 +93,18 @@ pub async fn select<T: Transport>(
     }
     let mut gone_since = 0;
     if let Some(journal) = journal {
-        for (kind, id) in past.open().filter(|(kind, id)| !choice.found(*kind, id)) {
-            if matches!(cinder.look(kind, id).await, Ok(Looked::Gone)) {
-                journal.done(kind, id)?;
-                gone_since += 1;
+        let absent = past.open().filter(|(kind, id)| !choice.found(*kind, id));
+        let looks = absent.map(|(kind, id)| async move { (kind, id, cinder.look(kind, id).await) });
+        let mut looks = futures_util::stream::iter(looks).buffer_unordered(QUESTIONS);
+        while let Some((kind, id, looked)) = looks.next().await {
+            match looked {
+                Ok(Looked::Gone) => {
+                    journal.done(kind, id)?;
+                    gone_since += 1;
+                }
+                // Their end stays open, for the next purge to look at.
+                Err(Trouble::Unreachable(_) | Trouble::Broken(_)) => break,
+                _ => {}
             }
         }
     }

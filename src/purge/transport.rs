@@ -98,10 +98,20 @@ impl Answer {
         }
     }
 
-    /// Whether an OpenStack service says that there is no such object, and not something on the way to it.
+    /// Whether the body is a fault of an OpenStack service, and not the error page of a proxy.
     #[must_use]
-    pub fn is_not_found(&self) -> bool {
-        self.status == 404 && (self.request_id.is_some() || fault_message(&self.body).is_some())
+    pub fn is_fault(&self) -> bool {
+        fault_message(&self.body).is_some()
+    }
+
+    /// Whether a service says that there is no object with this id: `Backup ID could not be found.` A 404 that does not
+    /// name the id is no proof: Cinder returns one for a service that is down, proxies for a path that they do not know.
+    #[must_use]
+    pub fn says_absent(&self, id: &str) -> bool {
+        let no_part_of_an_id = |c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        self.status == 404
+            && fault_message(&self.body)
+                .is_some_and(|message| message.split(no_part_of_an_id).any(|word| word == id))
     }
 }
 
@@ -168,12 +178,25 @@ mod tests {
     }
 
     #[test]
-    fn only_a_services_own_404_means_gone() {
-        let gone = r#"{"itemNotFound":{"message":"Backup b could not be found.","code":404}}"#;
-        let answer = |body: &str| Answer { status: 404, body: body.into(), ..Answer::default() };
-        assert!(answer(gone).is_not_found());
-        assert!(!answer("<html>Not Found</html>").is_not_found());
-        assert!(Answer { request_id: Some("req-1".into()), ..answer("") }.is_not_found());
-        assert!(!Answer { status: 400, ..answer(gone) }.is_not_found());
+    fn only_a_404_that_names_the_object_says_that_it_is_absent() {
+        let answer = |status, message: &str| {
+            let body = format!(r#"{{"itemNotFound":{{"message":"{message}","code":404}}}}"#);
+            let request_id = Some("req-1".to_owned());
+            Answer { status, body: body.into(), request_id, ..Answer::default() }
+        };
+        for (status, message, absent) in [
+            (404, "Backup b-1 could not be found.", true),
+            (404, "Sicherung b-1 nicht gefunden", true),
+            (404, "Backup b-12 could not be found.", false),
+            (404, "Service cinder-backup could not be found.", false),
+            (404, "The resource could not be found.", false),
+            (400, "Backup b-1 could not be found.", false),
+        ] {
+            assert_eq!(answer(status, message).says_absent("b-1"), absent, "{status} {message}");
+        }
+        for body in ["<html>Not Found</html>", "", "b-1"] {
+            let answer = Answer { status: 404, body: body.into(), ..Answer::default() };
+            assert!(!answer.says_absent("b-1") && !answer.is_fault(), "{body}");
+        }
     }
 }

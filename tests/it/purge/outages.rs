@@ -1,0 +1,124 @@
+//! What is down while the API runs: nothing is believed to be gone, nothing counts as a try, and all is deleted afterwards.
+
+use crate::purge::stage::{SECOND, Stage, everything};
+use etl::purge::engine::Fate;
+use etl::purge::journal::{Journal, Line};
+use etl::purge::limits::Limits;
+use etl::stop::Stop;
+use fixtures::openstack::{Fault, Method, Settings, Thing};
+use std::ops::Range;
+use std::time::Duration;
+
+/// Copies of one volume each.
+fn copies(number: usize) -> impl Iterator<Item = Thing> {
+    (0..number).map(|n| Thing::backup(format!("b{n}")).made(&format!("v{n}"), "2019-01-01T00:00:00.000000"))
+}
+
+const DOWN: &str = "404: Service cinder-backup could not be found.";
+
+/// Without cinder-backup at these times.
+fn without_backup_service(times: Range<u64>) -> Settings {
+    let down = SECOND * u32::try_from(times.start).unwrap()..Duration::from_secs(times.end);
+    Settings { backup_service_down: vec![down], ..Settings::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_cinder_backup_cannot_delete_is_not_gone() {
+    let stage = Stage::new(without_backup_service(0..90_000), copies(30));
+    let limits = Limits { retries: 0, deadline: SECOND * 7200, ..Limits::default() };
+    let purged = stage.purge_until(&everything(), &limits, &Stop::default()).await.unwrap();
+    assert_eq!(stage.there().len(), 30);
+    // It is no failure either: it was never tried, and the reason is the API's.
+    let unsent = |fate: &Fate| matches!(fate, Fate::Unsent { reason: Some(reason) } if reason == DOWN);
+    assert_eq!(purged.count(unsent), 30, "{:?}", purged.outcome);
+    assert_eq!(purged.outcome.stopped, Some("the deadline"));
+    let journal = std::fs::read_to_string(stage.journal()).unwrap();
+    assert!(!journal.contains("\"done\"") && !journal.contains("\"failed\""), "{journal}");
+    // The pauses become longer: at most a burst for each minute.
+    let sent = stage.record().deletes().count();
+    assert!(sent > 30 && sent < 7200 / 30 * limits.burst, "{sent}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_cinder_backup_is_up_again_all_is_deleted_and_no_try_was_used_up() {
+    let stage = Stage::new(without_backup_service(2..7200), copies(100));
+    let limits = Limits { retries: 0, ..Limits::default() };
+    stage.purge(&limits).await.all_gone();
+    assert_eq!(stage.there(), Vec::<String>::new());
+    let accepted = |entry: &&fixtures::openstack::Entry| entry.status == Some(202);
+    assert_eq!(stage.record().deletes().filter(accepted).count(), 100);
+    // A later purge takes nothing for a try either.
+    let (_, past) = Journal::open(&stage.journal()).unwrap();
+    assert_eq!((past.done, past.open().count()), (100, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_that_cannot_be_reset_while_cinder_backup_is_down_is_reset_afterwards() {
+    let stuck = Thing::backup("stuck").failing([Fault::EndsIn("error_deleting")]);
+    let stage = Stage::new(without_backup_service(2..3600), [stuck]);
+    let limits = Limits { retries: 1, ..Limits::default() };
+    stage.purge(&limits).await.all_gone();
+    let record = stage.record();
+    let resets: Vec<Option<u16>> = record
+        .entries
+        .iter()
+        .filter(|entry| entry.method == Method::Post && entry.path.ends_with("/action"))
+        .map(|entry| entry.status)
+        .collect();
+    assert!(
+        resets.len() > 2 && resets.iter().filter(|status| **status == Some(202)).count() == 1,
+        "{resets:?}"
+    );
+    // Nothing was deleted before the new status showed.
+    let deletes: Vec<Option<u16>> = record.deletes().map(|entry| entry.status).collect();
+    assert_eq!(deletes, [Some(202), Some(202)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_else_deleted_meanwhile_is_gone_once_it_was_looked_at() {
+    let stage = Stage::new(Settings { latency: SECOND * 5..SECOND * 5, ..Settings::default() }, copies(2));
+    let vanish = async {
+        // After the login and both lists, before anything is deleted.
+        tokio::time::sleep(SECOND * 16).await;
+        stage.cloud().vanish("b0");
+    };
+    let limits = Limits::default();
+    let (purged, ()) = tokio::join!(stage.purge(&limits), vanish);
+    purged.all_gone();
+    let record = stage.record();
+    let about: Vec<(Method, Option<u16>)> = record
+        .entries
+        .iter()
+        .filter(|entry| entry.path == "backups/b0")
+        .map(|entry| (entry.method, entry.status))
+        .collect();
+    assert_eq!(about, [(Method::Delete, Some(404)), (Method::Get, Some(404))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_says_done_without_a_look_is_no_proof() {
+    let stage = Stage::new(Settings::default(), copies(3));
+    // As earlier versions wrote it: b0 to b2 exist, b9 does not.
+    let mut journal = "{\"event\":\"begin\",\"at\":\"2026-11-25T10:00:00.000Z\",\
+                       \"endpoint\":\"http://cloud/volume/v3\",\"etl\":\"0.1.0\"}\n"
+        .to_owned();
+    for id in ["b0", "b1", "b2", "b9"] {
+        for event in ["sent\",\"try\":1,\"x\":\"", "done"] {
+            journal.push_str(&format!(
+                "{{\"event\":\"{event}\",\"at\":\"2026-11-25T10:00:01.000Z\",\"kind\":\"backup\",\"id\":\"{id}\"}}\n"
+            ));
+        }
+    }
+    std::fs::write(stage.journal(), journal).unwrap();
+    let purged = stage.purge(&Limits::default()).await;
+    purged.all_gone();
+    assert_eq!((purged.plan.objects.len(), purged.earlier, purged.gone_since), (3, 0, 1));
+    assert_eq!(stage.there(), Vec::<String>::new());
+    // Now it is proof, and is not looked at again.
+    let text = std::fs::read_to_string(stage.journal()).unwrap();
+    let seen = |line: &&str| matches!(serde_json::from_str(line), Ok(Line::Done { seen: true, .. }));
+    assert_eq!(text.lines().filter(seen).count(), 4);
+    stage.cloud().forget();
+    assert_eq!(stage.purge(&Limits::default()).await.earlier, 4);
+    assert!(!stage.record().entries.iter().any(|entry| entry.path.starts_with("backups/b")));
+}
