@@ -244,5 +244,6 @@ fn limits(args: &FlowArgs) -> Limits {
         retry_wait: args.retry_wait,
         poll_every: args.poll_every,
         deadline: args.deadline,
+        ..Limits::default()
     }
 }

@@ -16,6 +16,7 @@ use super::error::{PurgeError, Result};
 use super::keystone::Token;
 use super::limits::Limits;
 use super::transport::{Answer, Method, Transport};
+use crate::report::number::grouped;
 use pipeline::karbor::ids::digest;
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -35,6 +36,8 @@ const PAGE_TRIES: u32 = 5;
 pub struct Cinder<'a, T> {
     api: &'a Api<T>,
     endpoint: String,
+    /// The project that the token is for.
+    project: Option<String>,
     /// Whether the endpoint takes [`VERSION`].
     versioned: Cell<bool>,
 }
@@ -67,10 +70,10 @@ pub enum Reply {
 }
 
 impl<'a, T: Transport> Cinder<'a, T> {
-    /// Cinder at `endpoint`, which ends with the project.
+    /// Cinder at `endpoint`, which ends with the project, with tokens of `project`.
     #[must_use]
-    pub fn new(api: &'a Api<T>, endpoint: String) -> Self {
-        Self { api, endpoint, versioned: Cell::new(true) }
+    pub fn new(api: &'a Api<T>, endpoint: String, project: Option<String>) -> Self {
+        Self { api, endpoint, project, versioned: Cell::new(true) }
     }
 
     /// The endpoint without the project, which is the same for all users of a cloud.
@@ -82,14 +85,23 @@ impl<'a, T: Transport> Cinder<'a, T> {
         }
     }
 
+    /// Whether a project is the one that the token is for.
+    #[must_use]
+    pub fn is_own(&self, project: Option<&str>) -> bool {
+        project.is_some() && project == self.project.as_deref()
+    }
+
     fn url(&self, kind: Kind, rest: &str) -> String {
         format!("{}/{}/{rest}", self.endpoint, kind.collection())
     }
 
     /// Lists all objects of a kind, of one project or of all, and hands on each of them once.
     ///
+    /// What is listed without `all_tenants` is of the token's own project, whoever asks and whether or not the list says
+    /// the project (`get_all` in `cinder/backup/api.py`): so the token's own project is listed.
+    ///
     /// # Errors
-    /// A page cannot be had, or is none.
+    /// A page cannot be had, or is none; or there is no end of pages.
     pub async fn list(
         &self,
         kind: Kind,
@@ -97,12 +109,22 @@ impl<'a, T: Transport> Cinder<'a, T> {
         limits: &Limits,
         take: &mut dyn FnMut(Listed),
     ) -> Result<()> {
+        let own = project.filter(|project| self.is_own(Some(project)));
+        let query = match (own, project) {
+            (Some(_), _) => String::new(),
+            (None, Some(project)) => format!("&all_tenants=1&project_id={project}"),
+            (None, None) => "&all_tenants=1".to_owned(),
+        };
+        let list = self.url(kind, &format!("detail?limit={PAGE}{query}"));
         let mut seen: HashSet<u128> = HashSet::new();
-        // The ids of the last page: the next one begins behind the last of them that is still there.
+        // The ids of the last page: the next one begins behind the last of them that still exists.
         let mut markers: Vec<String> = Vec::new();
         loop {
-            let answer = self.page(kind, project, markers.last().map(String::as_str), limits).await?;
-            if matches!(answer.status, 400 | 404) && markers.pop().is_some() && !markers.is_empty() {
+            let marker = markers.last().map(String::as_str);
+            let url = marker.map_or_else(|| list.clone(), |marker| format!("{list}&marker={marker}"));
+            let answer = self.page(kind, &url, limits).await?;
+            let unknown = marker.is_some_and(|marker| answer.status == 400 || answer.says_absent(marker));
+            if unknown && markers.pop().is_some() && !markers.is_empty() {
                 continue;
             }
             if !answer.is_success() {
@@ -116,8 +138,9 @@ impl<'a, T: Transport> Cinder<'a, T> {
             // Not every version says whether there are more: only a page with nothing new is the last.
             let before = seen.len();
             markers.clear();
-            for listed in page {
+            for mut listed in page {
                 markers.push(listed.id.clone());
+                listed.project = listed.project.or_else(|| own.map(str::to_owned));
                 if seen.insert(digest(&[&listed.id])) {
                     take(listed);
                 }
@@ -125,35 +148,32 @@ impl<'a, T: Transport> Cinder<'a, T> {
             if seen.len() == before {
                 return Ok(());
             }
+            if seen.len() > limits.listed {
+                let most = grouped(u64::try_from(limits.listed).unwrap_or(u64::MAX));
+                let what =
+                    format!("more than {most} {} are listed: their list has no end", kind.collection());
+                let remedy = Some(
+                    "look at what stands in front of Cinder; if there are so many, divide them with --project",
+                );
+                return Err(PurgeError::Cloud { service: self.root().to_owned(), what, remedy });
+            }
         }
     }
 
     /// One page, however often it must be asked for.
-    async fn page(
-        &self,
-        kind: Kind,
-        project: Option<&str>,
-        marker: Option<&str>,
-        limits: &Limits,
-    ) -> Result<Answer> {
-        let mut url = self.url(kind, &format!("detail?all_tenants=1&limit={PAGE}"));
-        for (name, value) in [("project_id", project), ("marker", marker)] {
-            if let Some(value) = value {
-                url.push_str(&format!("&{name}={value}"));
-            }
-        }
+    async fn page(&self, kind: Kind, url: &str, limits: &Limits) -> Result<Answer> {
         let mut tries = 0;
         loop {
             self.api.pace.clear().await;
             let version = self.versioned.get().then_some(VERSION);
-            let problem = match self.api.send(Method::Get, url.clone(), version, None).await {
+            let problem = match self.api.send(Method::Get, url.to_owned(), version, None).await {
                 Ok(answer) if answer.status == 406 && version.is_some() => {
                     self.versioned.set(false);
                     continue;
                 }
                 Ok(answer) if answer.is_success() => return Ok(answer),
                 Ok(answer) => {
-                    let refusal = Refusal::of(&answer, marker);
+                    let refusal = Refusal::of(&answer, None);
                     match refusal.class {
                         Class::Throttled(wait) => self.api.pace.pause(wait),
                         Class::Outage | Class::Passing if answer.status >= 500 => {}

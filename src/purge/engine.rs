@@ -15,7 +15,7 @@ use super::error::{PurgeError, Result};
 use super::gauge::Gauge;
 use super::journal::Journal;
 use super::limits::Limits;
-use super::pace::Outage;
+use super::pace::{Outage, Turn};
 use super::plan::{Object, Plan};
 use super::transport::Transport;
 use crate::stop::{Stop, Stopping};
@@ -24,13 +24,16 @@ use futures_util::stream::FuturesUnordered;
 use std::cell::RefCell;
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 /// The most time in which nothing comes back that is Cinder's.
 const FOREIGN: Duration = Duration::from_secs(600);
 
 /// How often an object is looked at whose status was reset, before it is deleted all the same.
 const LOOKS_AFTER_RESET: u32 = 12;
+
+/// A request has arrived when its answer comes; without one, so long after it was sent.
+const ARRIVAL: Duration = Duration::from_secs(5);
 
 /// What ended a purge that took too long.
 const DEADLINE: &str = "the deadline";
@@ -207,8 +210,7 @@ impl<T: Transport> Run<'_, T> {
             return Step::Left;
         }
         self.books.borrow_mut().enter_flight(index);
-        drop(turn);
-        match cinder.delete(token, object.kind, &object.id).await {
+        match until_arrived(turn, cinder.delete(token, object.kind, &object.id)).await {
             Ok(Reply::Accepted) => {
                 api.pace.is_over(Outage::Deletion);
                 self.watch(index, object, self.with.limits.poll(Duration::ZERO), None).await
@@ -349,6 +351,8 @@ impl<T: Transport> Run<'_, T> {
             Class::Foreign => {
                 if self.outage(Outage::Foreign, refusal) > FOREIGN {
                     self.give_up(self.foreign(refusal));
+                    // Nothing can be seen to end.
+                    self.with.stop.ask("an error");
                     return Err(Step::Left);
                 }
             }
@@ -464,5 +468,17 @@ impl<T: Transport> Run<'_, T> {
         tracing::error!("{error}");
         self.fatal.borrow_mut().get_or_insert(error);
         self.with.stop.drain("an error");
+    }
+}
+
+/// Waits for an answer and keeps the request's turn until the request has arrived, wherever it was held up on the way: the
+/// time until the next turn counts from then, so that the limit holds where requests arrive.
+async fn until_arrived<A>(turn: Turn<'_>, answer: impl Future<Output = A>) -> A {
+    tokio::pin!(answer);
+    let early = timeout(ARRIVAL, &mut answer).await;
+    drop(turn);
+    match early {
+        Ok(answer) => answer,
+        Err(_) => answer.await,
     }
 }

@@ -1,4 +1,8 @@
 //! When a deletion may be sent: at most so many within any stretch of time, and none while the API asked to be left alone.
+//!
+//! What is promised: no stretch of that time sees more requests than a burst *arrive*, however long each was on its way. A
+//! turn is kept until its request has arrived for certain, and the time until the turn that follows a burst later counts
+//! from then.
 
 use super::limits::jittered;
 use std::cell::{Cell, RefCell};
@@ -34,7 +38,7 @@ impl Backoff {
     const NONE: Self = Self { since: None, next: PAUSES.0 };
 }
 
-/// The right to send one deletion. It leaves, at the latest, when this is dropped.
+/// The right to send one deletion. It has arrived, at the latest, when this is dropped.
 #[derive(Debug)]
 pub struct Turn<'p> {
     pace: &'p Pace,
@@ -55,7 +59,7 @@ impl Drop for Turn<'_> {
 pub struct Pace {
     burst: usize,
     every: Duration,
-    /// The last turns, at most [`Pace::burst`] of them, and when their deletions left; none where that is still to come.
+    /// The last turns, at most [`Pace::burst`] of them, and when their deletions had arrived; none where that is still to come.
     turns: RefCell<VecDeque<(u64, Option<Instant>)>>,
     /// The number of the next turn.
     number: Cell<u64>,
@@ -114,7 +118,7 @@ impl Pace {
     fn next(&self, now: Instant) -> Option<Instant> {
         let turns = self.turns.borrow();
         let (_, left) = turns.front().filter(|_| turns.len() >= self.burst)?;
-        // One that has not left yet leaves now at the earliest.
+        // One that has not arrived yet arrives now at the earliest.
         Some(left.unwrap_or(now) + self.every)
     }
 
@@ -184,12 +188,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_time_counts_from_when_a_deletion_leaves_not_from_when_it_might_have() {
+    async fn the_time_counts_from_when_a_deletion_has_arrived() {
         let pace = Pace::new(2, SECOND);
         let begun = Instant::now();
         let slow = async {
             let turn = pace.turn().await;
-            // Writing the journal takes its time.
+            // Writing the journal takes its time, and so does the way.
             tokio::time::sleep(SECOND * 5).await;
             drop(turn);
         };

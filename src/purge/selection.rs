@@ -5,7 +5,7 @@
 
 use super::api::{QUESTIONS, Trouble};
 use super::cinder::{Cinder, Listed, Looked};
-use super::error::Result;
+use super::error::{PurgeError, Result};
 use super::journal::{Journal, Past};
 use super::limits::Limits;
 use super::named::Named;
@@ -18,6 +18,7 @@ use pipeline::karbor::ids::digest;
 use pipeline::load::presence::Presence;
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
+use tokio::time::{Instant, timeout_at};
 
 /// What is chosen among Cinder's objects.
 #[derive(Debug)]
@@ -75,11 +76,14 @@ pub async fn select<T: Transport>(
     counted: &dyn Fn(u64),
 ) -> Result<Selection> {
     let mut choice = Choice::new(wishes, past);
-    let projects: Vec<Option<&str>> = if wishes.projects.is_empty() {
+    let mut projects: Vec<Option<&str>> = if wishes.projects.is_empty() {
         vec![None]
     } else {
         wishes.projects.iter().map(|project| Some(project.as_str())).collect()
     };
+    // What another list holds without its project is known from that one.
+    projects.sort_by_key(|project| !cinder.is_own(*project));
+    let deadline = Instant::now() + limits.deadline;
     let mut seen = 0;
     for kind in &wishes.what {
         for project in &projects {
@@ -88,7 +92,14 @@ pub async fn select<T: Transport>(
                 counted(seen);
                 choice.take(*kind, listed);
             };
-            cinder.list(*kind, *project, limits, &mut take).await?;
+            let list = cinder.list(*kind, *project, limits, &mut take);
+            timeout_at(deadline, list).await.map_err(|_| PurgeError::Cloud {
+                service: cinder.root().to_owned(),
+                what: format!("the {} were not listed within the deadline", kind.collection()),
+                remedy: Some(
+                    "see that Cinder answers (`openstack volume backup list`), or name a later --deadline",
+                ),
+            })??;
         }
     }
     let mut gone_since = 0;

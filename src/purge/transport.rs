@@ -88,11 +88,11 @@ impl Answer {
         (200..300).contains(&self.status)
     }
 
-    /// What the answer says went wrong: the message of an OpenStack fault, else the status alone.
+    /// What the answer says went wrong: the message of an OpenStack fault, or the text of a page, else the status alone.
     #[must_use]
     pub fn fault(&self) -> String {
         let status = self.status;
-        match fault_message(&self.body) {
+        match fault_message(&self.body).or_else(|| page_text(&self.body)) {
             Some(message) => format!("{status}: {message}"),
             None => format!("{status}"),
         }
@@ -123,6 +123,18 @@ fn fault_message(body: &[u8]) -> Option<String> {
     let document: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body).ok()?;
     let message = document.values().find_map(|fault| fault.get("message")?.as_str())?;
     Some(message.chars().take(MESSAGE_CHARS).collect())
+}
+
+/// The text of an HTML page without its head: keystonemiddleware and load balancers return pages. The heading repeats the
+/// status, which is left out.
+fn page_text(body: &[u8]) -> Option<String> {
+    let page = std::str::from_utf8(body).ok().map(str::trim).filter(|page| page.starts_with('<'))?;
+    let page = page.split_once("</head>").map_or(page, |(_, rest)| rest);
+    let page = page.split_once("</h1>").map_or(page, |(_, rest)| rest);
+    let pieces = page.split('<').map(|piece| piece.split_once('>').map_or(piece, |(_, text)| text));
+    let words: Vec<&str> = pieces.flat_map(str::split_whitespace).collect();
+    let text: String = words.join(" ").chars().filter(|c| !c.is_control()).take(MESSAGE_CHARS).collect();
+    (!text.is_empty()).then_some(text)
 }
 
 #[cfg(test)]
@@ -168,7 +180,14 @@ mod tests {
                 "400: Backup status must be available or error",
             ),
             (401, r#"{"error":{"message":"no","code":401,"title":"Unauthorized"}}"#, "401: no"),
-            (502, "<html>Bad Gateway</html>", "502"),
+            (
+                503,
+                "<html>\n <head>\n  <title>503 Service Unavailable</title>\n </head>\n <body>\n  <h1>503 Service \
+                 Unavailable</h1>\n  Please try again.<br /><br />\nKeystone is down.\n </body>\n</html>",
+                "503: Please try again. Keystone is down.",
+            ),
+            (502, "<html><head></head><body><center><h1>502 Bad Gateway</h1></center></body></html>", "502"),
+            (502, "\u{feff}<", "502"),
             (500, "[1]", "500"),
         ] {
             assert_eq!(answer(status, body).fault(), fault);

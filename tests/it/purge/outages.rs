@@ -2,6 +2,7 @@
 
 use crate::purge::stage::{SECOND, Stage, everything};
 use etl::purge::engine::Fate;
+use etl::purge::error::PurgeError;
 use etl::purge::journal::{Journal, Line};
 use etl::purge::limits::Limits;
 use etl::stop::Stop;
@@ -121,4 +122,112 @@ async fn a_journal_that_says_done_without_a_look_is_no_proof() {
     stage.cloud().forget();
     assert_eq!(stage.purge(&Limits::default()).await.earlier, 4);
     assert!(!stage.record().entries.iter().any(|entry| entry.path.starts_with("backups/b")));
+}
+
+/// What Cinder returns while Keystone is down (keystonemiddleware 13.0).
+const KEYSTONE_DOWN: &str = "<html>\n <head>\n  <title>503 Service Unavailable</title>\n </head>\n <body>\n  <h1>503 Service \
+    Unavailable</h1>\n  The server is currently unavailable. Please try again at a later time.<br /><br />\nThe Keystone \
+    service is temporarily unavailable.\n\n\n </body>\n</html>";
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_fault_of_the_object_is_no_try() {
+    let over = r#"{"overLimit": {"code": 413, "message": "This request was rate-limited."}}"#;
+    for (status, body) in [
+        (413, over),
+        (429, over),
+        (429, "<html>Too Many Requests</html>"),
+        (503, KEYSTONE_DOWN),
+        (502, "<html><body><h1>502 Bad Gateway</h1></body></html>"),
+        (504, ""),
+    ] {
+        let things = copies(20).map(|thing| thing.failing(vec![Fault::Raw(status, body); 3]));
+        let stage = Stage::new(Settings::default(), things);
+        stage.purge(&Limits { retries: 0, ..Limits::default() }).await.all_gone();
+        let record = stage.record();
+        assert_eq!(record.deletes().filter(|entry| entry.status == Some(202)).count(), 20, "{status}");
+        // What came at the same time finds out together; then there is a pause.
+        let times: Vec<Duration> = record.deletes().map(|entry| entry.at).collect();
+        assert!(times.windows(2).any(|pair| pair[1] - pair[0] >= SECOND / 2), "{status} {times:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_keystone_is_down_behind_cinder_everything_waits() {
+    // Everything, from the first deletion on: questions too.
+    let settings = Settings { deletion: SECOND * 5..SECOND * 10, ..Settings::default() };
+    let stage = Stage::new(settings, copies(50));
+    let limits = Limits { retries: 0, ..Limits::default() };
+    let down = async {
+        tokio::time::sleep(SECOND * 2).await;
+        stage.cloud().settings.foreign = Some((Duration::ZERO, 503, KEYSTONE_DOWN));
+        tokio::time::sleep(SECOND * 3600).await;
+        stage.cloud().settings.foreign = None;
+    };
+    let (purged, ()) = tokio::join!(stage.purge(&limits), down);
+    purged.all_gone();
+    assert!(stage.record().tries().values().all(|tries| *tries == 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_cinder_s_ends_the_purge_after_ten_minutes() {
+    for (status, body, reason) in [
+        (404, "", "404"),
+        (404, "<html><body><h1>404 Not Found</h1>nginx</body></html>", "404: nginx"),
+        (
+            404,
+            r#"{"itemNotFound": {"code": 404, "message": "The resource could not be found."}}"#,
+            "404: The ",
+        ),
+        (200, "<html><body>Please log in</body></html>", "200: Please log in"),
+        (302, "", "302"),
+    ] {
+        let settings = Settings { foreign: Some((SECOND * 2, status, body)), ..Settings::default() };
+        let stage = Stage::new(Settings { deletion: SECOND..SECOND * 3, ..settings }, copies(500));
+        let begun = tokio::time::Instant::now();
+        let purged = stage.purge(&Limits::default()).await;
+        let error = purged.outcome.error.as_ref().unwrap();
+        let expected = format!("for 10 min nothing came back that is Cinder's ({reason}");
+        assert!(error.to_string().contains(&expected), "{status} {error}");
+        assert!(matches!(error, PurgeError::Cloud { remedy: Some(_), .. }));
+        assert!(begun.elapsed() < SECOND * 900, "{:?}", begun.elapsed());
+        // What was seen to be gone before is all that is believed to be gone.
+        let there = stage.there().len();
+        assert!(500 - there >= purged.count(|fate| *fate == Fate::Gone), "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_that_are_over_at_once_end_the_purge_after_few_logins() {
+    for (life, lasts) in [(0, 0), (2, 2), (3600, 2), (2, 3600), (5, 3600)] {
+        let settings = Settings {
+            token_life: SECOND * life,
+            token_lasts: SECOND * lasts,
+            deletion: SECOND..SECOND * 3,
+            latency: SECOND / 20..SECOND / 10,
+            ..Settings::default()
+        };
+        let stage = Stage::new(settings, copies(3000));
+        let error = match stage.purge_until(&everything(), &Limits::default(), &Stop::default()).await {
+            Ok(purged) => purged.outcome.error.unwrap(),
+            Err(error) => error,
+        };
+        let text = error.to_string();
+        let known = text.contains("5 tokens in a row were over less than 10 s after they were asked for")
+            || text.contains("Cinder does not accept a new token");
+        assert!(known, "{life} {lasts}: {text}");
+        assert!(stage.record().logins <= 6, "{life} {lasts}: {}", stage.record().logins);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_holds_where_requests_arrive_however_long_they_were_on_their_way() {
+    for most in [1, 9, 30, 49] {
+        let transit = Duration::ZERO..SECOND * most / 10;
+        let settings = Settings { transit, deletion: SECOND..SECOND * 9, ..Settings::default() };
+        let stage = Stage::new(settings, copies(400));
+        let limits = Limits::default();
+        stage.purge(&limits).await.all_gone();
+        let arrived = stage.record().most_deletes_within(limits.burst_every);
+        assert!(arrived <= limits.burst, "{most}: {arrived}");
+    }
 }
