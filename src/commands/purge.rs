@@ -220,7 +220,7 @@ impl<'o> Work<'o> {
     /// Reads what the dumps and files name.
     fn read(&self) -> Result<Named> {
         let options = self.options;
-        let mut gathering = Gathering::default();
+        let mut gathering = Gathering::of(options.backup_services.clone());
         for path in &options.ids {
             gathering.file(path)?;
         }
