@@ -8,7 +8,7 @@ use super::limits::jittered;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, sleep_until};
 
 /// The first pause of an outage, and the longest.
@@ -27,15 +27,16 @@ pub enum Outage {
     Deletion,
 }
 
-/// How an outage is waited out: since when it lasts, and the next pause.
+/// How an outage is waited out: since when it lasts, until when nothing is sent, and the next pause.
 #[derive(Clone, Copy, Debug)]
 struct Backoff {
     since: Option<Instant>,
+    until: Option<Instant>,
     next: Duration,
 }
 
 impl Backoff {
-    const NONE: Self = Self { since: None, next: PAUSES.0 };
+    const NONE: Self = Self { since: None, until: None, next: PAUSES.0 };
 }
 
 /// The right to send one deletion. It has arrived, at the latest, when this is dropped.
@@ -65,12 +66,12 @@ pub struct Pace {
     number: Cell<u64>,
     /// Held by whoever waits for the next turn: first come, first served.
     turn: Mutex<()>,
-    /// Until when nothing at all may be sent.
+    /// Until when the API asked to be left alone.
     paused_until: Cell<Option<Instant>>,
-    /// Until when no deletion may be sent.
-    held_until: Cell<Option<Instant>>,
     /// By [`Outage`].
     outages: [Cell<Backoff>; 4],
+    /// Wakes those who wait for the end of an outage.
+    over: Notify,
 }
 
 impl Pace {
@@ -84,8 +85,8 @@ impl Pace {
             number: Cell::new(0),
             turn: Mutex::new(()),
             paused_until: Cell::new(None),
-            held_until: Cell::new(None),
             outages: [const { Cell::new(Backoff::NONE) }; 4],
+            over: Notify::new(),
         }
     }
 
@@ -93,10 +94,8 @@ impl Pace {
     pub async fn turn(&self) -> Turn<'_> {
         let _first = self.turn.lock().await;
         loop {
-            self.clear().await;
-            if let Some(until) = self.held_until.get().filter(|until| *until > Instant::now()) {
-                sleep_until(until).await;
-                continue;
+            while let Some(until) = self.until(true) {
+                self.wait(until).await;
             }
             let now = Instant::now();
             match self.next(now) {
@@ -124,8 +123,23 @@ impl Pace {
 
     /// Waits while nothing at all may be sent.
     pub async fn clear(&self) {
-        while let Some(until) = self.paused_until.get().filter(|until| *until > Instant::now()) {
-            sleep_until(until).await;
+        while let Some(until) = self.until(false) {
+            self.wait(until).await;
+        }
+    }
+
+    /// Until when nothing may be sent, or no deletion, where that is not over.
+    fn until(&self, deletion: bool) -> Option<Instant> {
+        let counts = |n: usize| deletion || n != Outage::Deletion as usize;
+        let outages = self.outages.iter().enumerate().filter(|(n, _)| counts(*n));
+        let until = outages.filter_map(|(_, cell)| cell.get().until).chain(self.paused_until.get()).max();
+        until.filter(|until| *until > Instant::now())
+    }
+
+    async fn wait(&self, until: Instant) {
+        tokio::select! {
+            () = sleep_until(until) => {}
+            () = self.over.notified() => {}
         }
     }
 
@@ -144,27 +158,27 @@ impl Pace {
         let mut backoff = cell.get();
         let since = *backoff.since.get_or_insert(now);
         // All that were under way together find out together; that is one pause.
-        let until = if outage == Outage::Deletion { &self.held_until } else { &self.paused_until };
-        if until.get().is_none_or(|until| until <= now) {
-            until.set(Some(now + jittered(backoff.next)));
+        if backoff.until.is_none_or(|until| until <= now) {
+            backoff.until = Some(now + jittered(backoff.next));
             backoff.next = (backoff.next * 2).min(PAUSES.1);
         }
         cell.set(backoff);
         since
     }
 
-    /// Notes that an outage is over, if there was one.
+    /// Notes that an outage is over, if there was one: nobody waits for it any more.
     pub fn is_over(&self, outage: Outage) {
-        if let Some(cell) = self.outages.get(outage as usize) {
-            cell.set(Backoff::NONE);
+        if let Some(cell) = self.outages.get(outage as usize)
+            && cell.replace(Backoff::NONE).since.is_some()
+        {
+            self.over.notify_waiters();
         }
     }
 
     /// How long no deletion may be sent from now on.
     #[must_use]
     pub fn paused(&self) -> Duration {
-        let until = self.paused_until.get().max(self.held_until.get());
-        until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
+        self.until(true).map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
     }
 }
 
@@ -258,9 +272,30 @@ mod tests {
         for _ in 0..7 {
             pace.outage(Outage::Deletion);
             pace.clear().await;
-            assert_eq!(pace.paused_until.get(), None);
+            assert_eq!(pace.until(false), None);
             drop(pace.turn().await);
         }
         assert!(begun.elapsed() >= SECOND * (1 + 2 + 4 + 8 + 16 + 32 + 60) / 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_that_is_over_is_not_waited_for_but_what_was_asked_for_is() {
+        let pace = Pace::new(10, SECOND);
+        let begun = Instant::now();
+        for _ in 0..8 {
+            pace.outage(Outage::Api);
+            pace.clear().await;
+        }
+        let at = begun.elapsed();
+        pace.outage(Outage::Api);
+        let end = async {
+            tokio::time::sleep(SECOND * 3).await;
+            pace.is_over(Outage::Api);
+        };
+        let (turn, (), ()) = tokio::join!(turn_of(&pace, begun), pace.clear(), end);
+        assert_eq!(turn, at + SECOND * 3);
+        pace.pause(SECOND * 9);
+        pace.is_over(Outage::Api);
+        assert_eq!(turn_of(&pace, begun).await, at + SECOND * 12);
     }
 }

@@ -125,10 +125,14 @@ fn fault_message(body: &[u8]) -> Option<String> {
     Some(message.chars().take(MESSAGE_CHARS).collect())
 }
 
-/// The text of an HTML page without its head: keystonemiddleware and load balancers return pages. The heading repeats the
-/// status, which is left out.
+/// The text of an error page, which is what load balancers return, and what WSGI middleware does (keystonemiddleware, by
+/// WebOb): as HTML, or where JSON is accepted as `{"message": "HTML", "code": "503 …", "title": "…"}`. The head and the
+/// heading, which repeats the status, are left out.
 fn page_text(body: &[u8]) -> Option<String> {
-    let page = std::str::from_utf8(body).ok().map(str::trim).filter(|page| page.starts_with('<'))?;
+    let document: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(body).ok();
+    let message = document.as_ref().and_then(|document| document.get("message")?.as_str());
+    let page = || std::str::from_utf8(body).ok().map(str::trim).filter(|page| page.starts_with('<'));
+    let page = message.or_else(page)?;
     let page = page.split_once("</head>").map_or(page, |(_, rest)| rest);
     let page = page.split_once("</h1>").map_or(page, |(_, rest)| rest);
     let pieces = page.split('<').map(|piece| piece.split_once('>').map_or(piece, |(_, text)| text));
@@ -186,6 +190,12 @@ mod tests {
                  Unavailable</h1>\n  Please try again.<br /><br />\nKeystone is down.\n </body>\n</html>",
                 "503: Please try again. Keystone is down.",
             ),
+            (
+                503,
+                "{\"message\": \"Please try again.<br /><br />\\nKeystone is down.\\n\\n\", \"code\": \"503 Service \
+                 Unavailable\", \"title\": \"Service Unavailable\"}",
+                "503: Please try again. Keystone is down.",
+            ),
             (502, "<html><head></head><body><center><h1>502 Bad Gateway</h1></center></body></html>", "502"),
             (502, "\u{feff}<", "502"),
             (500, "[1]", "500"),
@@ -213,7 +223,10 @@ mod tests {
         ] {
             assert_eq!(answer(status, message).says_absent("b-1"), absent, "{status} {message}");
         }
-        for body in ["<html>Not Found</html>", "", "b-1"] {
+        // Without a service's fault around it, the middleware of a WSGI server says it (WebOb).
+        let middleware =
+            r#"{"message": "b-1 could not be found.", "code": "404 Not Found", "title": "Not Found"}"#;
+        for body in ["<html>Not Found</html>", "", "b-1", middleware] {
             let answer = Answer { status: 404, body: body.into(), ..Answer::default() };
             assert!(!answer.says_absent("b-1") && !answer.is_fault(), "{body}");
         }

@@ -124,10 +124,8 @@ async fn a_journal_that_says_done_without_a_look_is_no_proof() {
     assert!(!stage.record().entries.iter().any(|entry| entry.path.starts_with("backups/b")));
 }
 
-/// What Cinder returns while Keystone is down (keystonemiddleware 13.0).
-const KEYSTONE_DOWN: &str = "<html>\n <head>\n  <title>503 Service Unavailable</title>\n </head>\n <body>\n  <h1>503 Service \
-    Unavailable</h1>\n  The server is currently unavailable. Please try again at a later time.<br /><br />\nThe Keystone \
-    service is temporarily unavailable.\n\n\n </body>\n</html>";
+/// What Cinder returns while Keystone is down, where JSON is accepted (keystonemiddleware 13.0; WebOb makes the body).
+const KEYSTONE_DOWN: &str = r#"{"message": "The server is currently unavailable. Please try again at a later time.<br /><br />\nThe Keystone service is temporarily unavailable.\n\n", "code": "503 Service Unavailable", "title": "Service Unavailable"}"#;
 
 #[tokio::test(start_paused = true)]
 async fn what_is_no_fault_of_the_object_is_no_try() {
