@@ -227,6 +227,9 @@ impl Settings {
             Key::PolicyOn => conversion.policy_on = value::text(text, 255).ok_or_else(wrong)?,
             Key::EveryNDays => conversion.every_n_days = value::every_n_days(text).ok_or_else(wrong)?,
             Key::Unsteady => conversion.unsteady = value::unsteady(text).ok_or_else(wrong)?,
+            Key::BackupServices => {
+                conversion.backup_services = Some(value::list(text).ok_or_else(wrong)?);
+            }
             Key::ProviderId => conversion.provider_id = value::text(text, 36).ok_or_else(wrong)?,
             Key::UserId => conversion.user_id = Some(value::text(text, 64).ok_or_else(wrong)?),
             Key::TrustId => conversion.trust_id = Some(value::text(text, 64).ok_or_else(wrong)?),

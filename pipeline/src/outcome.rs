@@ -3,7 +3,9 @@
 mod copies;
 mod schedules;
 
-pub use copies::{CopyFigures, CopyReport, Counted, MonthCount, StatusCount, TENANTS_NAMED, TenantCount};
+pub use copies::{
+    CopyFigures, CopyReport, Counted, MonthCount, ServiceCount, StatusCount, TENANTS_NAMED, TenantCount,
+};
 pub use schedules::{DRIFTING_LISTED, Drifting, ScheduleReport};
 
 use crate::load::Service;
@@ -18,6 +20,8 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Skip {
+    /// A cinder backup of a driver that is not VBS's.
+    OtherService,
     /// A cinder backup that is migrated as the DPS copy it also is.
     CopyOfDps,
     /// Deleted at the source.

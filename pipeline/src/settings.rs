@@ -38,6 +38,8 @@ pub struct Settings {
     pub every_n_days: EveryNDays,
     /// What becomes of copies that are still being made.
     pub unsteady: Unsteady,
+    /// The backup drivers whose copies are VBS's, as the column `service` of `backups` names them; where unset, all.
+    pub backup_services: Option<Vec<String>>,
 }
 
 impl Default for Settings {
@@ -52,6 +54,7 @@ impl Default for Settings {
             trigger_format: DEFAULT_TRIGGER_FORMAT.to_owned(),
             every_n_days: EveryNDays::Interval,
             unsteady: Unsteady::Defer,
+            backup_services: None,
         }
     }
 }

@@ -125,7 +125,9 @@ pub struct CloudArgs {
 /// What the storage may be asked to bear.
 #[derive(Debug, Args)]
 pub struct FlowArgs {
-    /// Delete requests sent within any time of --burst-every, at most.
+    /// Delete requests that arrive within any time of --burst-every, at most.
+    ///
+    /// The time counts from the answers of the requests before, or from five seconds after a request without one.
     #[arg(long, value_name = "NUMBER", help_heading = "Flow control", default_value_t = 10)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub burst: u32,
@@ -144,7 +146,8 @@ pub struct FlowArgs {
 
     /// Times that a deletion is tried again which failed.
     ///
-    /// A request that Cinder puts off (429, or 503 with Retry-After) or that cannot be sent at all is no try.
+    /// A request that Cinder puts off (429, 413), that cannot be sent, or that is refused because something behind the
+    /// API is down (502, 503, 504, or 404 for a service) is no try.
     #[arg(long, value_name = "NUMBER", help_heading = "Flow control", default_value_t = 10)]
     #[arg(value_parser = clap::value_parser!(u32).range(0..=1_000))]
     pub retries: u32,

@@ -40,6 +40,13 @@ pub struct SettingArgs {
     #[arg(long, value_name = "HOW", help_heading = "Conversion")]
     pub unsteady: Option<String>,
 
+    /// Backup drivers whose copies are VBS's, separated by commas; all when not given.
+    ///
+    /// As the column `service` of cinder's table backups names them. Copies of other drivers (Swift, NFS, posix) are
+    /// skipped, by the rule other-service, and counted by driver.
+    #[arg(long, value_name = "NAMES", help_heading = "Conversion")]
+    pub backup_services: Option<String>,
+
     /// Id of Karbor's backup provider; that of Huawei's volume backup when not given.
     ///
     /// Huawei's is 1dc03359-1301-467b-9972-1a7599ae791d. Karbor names its own with `karbor provider-list`.
@@ -109,6 +116,7 @@ impl SettingArgs {
             Key::PolicyOn => &self.policy_on,
             Key::EveryNDays => &self.every_n_days,
             Key::Unsteady => &self.unsteady,
+            Key::BackupServices => &self.backup_services,
             Key::ProviderId => &self.provider_id,
             Key::UserId => &self.user_id,
             Key::TrustId => &self.trust_id,

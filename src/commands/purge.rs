@@ -155,7 +155,8 @@ impl<'o> Work<'o> {
         let runtime =
             runtime.map_err(|source| Error::System { what: "no connection can be made", source })?;
         let token = runtime.block_on(api.token()).map_err(|trouble| unable(trouble, api.identity()))?;
-        let cinder = Cinder::new(&api, token.endpoint(&options.wanted, api.identity())?);
+        let endpoint = token.endpoint(&options.wanted, api.identity())?;
+        let cinder = Cinder::new(&api, endpoint, token.project.clone());
         tracing::info!("Cinder {}", cinder.root());
         if let Some(journal) = &journal {
             journal.begin(&past, cinder.root())?;
@@ -219,7 +220,7 @@ impl<'o> Work<'o> {
     /// Reads what the dumps and files name.
     fn read(&self) -> Result<Named> {
         let options = self.options;
-        let mut gathering = Gathering::default();
+        let mut gathering = Gathering::of(options.backup_services.clone());
         for path in &options.ids {
             gathering.file(path)?;
         }

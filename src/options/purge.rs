@@ -38,6 +38,8 @@ pub struct PurgeOptions {
     pub columns: ColumnMap,
     /// How dumps are cut and decoded.
     pub reading: parsers::scan::Limits,
+    /// The backup drivers whose copies a dump names; all where unset.
+    pub backup_services: Option<Vec<String>>,
     /// Where pipes are copied to.
     pub spool_dir: PathBuf,
     /// The kinds, each once.
@@ -109,6 +111,7 @@ impl PurgeOptions {
             names,
             columns: sources,
             reading: settings.limits,
+            backup_services: settings.conversion.backup_services,
             spool_dir,
             what: kinds(&args.what),
             projects: once(&args.project),
@@ -244,5 +247,6 @@ fn limits(args: &FlowArgs) -> Limits {
         retry_wait: args.retry_wait,
         poll_every: args.poll_every,
         deadline: args.deadline,
+        ..Limits::default()
     }
 }

@@ -3,9 +3,9 @@
 use super::credentials::Credentials;
 use super::error::PurgeError;
 use super::keystone::{self, Token};
-use super::pace::{Pace, Turn};
+use super::pace::{Outage, Pace, Turn};
 use super::transport::{Answer, Lost, Method, Request, Transport};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
@@ -14,6 +14,13 @@ use tokio::time::{Instant, timeout};
 
 /// The longest that an answer is waited for.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A token that is over earlier after it was asked for is of no use, and so many in a row end the purge.
+const BRIEF: Duration = Duration::from_secs(10);
+const MOST_BRIEF: u32 = 5;
+
+/// Objects looked at at the same time.
+pub const QUESTIONS: usize = 10;
 
 /// Why a request brought no answer.
 #[derive(Debug)]
@@ -33,6 +40,8 @@ pub struct Api<T> {
     transport: T,
     credentials: Credentials,
     token: RefCell<Option<Rc<Token>>>,
+    /// Tokens in a row, up to the last one, that were [`BRIEF`].
+    brief: Cell<u32>,
     /// Held by whoever logs in.
     login: Mutex<()>,
     /// When requests may be sent.
@@ -43,7 +52,14 @@ impl<T: Transport> Api<T> {
     /// The APIs through `transport`. Nothing is sent yet.
     #[must_use]
     pub fn new(transport: T, credentials: Credentials, pace: Pace) -> Self {
-        Self { transport, credentials, token: RefCell::default(), login: Mutex::new(()), pace }
+        Self {
+            transport,
+            credentials,
+            token: RefCell::default(),
+            brief: Cell::new(0),
+            login: Mutex::new(()),
+            pace,
+        }
     }
 
     /// The identity service's URL.
@@ -64,9 +80,30 @@ impl<T: Transport> Api<T> {
         if let Some(token) = self.valid() {
             return Ok(token);
         }
+        let past = self.token.borrow_mut().take();
+        past.iter().for_each(|past| self.note_end(past));
+        if self.brief.get() >= MOST_BRIEF {
+            let what = format!(
+                "{MOST_BRIEF} tokens in a row were over less than {} s after they were asked for",
+                BRIEF.as_secs()
+            );
+            let remedy =
+                Some("look at Keystone's setting [token] expiration, and compare the clocks of its nodes");
+            return Err(Trouble::Denied(PurgeError::Cloud {
+                service: self.identity().to_owned(),
+                what,
+                remedy,
+            }));
+        }
         let token = Rc::new(keystone::login(&self.transport, &self.credentials, TIMEOUT).await?);
         *self.token.borrow_mut() = Some(Rc::clone(&token));
         Ok(token)
+    }
+
+    /// Counts tokens that were over too early, by their own words or those of a service.
+    fn note_end(&self, token: &Token) {
+        let lasted = token.renew_at.min(Instant::now()) - token.issued;
+        self.brief.set(if lasted < BRIEF { self.brief.get() + 1 } else { 0 });
     }
 
     fn valid(&self) -> Option<Rc<Token>> {
@@ -122,7 +159,7 @@ impl<T: Transport> Api<T> {
             Lost::Unreachable(reason) => Trouble::Unreachable(reason),
             Lost::Broken(reason) => Trouble::Broken(reason),
         })?;
-        self.pace.reached();
+        self.pace.is_over(Outage::Connection);
         if answer.status != 401 {
             token.accepted.set(true);
             return Ok(answer);
@@ -139,6 +176,7 @@ impl<T: Transport> Api<T> {
             }));
         }
         if current {
+            self.note_end(&token);
             *self.token.borrow_mut() = None;
         }
         Err(Trouble::Expired)

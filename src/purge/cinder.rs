@@ -4,8 +4,10 @@
 //! versions differ in what they tell.
 
 mod answers;
+mod refusal;
 
 pub use answers::Listed;
+pub use refusal::{Class, Refusal};
 
 use self::answers::{member_of, page_of, text};
 use super::Kind;
@@ -14,11 +16,11 @@ use super::error::{PurgeError, Result};
 use super::keystone::Token;
 use super::limits::Limits;
 use super::transport::{Answer, Method, Transport};
+use crate::report::number::grouped;
 use pipeline::karbor::ids::digest;
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::rc::Rc;
-use std::time::Duration;
 use tokio::time::sleep;
 
 /// Since this version a backup says its project; older ones are listed without.
@@ -30,23 +32,22 @@ const PAGE: usize = 1000;
 /// How often a page is asked for that cannot be had.
 const PAGE_TRIES: u32 = 5;
 
-/// The wait after a 429 that says no time.
-const THROTTLED: Duration = Duration::from_secs(10);
-
 /// Cinder, at one endpoint.
 pub struct Cinder<'a, T> {
     api: &'a Api<T>,
     endpoint: String,
+    /// The project that the token is for.
+    project: Option<String>,
     /// Whether the endpoint takes [`VERSION`].
     versioned: Cell<bool>,
 }
 
-/// What became of a question about one object.
+/// What a GET of one object returned.
 #[derive(Debug)]
 pub enum Looked {
-    /// It is gone.
+    /// Cinder says that it does not exist.
     Gone,
-    /// It is there.
+    /// It exists.
     There {
         /// Its status, in small letters.
         status: String,
@@ -55,50 +56,24 @@ pub enum Looked {
         /// The id of the request that told this.
         request_id: Option<String>,
     },
-    /// Cinder wants to be left alone for so long.
-    Throttled(Duration),
-    /// Cinder said something else.
+    /// Neither is known.
     Refused(Refusal),
 }
 
-/// What became of a request to delete.
+/// What a request to delete returned. That the object is gone is only known by looking at it.
 #[derive(Debug)]
 pub enum Reply {
     /// The deletion has begun.
     Accepted,
-    /// There is no such object any more.
-    Gone,
-    /// Cinder wants to be left alone for so long; nothing was begun.
-    Throttled(Duration, Refusal),
-    /// Nothing was begun.
+    /// Nothing was begun, as far as the answer says.
     Refused(Refusal),
 }
 
-/// Why Cinder did not do something.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// In Cinder's words.
-    pub reason: String,
-    /// The request's id, by which Cinder's log knows it.
-    pub request_id: Option<String>,
-    /// Whether it will say the same next time.
-    pub for_good: bool,
-}
-
-impl Refusal {
-    fn of(answer: &Answer) -> Self {
-        // 400 and 409 are states that pass; 403 and the like are rules that stay.
-        let for_good =
-            matches!(answer.status, 401..=407 | 410..=412 | 414..=428 | 430..=499) && answer.status != 404;
-        Self { reason: answer.fault(), request_id: answer.request_id.clone(), for_good }
-    }
-}
-
 impl<'a, T: Transport> Cinder<'a, T> {
-    /// Cinder at `endpoint`, which ends with the project.
+    /// Cinder at `endpoint`, which ends with the project, with tokens of `project`.
     #[must_use]
-    pub fn new(api: &'a Api<T>, endpoint: String) -> Self {
-        Self { api, endpoint, versioned: Cell::new(true) }
+    pub fn new(api: &'a Api<T>, endpoint: String, project: Option<String>) -> Self {
+        Self { api, endpoint, project, versioned: Cell::new(true) }
     }
 
     /// The endpoint without the project, which is the same for all users of a cloud.
@@ -110,14 +85,23 @@ impl<'a, T: Transport> Cinder<'a, T> {
         }
     }
 
+    /// Whether a project is the one that the token is for.
+    #[must_use]
+    pub fn is_own(&self, project: Option<&str>) -> bool {
+        project.is_some() && project == self.project.as_deref()
+    }
+
     fn url(&self, kind: Kind, rest: &str) -> String {
         format!("{}/{}/{rest}", self.endpoint, kind.collection())
     }
 
     /// Lists all objects of a kind, of one project or of all, and hands on each of them once.
     ///
+    /// What is listed without `all_tenants` is of the token's own project, whoever asks and whether or not the list says
+    /// the project (`get_all` in `cinder/backup/api.py`): so the token's own project is listed.
+    ///
     /// # Errors
-    /// A page cannot be had, or is none.
+    /// A page cannot be had, or is none; or there is no end of pages.
     pub async fn list(
         &self,
         kind: Kind,
@@ -125,12 +109,22 @@ impl<'a, T: Transport> Cinder<'a, T> {
         limits: &Limits,
         take: &mut dyn FnMut(Listed),
     ) -> Result<()> {
+        let own = project.filter(|project| self.is_own(Some(project)));
+        let query = match (own, project) {
+            (Some(_), _) => String::new(),
+            (None, Some(project)) => format!("&all_tenants=1&project_id={project}"),
+            (None, None) => "&all_tenants=1".to_owned(),
+        };
+        let list = self.url(kind, &format!("detail?limit={PAGE}{query}"));
         let mut seen: HashSet<u128> = HashSet::new();
-        // The ids of the last page: the next one begins behind the last of them that is still there.
+        // The ids of the last page: the next one begins behind the last of them that still exists.
         let mut markers: Vec<String> = Vec::new();
         loop {
-            let answer = self.page(kind, project, markers.last().map(String::as_str), limits).await?;
-            if matches!(answer.status, 400 | 404) && markers.pop().is_some() && !markers.is_empty() {
+            let marker = markers.last().map(String::as_str);
+            let url = marker.map_or_else(|| list.clone(), |marker| format!("{list}&marker={marker}"));
+            let answer = self.page(kind, &url, limits).await?;
+            let unknown = marker.is_some_and(|marker| answer.status == 400 || answer.says_absent(marker));
+            if unknown && markers.pop().is_some() && !markers.is_empty() {
                 continue;
             }
             if !answer.is_success() {
@@ -144,8 +138,9 @@ impl<'a, T: Transport> Cinder<'a, T> {
             // Not every version says whether there are more: only a page with nothing new is the last.
             let before = seen.len();
             markers.clear();
-            for listed in page {
+            for mut listed in page {
                 markers.push(listed.id.clone());
+                listed.project = listed.project.or_else(|| own.map(str::to_owned));
                 if seen.insert(digest(&[&listed.id])) {
                     take(listed);
                 }
@@ -153,40 +148,39 @@ impl<'a, T: Transport> Cinder<'a, T> {
             if seen.len() == before {
                 return Ok(());
             }
+            if seen.len() > limits.listed {
+                let most = grouped(u64::try_from(limits.listed).unwrap_or(u64::MAX));
+                let what =
+                    format!("more than {most} {} are listed: their list has no end", kind.collection());
+                let remedy = Some(
+                    "look at what stands in front of Cinder; if there are so many, divide them with --project",
+                );
+                return Err(PurgeError::Cloud { service: self.root().to_owned(), what, remedy });
+            }
         }
     }
 
     /// One page, however often it must be asked for.
-    async fn page(
-        &self,
-        kind: Kind,
-        project: Option<&str>,
-        marker: Option<&str>,
-        limits: &Limits,
-    ) -> Result<Answer> {
-        let mut url = self.url(kind, &format!("detail?all_tenants=1&limit={PAGE}"));
-        for (name, value) in [("project_id", project), ("marker", marker)] {
-            if let Some(value) = value {
-                url.push_str(&format!("&{name}={value}"));
-            }
-        }
+    async fn page(&self, kind: Kind, url: &str, limits: &Limits) -> Result<Answer> {
         let mut tries = 0;
         loop {
             self.api.pace.clear().await;
             let version = self.versioned.get().then_some(VERSION);
-            let problem = match self.api.send(Method::Get, url.clone(), version, None).await {
+            let problem = match self.api.send(Method::Get, url.to_owned(), version, None).await {
                 Ok(answer) if answer.status == 406 && version.is_some() => {
                     self.versioned.set(false);
                     continue;
                 }
-                Ok(answer) => match throttled(&answer) {
-                    Some(wait) => {
-                        self.api.pace.pause(wait);
-                        answer.fault()
+                Ok(answer) if answer.is_success() => return Ok(answer),
+                Ok(answer) => {
+                    let refusal = Refusal::of(&answer, None);
+                    match refusal.class {
+                        Class::Throttled(wait) => self.api.pace.pause(wait),
+                        Class::Outage | Class::Passing if answer.status >= 500 => {}
+                        _ => return Ok(answer),
                     }
-                    None if answer.status >= 500 => answer.fault(),
-                    None => return Ok(answer),
-                },
+                    refusal.reason
+                }
                 Err(Trouble::Expired) => "the token is refused".to_owned(),
                 Err(Trouble::Unreachable(reason) | Trouble::Broken(reason)) => reason,
                 Err(Trouble::Denied(error)) => return Err(error),
@@ -211,11 +205,8 @@ impl<'a, T: Transport> Cinder<'a, T> {
     /// There is no answer.
     pub async fn look(&self, kind: Kind, id: &str) -> std::result::Result<Looked, Trouble> {
         let answer = self.api.send(Method::Get, self.url(kind, id), None, None).await?;
-        if answer.is_not_found() {
+        if answer.says_absent(id) {
             return Ok(Looked::Gone);
-        }
-        if let Some(wait) = throttled(&answer) {
-            return Ok(Looked::Throttled(wait));
         }
         let member = answer.is_success().then(|| member_of(kind, &answer.body)).flatten();
         Ok(match member {
@@ -224,7 +215,12 @@ impl<'a, T: Transport> Cinder<'a, T> {
                 fail_reason: text(&member, "fail_reason").map(str::to_owned),
                 request_id: answer.request_id,
             },
-            None => Looked::Refused(Refusal::of(&answer)),
+            None => {
+                let refusal = Refusal::of(&answer, None);
+                // Whatever is down, Cinder reads an object from its database: no other 404 is a GET's.
+                let class = if answer.status == 404 { Class::Foreign } else { refusal.class };
+                Looked::Refused(Refusal { class, ..refusal })
+            }
         })
     }
 
@@ -239,14 +235,7 @@ impl<'a, T: Transport> Cinder<'a, T> {
         id: &str,
     ) -> std::result::Result<Reply, Trouble> {
         let answer = self.api.send_with(token, Method::Delete, self.url(kind, id), None, None).await?;
-        Ok(match () {
-            () if answer.is_success() => Reply::Accepted,
-            () if answer.is_not_found() => Reply::Gone,
-            () => match throttled(&answer) {
-                Some(wait) => Reply::Throttled(wait, Refusal::of(&answer)),
-                None => Reply::Refused(Refusal::of(&answer)),
-            },
-        })
+        Ok(if answer.is_success() { Reply::Accepted } else { Reply::Refused(Refusal::of(&answer, Some(id))) })
     }
 
     /// Sets the status of an object whose deletion failed to one from which it can be deleted again. Only an
@@ -258,17 +247,7 @@ impl<'a, T: Transport> Cinder<'a, T> {
         let body = r#"{"os-reset_status":{"status":"error"}}"#.to_owned();
         let url = self.url(kind, &format!("{id}/action"));
         let answer = self.api.send(Method::Post, url, None, Some(body)).await?;
-        Ok(if answer.is_success() { None } else { Some(Refusal::of(&answer)) })
-    }
-}
-
-/// How long the answer asks to be left alone, if it does: 429 always (413 with Retry-After from old versions, too), 503
-/// where it says so.
-fn throttled(answer: &Answer) -> Option<Duration> {
-    match answer.status {
-        429 => Some(answer.asks_to_wait().unwrap_or(THROTTLED)),
-        413 | 503 => answer.asks_to_wait(),
-        _ => None,
+        Ok(if answer.is_success() { None } else { Some(Refusal::of(&answer, Some(id))) })
     }
 }
 
@@ -278,32 +257,4 @@ pub fn is_plain(id: &str) -> bool {
     !id.is_empty()
         && id.len() <= 255
         && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rules_stay_and_states_pass() {
-        for (status, for_good) in
-            [(400, false), (403, true), (404, false), (405, true), (409, false), (500, false), (503, false)]
-        {
-            assert_eq!(Refusal::of(&Answer { status, ..Answer::default() }).for_good, for_good, "{status}");
-        }
-    }
-
-    #[test]
-    fn throttling_is_429_or_a_time_to_wait() {
-        let check = |status, retry_after: Option<&str>, expected: Option<u64>| {
-            let answer = Answer { status, retry_after: retry_after.map(str::to_owned), ..Answer::default() };
-            assert_eq!(throttled(&answer), expected.map(Duration::from_secs), "{status} {retry_after:?}");
-        };
-        check(429, Some("3"), Some(3));
-        check(429, None, Some(10));
-        check(503, Some("3"), Some(3));
-        check(503, None, None);
-        check(413, Some("1"), Some(1));
-        check(500, Some("3"), None);
-    }
 }

@@ -2,19 +2,20 @@
 //!
 //! A deletion holds a slot from before it is sent until it is seen to have ended; there are as many slots as deletions may
 //! be under way. While an object rests before it is tried again it holds none. A request whose answer was lost may have
-//! been obeyed: its object keeps the slot and is looked at.
+//! been obeyed: its object keeps the slot and is looked at. An object is gone when a GET of it says so, and by nothing else.
 
 mod books;
 
 pub use books::{Fate, Outcome};
 
 use self::books::Books;
-use super::api::{Api, Trouble};
-use super::cinder::{Cinder, Looked, Refusal, Reply};
+use super::api::{Api, QUESTIONS, Trouble};
+use super::cinder::{Cinder, Class, Looked, Refusal, Reply};
 use super::error::{PurgeError, Result};
 use super::gauge::Gauge;
 use super::journal::Journal;
 use super::limits::Limits;
+use super::pace::{Outage, Turn};
 use super::plan::{Object, Plan};
 use super::transport::Transport;
 use crate::stop::{Stop, Stopping};
@@ -23,10 +24,16 @@ use futures_util::stream::FuturesUnordered;
 use std::cell::RefCell;
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
-/// Questions asked at the same time.
-const QUESTIONS: usize = 10;
+/// The most time in which nothing comes back that is Cinder's.
+const FOREIGN: Duration = Duration::from_secs(600);
+
+/// How often an object is looked at whose status was reset, before it is deleted all the same.
+const LOOKS_AFTER_RESET: u32 = 12;
+
+/// A request has arrived when its answer comes; without one, so long after it was sent.
+const ARRIVAL: Duration = Duration::from_secs(5);
 
 /// What ended a purge that took too long.
 const DEADLINE: &str = "the deadline";
@@ -75,6 +82,13 @@ struct Setback {
     counts: bool,
     /// Whether its status must be reset before it can be deleted.
     stuck: bool,
+}
+
+impl Setback {
+    /// An attempt that was refused.
+    fn of(refusal: Refusal) -> Step {
+        Step::Back(Self { refusal, counts: true, stuck: false })
+    }
 }
 
 impl<T: Transport> Engine<'_, T> {
@@ -137,7 +151,7 @@ impl<T: Transport> Run<'_, T> {
         // What was sent before is looked at before it is sent again.
         let mut step = if object.deleting || object.tries > 0 {
             self.books.borrow_mut().enter_flight(index);
-            self.watch(object, Duration::ZERO, None).await
+            self.watch(index, object, Duration::ZERO, None).await
         } else {
             self.attempt(index, object).await
         };
@@ -152,7 +166,7 @@ impl<T: Transport> Run<'_, T> {
                 Step::Back(setback) => setback,
             };
             let tries = self.books.borrow_mut().set_back(index, &setback.refusal);
-            if setback.refusal.for_good || (setback.counts && tries > self.with.limits.retries) {
+            if setback.refusal.is_final() || (setback.counts && tries > self.with.limits.retries) {
                 return Some(self.fail(object, tries, setback.refusal));
             }
             // Whatever it was, no deletion is under way now.
@@ -170,12 +184,11 @@ impl<T: Transport> Run<'_, T> {
                 slot = self.slots.acquire() => slot.ok(),
                 () = self.with.stop.reached(Stopping::Draining) => return None,
             };
-            if setback.stuck
-                && let Some(refusal) = self.reset(object).await
-            {
-                return Some(self.fail(object, tries, refusal));
-            }
-            step = self.attempt(index, object).await;
+            let reset = if setback.stuck { self.reset(object).await } else { Ok(()) };
+            step = match reset {
+                Ok(()) => self.attempt(index, object).await,
+                Err(step) => step,
+            };
         }
     }
 
@@ -197,34 +210,41 @@ impl<T: Transport> Run<'_, T> {
             return Step::Left;
         }
         self.books.borrow_mut().enter_flight(index);
-        drop(turn);
-        match cinder.delete(token, object.kind, &object.id).await {
-            Ok(Reply::Accepted) => self.watch(object, self.with.limits.poll(Duration::ZERO), None).await,
-            Ok(Reply::Gone) => Step::Gone,
-            Ok(Reply::Refused(refusal)) if refusal.for_good => {
-                Step::Back(Setback { refusal, counts: true, stuck: false })
+        match until_arrived(turn, cinder.delete(token, object.kind, &object.id)).await {
+            Ok(Reply::Accepted) => {
+                api.pace.is_over(Outage::Deletion);
+                self.watch(index, object, self.with.limits.poll(Duration::ZERO), None).await
             }
-            // It may be refused because it is being deleted, or because of the status that an earlier attempt left.
-            Ok(Reply::Refused(refusal)) => self.watch(object, Duration::ZERO, Some(refusal)).await,
-            Ok(Reply::Throttled(wait, refusal)) => {
-                self.leave_alone(wait);
-                self.books.borrow_mut().withdraw_attempt(index);
-                Step::Back(Setback {
-                    refusal: Refusal { for_good: false, ..refusal },
-                    counts: false,
-                    stuck: false,
-                })
-            }
+            Ok(Reply::Refused(refusal)) => match refusal.class {
+                Class::Final => Setback::of(refusal),
+                Class::Throttled(wait) => {
+                    self.leave_alone(wait);
+                    self.withdraw(index, object, refusal)
+                }
+                // It may be refused because it is being deleted or is gone, or because of the status that an earlier
+                // attempt left.
+                _ => self.watch(index, object, Duration::ZERO, Some(refusal)).await,
+            },
             Err(Trouble::Broken(reason)) => {
-                let lost = Refusal { reason, request_id: None, for_good: false };
-                self.watch(object, Duration::ZERO, Some(lost)).await
+                self.watch(index, object, Duration::ZERO, Some(Refusal::passing(reason, None))).await
             }
             Err(trouble) => {
-                self.books.borrow_mut().withdraw_attempt(index);
                 self.books.borrow_mut().leave_flight(index);
-                self.untouched(trouble)
+                match self.untouched(trouble) {
+                    Step::Back(setback) => self.withdraw(index, object, setback.refusal),
+                    step => step,
+                }
             }
         }
+    }
+
+    /// Takes back an attempt that began nothing, for a reason that is not the object's.
+    fn withdraw(&self, index: usize, object: &Object, refusal: Refusal) -> Step {
+        self.books.borrow_mut().withdraw_attempt(index);
+        if !self.keep(self.with.journal.withdrawn(object.kind, &object.id)) {
+            return Step::Left;
+        }
+        Step::Back(Setback { refusal, counts: false, stuck: false })
     }
 
     /// What trouble means that kept an object from being touched.
@@ -240,46 +260,43 @@ impl<T: Transport> Run<'_, T> {
                 reason
             }
         };
-        let refusal = Refusal { reason, request_id: None, for_good: false };
-        Step::Back(Setback { refusal, counts: false, stuck: false })
+        Step::Back(Setback { refusal: Refusal::passing(reason, None), counts: false, stuck: false })
     }
 
     /// Asks for an object until it is gone or no longer being deleted; `first` is the wait before the first question,
     /// `doubt` why it is not known that the deletion began.
-    async fn watch(&self, object: &Object, first: Duration, mut doubt: Option<Refusal>) -> Step {
-        let Engine { api, cinder, limits, gauge, .. } = self.with;
+    async fn watch(
+        &self,
+        index: usize,
+        object: &Object,
+        first: Duration,
+        mut doubt: Option<Refusal>,
+    ) -> Step {
         let begun = Instant::now();
         let mut wait = first;
         loop {
             sleep(wait).await;
-            wait = limits.poll(begun.elapsed());
-            api.pace.clear().await;
-            let looked = {
-                let _one = self.questions.acquire().await;
-                cinder.look(object.kind, &object.id).await
-            };
-            match looked {
+            wait = self.with.limits.poll(begun.elapsed());
+            match self.look(object).await {
                 Ok(Looked::Gone) => return Step::Gone,
                 // So it did begin.
                 Ok(Looked::There { status, .. }) if status == "deleting" => {
                     doubt = None;
-                    gauge.pause(None);
+                    self.with.gauge.pause(None);
                 }
                 Ok(Looked::There { status, fail_reason, request_id }) => {
-                    let stuck = status == "error_deleting";
                     let refusal = doubt.unwrap_or_else(|| {
                         let why = fail_reason.map(|why| format!(": {why}")).unwrap_or_default();
                         let reason = format!("the deletion ended in status {status:?}{why}");
-                        Refusal { reason, request_id, for_good: false }
+                        Refusal::passing(reason, request_id)
                     });
-                    return Step::Back(Setback { refusal, counts: true, stuck });
+                    return self.still_there(index, object, &status, refusal);
                 }
-                Ok(Looked::Throttled(wait)) => self.leave_alone(wait),
-                Ok(Looked::Refused(refusal)) if refusal.for_good => {
-                    return Step::Back(Setback { refusal, counts: true, stuck: false });
-                }
+                Ok(Looked::Refused(refusal)) if refusal.is_final() => return Setback::of(refusal),
                 Ok(Looked::Refused(refusal)) => {
-                    tracing::warn!("{} {}: {}", object.kind.name(), object.id, refusal.reason);
+                    if let Err(step) = self.wait_out(object, &refusal) {
+                        return step;
+                    }
                 }
                 Err(Trouble::Expired) => wait = Duration::ZERO,
                 Err(Trouble::Broken(reason)) => {
@@ -294,20 +311,112 @@ impl<T: Transport> Run<'_, T> {
         }
     }
 
-    /// Resets the status of an object whose deletion failed, so that it can be deleted again; answers why that is
-    /// forbidden, if it is. Whatever else goes wrong shows when it is tried again.
-    async fn reset(&self, object: &Object) -> Option<Refusal> {
-        self.with.api.pace.clear().await;
-        match self.with.cinder.reset(object.kind, &object.id).await {
-            Ok(Some(refusal)) if refusal.for_good => Some(Refusal {
-                reason: format!(
+    /// Looks at an object once, when questions may be asked.
+    async fn look(&self, object: &Object) -> std::result::Result<Looked, Trouble> {
+        let Engine { api, cinder, .. } = self.with;
+        api.pace.clear().await;
+        let _one = self.questions.acquire().await;
+        let looked = cinder.look(object.kind, &object.id).await;
+        if matches!(looked, Ok(Looked::Gone | Looked::There { .. })) {
+            api.pace.is_over(Outage::Foreign);
+            api.pace.is_over(Outage::Api);
+        }
+        looked
+    }
+
+    /// What it means that an object exists in this status, though it was to be deleted.
+    fn still_there(&self, index: usize, object: &Object, status: &str, refusal: Refusal) -> Step {
+        match refusal.class {
+            Class::Outage => {
+                self.outage(Outage::Deletion, &refusal);
+                self.withdraw(index, object, refusal)
+            }
+            // Cinder deletes what is "available" or "error"; another status does not change because of a retry.
+            Class::Invalid if !matches!(status, "available" | "error" | "error_deleting") => {
+                let reason = format!("{} (its status is {status:?})", refusal.reason);
+                Setback::of(Refusal { reason, class: Class::Final, ..refusal })
+            }
+            _ => Step::Back(Setback { refusal, counts: true, stuck: status == "error_deleting" }),
+        }
+    }
+
+    /// Sees to the pause that a refusal asks for which says nothing about the object; returns how its way ends if there
+    /// is no use in waiting.
+    fn wait_out(&self, object: &Object, refusal: &Refusal) -> std::result::Result<(), Step> {
+        match refusal.class {
+            Class::Throttled(wait) => self.leave_alone(wait),
+            Class::Outage => {
+                self.outage(Outage::Api, refusal);
+            }
+            Class::Foreign => {
+                if self.outage(Outage::Foreign, refusal) > FOREIGN {
+                    self.give_up(self.foreign(refusal));
+                    // Nothing can be seen to end.
+                    self.with.stop.ask("an error");
+                    return Err(Step::Left);
+                }
+            }
+            _ => tracing::warn!("{} {}: {}", object.kind.name(), object.id, refusal.reason),
+        }
+        Ok(())
+    }
+
+    fn foreign(&self, refusal: &Refusal) -> PurgeError {
+        PurgeError::Cloud {
+            service: self.with.cinder.root().to_owned(),
+            what: format!(
+                "for {} min nothing came back that is Cinder's ({})",
+                FOREIGN.as_secs() / 60,
+                refusal.reason
+            ),
+            remedy: Some(
+                "look at the proxy or load balancer in front of Cinder; then run the same command again",
+            ),
+        }
+    }
+
+    /// Resets the status of an object whose deletion failed, so that it can be deleted again, and waits until that shows:
+    /// for copies, Cinder only passes the request on to cinder-backup. Otherwise returns how this step ends. What goes
+    /// wrong without a reason of its own shows when the object is tried again.
+    async fn reset(&self, object: &Object) -> std::result::Result<(), Step> {
+        let Engine { api, cinder, limits, .. } = self.with;
+        api.pace.clear().await;
+        let refusal = match cinder.reset(object.kind, &object.id).await {
+            Ok(refusal) => refusal,
+            Err(Trouble::Broken(_)) => None,
+            Err(trouble) => {
+                return Err(match self.untouched(trouble) {
+                    Step::Back(setback) => Step::Back(Setback { stuck: true, ..setback }),
+                    step => step,
+                });
+            }
+        };
+        match refusal {
+            Some(refusal) if refusal.is_final() => {
+                let reason = format!(
                     "its status is error_deleting, and may not be reset by this user: {}",
                     refusal.reason
-                ),
-                ..refusal
-            }),
-            _ => None,
+                );
+                return Err(Setback::of(Refusal { reason, ..refusal }));
+            }
+            Some(refusal)
+                if matches!(refusal.class, Class::Throttled(_) | Class::Outage | Class::Foreign) =>
+            {
+                self.wait_out(object, &refusal)?;
+                return Err(Step::Back(Setback { refusal, counts: false, stuck: true }));
+            }
+            _ => {}
         }
+        let begun = Instant::now();
+        for _ in 0..LOOKS_AFTER_RESET {
+            match self.look(object).await {
+                Ok(Looked::Gone) => return Err(Step::Gone),
+                Ok(Looked::There { status, .. }) if status == "error_deleting" => {}
+                _ => return Ok(()),
+            }
+            sleep(limits.poll(begun.elapsed())).await;
+        }
+        Ok(())
     }
 
     fn fail(&self, object: &Object, tries: u32, refusal: Refusal) -> Fate {
@@ -334,7 +443,20 @@ impl<T: Transport> Run<'_, T> {
             tracing::warn!("the cloud does not answer: {reason}");
             gauge.pause(Some("the cloud does not answer".to_owned()));
         }
-        api.pace.unreachable();
+        api.pace.outage(Outage::Connection);
+    }
+
+    /// Pauses because of what came back; returns for how long this outage lasts by now.
+    fn outage(&self, outage: Outage, refusal: &Refusal) -> Duration {
+        let Engine { api, gauge, .. } = self.with;
+        let first = api.pace.paused().is_zero();
+        let lasts = api.pace.outage(outage).elapsed();
+        if first {
+            let pause = api.pace.paused().as_secs_f64();
+            tracing::warn!("nothing is sent for {pause:.1} s: {}", refusal.reason);
+            gauge.pause(Some(format!("Cinder says {}", refusal.reason)));
+        }
+        lasts
     }
 
     /// Whether something was written down; if not, nothing more is sent.
@@ -346,5 +468,17 @@ impl<T: Transport> Run<'_, T> {
         tracing::error!("{error}");
         self.fatal.borrow_mut().get_or_insert(error);
         self.with.stop.drain("an error");
+    }
+}
+
+/// Waits for an answer and keeps the request's turn until the request has arrived, wherever it was held up on the way: the
+/// time until the next turn counts from then, so that the limit holds where requests arrive.
+async fn until_arrived<A>(turn: Turn<'_>, answer: impl Future<Output = A>) -> A {
+    tokio::pin!(answer);
+    let early = timeout(ARRIVAL, &mut answer).await;
+    drop(turn);
+    match early {
+        Ok(answer) => answer,
+        Err(_) => answer.await,
     }
 }

@@ -1,7 +1,8 @@
 //! The journal: what was sent, done and failed, as JSON lines on disk, so that a purge that ended before its time goes on.
 //!
 //! A line `sent` is on disk before the request leaves; the others may be lost with the machine, for what is gone is
-//! found to be gone. One purge at a time writes to a journal, and all that do are of one cloud.
+//! found to be gone. A line `done` counts only if it says that the object was looked at: earlier versions of etl wrote one for
+//! any 404 to a DELETE, which Cinder returns for a service that is down, too. One purge at a time writes to a journal, and all that do are of one cloud.
 
 use super::Kind;
 use super::error::{JournalProblem, PurgeError, Result};
@@ -9,6 +10,7 @@ use pipeline::karbor::ids::digest;
 use serde::{Deserialize, Serialize};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufRead as _, BufReader, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -46,6 +48,15 @@ pub enum Line {
         #[serde(rename = "try")]
         attempt: u32,
     },
+    /// What was sent began nothing, for a reason that is not the object's: it was no attempt.
+    Withdrawn {
+        /// When, in UTC.
+        at: String,
+        /// What it is.
+        kind: Kind,
+        /// Its id.
+        id: String,
+    },
     /// The object is gone.
     Done {
         /// When that was seen, in UTC.
@@ -54,6 +65,9 @@ pub enum Line {
         kind: Kind,
         /// Its id.
         id: String,
+        /// Whether a GET of the object said so.
+        #[serde(default)]
+        seen: bool,
     },
     /// The object is not gone, and is not tried again by this purge.
     Failed {
@@ -75,7 +89,7 @@ pub enum Line {
 /// What earlier purges left in a journal.
 #[derive(Debug, Default)]
 pub struct Past {
-    /// Objects that were sent and whose end is not recorded, with the last attempt, by digest.
+    /// Objects that were sent and whose end was not seen, with the last attempt, by digest.
     open: HashMap<u128, (Kind, String, u32)>,
     /// Objects that are gone.
     pub done: u64,
@@ -84,13 +98,13 @@ pub struct Past {
 }
 
 impl Past {
-    /// How often an object was tried whose end is not recorded; 0 where it was not.
+    /// How often an object was tried whose end was not seen; 0 where it was not.
     #[must_use]
     pub fn tries(&self, kind: Kind, id: &str) -> u32 {
         self.open.get(&key(kind, id)).map_or(0, |(_, _, attempt)| *attempt)
     }
 
-    /// The objects that were sent and whose end is not recorded.
+    /// The objects that were sent and whose end was not seen.
     pub fn open(&self) -> impl Iterator<Item = (Kind, &str)> {
         self.open.values().map(|(kind, id, _)| (*kind, id.as_str()))
     }
@@ -101,7 +115,19 @@ impl Past {
             Line::Sent { kind, id, attempt, .. } => {
                 self.open.insert(key(kind, &id), (kind, id, attempt));
             }
-            Line::Done { kind, id, .. } => {
+            Line::Withdrawn { kind, id, .. } => {
+                if let Entry::Occupied(mut sent) = self.open.entry(key(kind, &id)) {
+                    let (_, _, attempt) = sent.get_mut();
+                    *attempt = attempt.saturating_sub(1);
+                    if *attempt == 0 {
+                        sent.remove();
+                    }
+                }
+            }
+            Line::Done { kind, id, seen: false, .. } => {
+                self.open.insert(key(kind, &id), (kind, id, 0));
+            }
+            Line::Done { kind, id, seen: true, .. } => {
                 self.open.remove(&key(kind, &id));
                 self.done += 1;
             }
@@ -176,12 +202,20 @@ impl Journal {
         if self.synced.get() >= mine { Ok(()) } else { self.sync_now() }
     }
 
-    /// Notes that an object is gone.
+    /// Notes that what was sent was no attempt.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub fn withdrawn(&self, kind: Kind, id: &str) -> Result<()> {
+        self.write(&Line::Withdrawn { at: now(), kind, id: id.to_owned() })
+    }
+
+    /// Notes that a GET of an object said that it is gone.
     ///
     /// # Errors
     /// The journal cannot be written.
     pub fn done(&self, kind: Kind, id: &str) -> Result<()> {
-        self.write(&Line::Done { at: now(), kind, id: id.to_owned() })
+        self.write(&Line::Done { at: now(), kind, id: id.to_owned(), seen: true })
     }
 
     /// Notes that an object is given up.

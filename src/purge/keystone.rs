@@ -26,6 +26,8 @@ const TYPES: [&str; 4] = ["volumev3", "block-storage", "block-store", "volume"];
 pub struct Token {
     /// The token.
     pub secret: SecretString,
+    /// When it was asked for.
+    pub issued: Instant,
     /// When it is to be renewed.
     pub renew_at: Instant,
     /// Whether a service has accepted it.
@@ -129,6 +131,7 @@ fn read(answer: Answer, asked: Instant) -> std::result::Result<Token, String> {
     let renew_at = asked + (lifetime - (lifetime / 10).min(MARGIN));
     Ok(Token {
         secret,
+        issued: asked,
         renew_at,
         accepted: Cell::new(false),
         project: project.map(|project| project.id),

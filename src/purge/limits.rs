@@ -5,7 +5,8 @@ use std::time::Duration;
 /// The limits of a purge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// At most so many delete requests within any time of [`Limits::burst_every`].
+    /// At most so many delete requests arrive within any time of [`Limits::burst_every`], if each is on its way for less
+    /// than five seconds.
     pub burst: usize,
     /// See [`Limits::burst`].
     pub burst_every: Duration,
@@ -17,8 +18,10 @@ pub struct Limits {
     pub retry_wait: Duration,
     /// The time between two questions whether an object is gone; longer for deletions that take long.
     pub poll_every: Duration,
-    /// The most time for the whole.
+    /// The most time for listing, and for the deletions.
     pub deadline: Duration,
+    /// The most objects of a kind that are listed; a list that is longer has no end.
+    pub listed: usize,
 }
 
 impl Default for Limits {
@@ -32,6 +35,7 @@ impl Default for Limits {
             retry_wait: Duration::from_secs(5),
             poll_every: Duration::from_secs(5),
             deadline: Duration::from_secs(48 * 3600),
+            listed: 1_000_000,
         }
     }
 }

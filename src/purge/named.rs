@@ -63,6 +63,8 @@ pub struct Gathering {
     snapshots: Vec<u128>,
     parents: HashMap<u128, u128>,
     unreadable: u64,
+    /// The backup drivers whose copies cinder's rows name; all where unset.
+    services: Option<Vec<String>>,
 }
 
 /// The columns of one block that name something.
@@ -71,10 +73,18 @@ struct Columns {
     copy: [Option<Column>; 2],
     snapshot: Column,
     parent: Option<Column>,
+    /// The driver that made a copy of cinder's.
+    service: Option<Column>,
     soft: SoftDeletion,
 }
 
 impl Gathering {
+    /// Takes of cinder's rows only copies of these backup drivers (setting backup_services); all where unset.
+    #[must_use]
+    pub fn of(services: Option<Vec<String>>) -> Self {
+        Self { services, ..Self::default() }
+    }
+
     /// Reads the ids in a dump; `id` is its number among the dumps.
     ///
     /// # Errors
@@ -96,12 +106,14 @@ impl Gathering {
                     copy: [Some(binding.column("id")), None],
                     snapshot: binding.column("snapshot_id"),
                     parent: Some(binding.column("parent_id")),
+                    service: Some(binding.column("service")),
                     soft: SoftDeletion::bind(&binding, true),
                 },
                 Table::BackupTransactionItem => Columns {
                     copy: [Some(binding.column("backup_id")), Some(binding.column("id"))],
                     snapshot: binding.column("snapshot_id"),
                     parent: None,
+                    service: None,
                     soft: SoftDeletion::bind(&binding, true),
                 },
                 _ => {
@@ -133,6 +145,17 @@ impl Gathering {
     fn row(&mut self, row: &Row<'_>, columns: &Columns) {
         if columns.soft.read(&mut Reading::new(row)) {
             return;
+        }
+        if let (Some(services), Some(column)) = (&self.services, columns.service) {
+            match row.text(column) {
+                // Whose it is, nobody can know.
+                None => {
+                    self.unreadable += 1;
+                    return;
+                }
+                Some(service) if !services.iter().any(|known| known == service) => return,
+                Some(_) => {}
+            }
         }
         let Some(copy) = columns.copy.iter().flatten().find_map(|column| row.text(*column)) else {
             self.unreadable += 1;
@@ -201,11 +224,14 @@ mod tests {
     use crate::purge::{Count, Kind};
 
     fn dumped(text: &str) -> Named {
+        gathered(text, Gathering::default())
+    }
+
+    fn gathered(text: &str, mut gathering: Gathering) -> Named {
         let reader = std::io::Cursor::new(
             format!("{text}\n--\n-- PostgreSQL database dump complete\n--\n").into_bytes(),
         );
         let mut input = Input::from_reader("d.sql", Box::new(reader), Path::new("/var/tmp"));
-        let mut gathering = Gathering::default();
         let map = ColumnMap::built_in().unwrap();
         gathering.dump(&mut input, DumpId(0), &map, Limits::default()).unwrap();
         gathering.finish()
@@ -235,6 +261,27 @@ mod tests {
             assert_eq!(named.contains(Kind::Snapshot, id), snapshot, "{id}");
         }
         assert_eq!((named.parent("b2"), named.parent("b1")), (Some(digest(&["b1"])), None));
+    }
+
+    #[test]
+    fn copies_of_other_drivers_are_not_named() {
+        let text = "COPY backups (id, volume_id, project_id, status, service) FROM stdin;\n\
+                    b1\tv\tp\tavailable\tvbs.driver\n\
+                    b2\tv\tp\tavailable\tcinder.backup.drivers.posix.PosixBackupDriver\n\
+                    b3\tv\tp\terror\t\\N\n\
+                    \\.\n";
+        for (services, named, unreadable) in [
+            (None, [true; 3], 0),
+            (Some(vec!["x".to_owned(), "vbs.driver".to_owned()]), [true, false, false], 1),
+        ] {
+            let found = gathered(text, Gathering::of(services));
+            assert_eq!(["b1", "b2", "b3"].map(|id| found.contains(Kind::Backup, id)), named);
+            assert_eq!(found.unreadable, unreadable);
+        }
+        let without =
+            "COPY backups (id, volume_id, project_id, status) FROM stdin;\nb1\tv\tp\tavailable\n\\.\n";
+        let found = gathered(without, Gathering::of(Some(vec!["vbs.driver".to_owned()])));
+        assert_eq!((found.count.backups, found.unreadable), (0, 1));
     }
 
     #[test]

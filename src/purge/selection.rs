@@ -3,8 +3,9 @@
 //! The lists are read as they come; of a copy that stays only what a chain needs is kept. A copy stays whenever one stays
 //! that continues it, for that one would be worth nothing without it.
 
+use super::api::{QUESTIONS, Trouble};
 use super::cinder::{Cinder, Listed, Looked};
-use super::error::Result;
+use super::error::{PurgeError, Result};
 use super::journal::{Journal, Past};
 use super::limits::Limits;
 use super::named::Named;
@@ -12,10 +13,12 @@ use super::plan::{Object, Plan};
 use super::transport::Transport;
 use super::{Count, Kind};
 use chrono::NaiveDateTime;
+use futures_util::StreamExt as _;
 use pipeline::karbor::ids::digest;
 use pipeline::load::presence::Presence;
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
+use tokio::time::{Instant, timeout_at};
 
 /// What is chosen among Cinder's objects.
 #[derive(Debug)]
@@ -73,11 +76,14 @@ pub async fn select<T: Transport>(
     counted: &dyn Fn(u64),
 ) -> Result<Selection> {
     let mut choice = Choice::new(wishes, past);
-    let projects: Vec<Option<&str>> = if wishes.projects.is_empty() {
+    let mut projects: Vec<Option<&str>> = if wishes.projects.is_empty() {
         vec![None]
     } else {
         wishes.projects.iter().map(|project| Some(project.as_str())).collect()
     };
+    // What another list holds without its project is known from that one.
+    projects.sort_by_key(|project| !cinder.is_own(*project));
+    let deadline = Instant::now() + limits.deadline;
     let mut seen = 0;
     for kind in &wishes.what {
         for project in &projects {
@@ -86,15 +92,30 @@ pub async fn select<T: Transport>(
                 counted(seen);
                 choice.take(*kind, listed);
             };
-            cinder.list(*kind, *project, limits, &mut take).await?;
+            let list = cinder.list(*kind, *project, limits, &mut take);
+            timeout_at(deadline, list).await.map_err(|_| PurgeError::Cloud {
+                service: cinder.root().to_owned(),
+                what: format!("the {} were not listed within the deadline", kind.collection()),
+                remedy: Some(
+                    "see that Cinder answers (`openstack volume backup list`), or name a later --deadline",
+                ),
+            })??;
         }
     }
     let mut gone_since = 0;
     if let Some(journal) = journal {
-        for (kind, id) in past.open().filter(|(kind, id)| !choice.found(*kind, id)) {
-            if matches!(cinder.look(kind, id).await, Ok(Looked::Gone)) {
-                journal.done(kind, id)?;
-                gone_since += 1;
+        let absent = past.open().filter(|(kind, id)| !choice.found(*kind, id));
+        let looks = absent.map(|(kind, id)| async move { (kind, id, cinder.look(kind, id).await) });
+        let mut looks = futures_util::stream::iter(looks).buffer_unordered(QUESTIONS);
+        while let Some((kind, id, looked)) = looks.next().await {
+            match looked {
+                Ok(Looked::Gone) => {
+                    journal.done(kind, id)?;
+                    gone_since += 1;
+                }
+                // Their end stays open, for the next purge to look at.
+                Err(Trouble::Unreachable(_) | Trouble::Broken(_)) => break,
+                _ => {}
             }
         }
     }

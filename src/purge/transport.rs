@@ -88,20 +88,30 @@ impl Answer {
         (200..300).contains(&self.status)
     }
 
-    /// What the answer says went wrong: the message of an OpenStack fault, else the status alone.
+    /// What the answer says went wrong: the message of an OpenStack fault, or the text of a page, else the status alone.
     #[must_use]
     pub fn fault(&self) -> String {
         let status = self.status;
-        match fault_message(&self.body) {
+        match fault_message(&self.body).or_else(|| page_text(&self.body)) {
             Some(message) => format!("{status}: {message}"),
             None => format!("{status}"),
         }
     }
 
-    /// Whether an OpenStack service says that there is no such object, and not something on the way to it.
+    /// Whether the body is a fault of an OpenStack service, and not the error page of a proxy.
     #[must_use]
-    pub fn is_not_found(&self) -> bool {
-        self.status == 404 && (self.request_id.is_some() || fault_message(&self.body).is_some())
+    pub fn is_fault(&self) -> bool {
+        fault_message(&self.body).is_some()
+    }
+
+    /// Whether a service says that there is no object with this id: `Backup ID could not be found.` A 404 that does not
+    /// name the id is no proof: Cinder returns one for a service that is down, proxies for a path that they do not know.
+    #[must_use]
+    pub fn says_absent(&self, id: &str) -> bool {
+        let no_part_of_an_id = |c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        self.status == 404
+            && fault_message(&self.body)
+                .is_some_and(|message| message.split(no_part_of_an_id).any(|word| word == id))
     }
 }
 
@@ -113,6 +123,22 @@ fn fault_message(body: &[u8]) -> Option<String> {
     let document: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body).ok()?;
     let message = document.values().find_map(|fault| fault.get("message")?.as_str())?;
     Some(message.chars().take(MESSAGE_CHARS).collect())
+}
+
+/// The text of an error page, which is what load balancers return, and what WSGI middleware does (keystonemiddleware, by
+/// WebOb): as HTML, or where JSON is accepted as `{"message": "HTML", "code": "503 …", "title": "…"}`. The head and the
+/// heading, which repeats the status, are left out.
+fn page_text(body: &[u8]) -> Option<String> {
+    let document: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(body).ok();
+    let message = document.as_ref().and_then(|document| document.get("message")?.as_str());
+    let page = || std::str::from_utf8(body).ok().map(str::trim).filter(|page| page.starts_with('<'));
+    let page = message.or_else(page)?;
+    let page = page.split_once("</head>").map_or(page, |(_, rest)| rest);
+    let page = page.split_once("</h1>").map_or(page, |(_, rest)| rest);
+    let pieces = page.split('<').map(|piece| piece.split_once('>').map_or(piece, |(_, text)| text));
+    let words: Vec<&str> = pieces.flat_map(str::split_whitespace).collect();
+    let text: String = words.join(" ").chars().filter(|c| !c.is_control()).take(MESSAGE_CHARS).collect();
+    (!text.is_empty()).then_some(text)
 }
 
 #[cfg(test)]
@@ -158,7 +184,20 @@ mod tests {
                 "400: Backup status must be available or error",
             ),
             (401, r#"{"error":{"message":"no","code":401,"title":"Unauthorized"}}"#, "401: no"),
-            (502, "<html>Bad Gateway</html>", "502"),
+            (
+                503,
+                "<html>\n <head>\n  <title>503 Service Unavailable</title>\n </head>\n <body>\n  <h1>503 Service \
+                 Unavailable</h1>\n  Please try again.<br /><br />\nKeystone is down.\n </body>\n</html>",
+                "503: Please try again. Keystone is down.",
+            ),
+            (
+                503,
+                "{\"message\": \"Please try again.<br /><br />\\nKeystone is down.\\n\\n\", \"code\": \"503 Service \
+                 Unavailable\", \"title\": \"Service Unavailable\"}",
+                "503: Please try again. Keystone is down.",
+            ),
+            (502, "<html><head></head><body><center><h1>502 Bad Gateway</h1></center></body></html>", "502"),
+            (502, "\u{feff}<", "502"),
             (500, "[1]", "500"),
         ] {
             assert_eq!(answer(status, body).fault(), fault);
@@ -168,12 +207,28 @@ mod tests {
     }
 
     #[test]
-    fn only_a_services_own_404_means_gone() {
-        let gone = r#"{"itemNotFound":{"message":"Backup b could not be found.","code":404}}"#;
-        let answer = |body: &str| Answer { status: 404, body: body.into(), ..Answer::default() };
-        assert!(answer(gone).is_not_found());
-        assert!(!answer("<html>Not Found</html>").is_not_found());
-        assert!(Answer { request_id: Some("req-1".into()), ..answer("") }.is_not_found());
-        assert!(!Answer { status: 400, ..answer(gone) }.is_not_found());
+    fn only_a_404_that_names_the_object_says_that_it_is_absent() {
+        let answer = |status, message: &str| {
+            let body = format!(r#"{{"itemNotFound":{{"message":"{message}","code":404}}}}"#);
+            let request_id = Some("req-1".to_owned());
+            Answer { status, body: body.into(), request_id, ..Answer::default() }
+        };
+        for (status, message, absent) in [
+            (404, "Backup b-1 could not be found.", true),
+            (404, "Sicherung b-1 nicht gefunden", true),
+            (404, "Backup b-12 could not be found.", false),
+            (404, "Service cinder-backup could not be found.", false),
+            (404, "The resource could not be found.", false),
+            (400, "Backup b-1 could not be found.", false),
+        ] {
+            assert_eq!(answer(status, message).says_absent("b-1"), absent, "{status} {message}");
+        }
+        // Without a service's fault around it, the middleware of a WSGI server says it (WebOb).
+        let middleware =
+            r#"{"message": "b-1 could not be found.", "code": "404 Not Found", "title": "Not Found"}"#;
+        for body in ["<html>Not Found</html>", "", "b-1", middleware] {
+            let answer = Answer { status: 404, body: body.into(), ..Answer::default() };
+            assert!(!answer.says_absent("b-1") && !answer.is_fault(), "{body}");
+        }
     }
 }

@@ -325,7 +325,7 @@ fn rows(report: &Report, all: &Tally) -> Rows {
             Cell::number(tally.all_deferred(), Mood::Wait),
             Cell::number(tally.rejected, Mood::Bad),
         ],
-        reasons: if total { Vec::new() } else { text::tally_notes(tally) },
+        reasons: if total { Vec::new() } else { text::table_notes(name, tally, report) },
     };
     let tables = report.sources.iter().map(|(name, tally)| table(name, tally, false));
     Rows {

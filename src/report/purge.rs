@@ -221,6 +221,7 @@ pub fn result(purge: &Purge, elapsed: Duration, paper: Paper) -> String {
     rows.push(row("all", purge.plan.count()));
     page.table("Deleted", &["copies", "snapshots"], &rows);
     failures(&mut page, purge);
+    unsent(&mut page, purge);
     page.heading(&format!("{} in {}", purge.cloud, duration(elapsed)));
     page.finish()
 }
@@ -249,5 +250,24 @@ fn failures(page: &mut Page, purge: &Purge) {
     if let Some(rest) = failed.get(LISTED..).filter(|rest| !rest.is_empty()) {
         let rest = grouped(u64::try_from(rest.len()).unwrap_or(u64::MAX));
         page.paragraph("  - ", &format!("… and {rest} more: --report and the journal have them all"));
+    }
+}
+
+/// Why objects were not deleted that are no failures: something was down, or they waited to be tried again.
+fn unsent(page: &mut Page, purge: &Purge) {
+    let mut reasons: BTreeMap<&str, Count> = BTreeMap::new();
+    for (object, fate) in purge.fates() {
+        if let Fate::Unsent { reason: Some(reason) } = fate {
+            reasons.entry(reason).or_default().add(object.kind);
+        }
+    }
+    if reasons.is_empty() {
+        return;
+    }
+    page.heading("Not sent again");
+    let mut reasons: Vec<_> = reasons.into_iter().collect();
+    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(count.all()));
+    for (reason, count) in reasons.into_iter().take(LISTED) {
+        page.paragraph("  - ", &format!("{}: {reason}", both(count)));
     }
 }

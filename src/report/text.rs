@@ -4,9 +4,10 @@ use super::number::{bytes, counted, duration, grouped, seconds};
 use super::page::{Page, TableRow};
 use super::targets::{self, Line, Targets};
 use super::{Errand, Summary, advice};
-use crate::terminal::{Ink, Paper};
+use crate::terminal::{Ink, Paper, printable};
+use parsers::columns::Table;
 use parsers::input::STDIN;
-use pipeline::outcome::{DumpReport, Ending, Rejection, Report, ScheduleReport, Tally};
+use pipeline::outcome::{DumpReport, Ending, Rejection, Report, ScheduleReport, ServiceCount, Tally};
 use std::fmt::Display;
 
 /// The report as text, no wider than the paper where words allow.
@@ -70,11 +71,28 @@ fn sources(page: &mut Page, report: &Report) {
     for (table, tally) in &report.sources {
         all.add(tally);
         let mut row = tally_row(table, tally);
-        row.notes = tally_notes(tally);
+        row.notes = table_notes(table, tally, report);
         rows.push(row);
     }
     rows.push(tally_row("all", &all));
     page.table("Source rows", &["read", "migrated", "skipped", "deferred", "rejected"], &rows);
+}
+
+/// Why rows of a source table were skipped or wait, and what else is known of them.
+pub(super) fn table_notes(table: &str, tally: &Tally, report: &Report) -> Vec<String> {
+    let mut notes = tally_notes(tally);
+    notes.extend((table == Table::Backups.name()).then(|| other_services(report)).flatten());
+    notes
+}
+
+/// Whose the copies are that another driver than VBS's made.
+fn other_services(report: &Report) -> Option<String> {
+    let driver = |one: &ServiceCount| {
+        let name = if one.service.is_empty() { "(none)" } else { &one.service };
+        format!("{} {}", printable(name), grouped(one.copies))
+    };
+    let drivers: Vec<String> = report.copies.other_services.iter().map(driver).collect();
+    (!drivers.is_empty()).then(|| format!("other-service by driver: {}", drivers.join(", ")))
 }
 
 fn tally_row(name: &str, tally: &Tally) -> TableRow {
@@ -90,7 +108,7 @@ fn tally_row(name: &str, tally: &Tally) -> TableRow {
 }
 
 /// Why rows of a table were skipped or wait.
-pub(super) fn tally_notes(tally: &Tally) -> Vec<String> {
+fn tally_notes(tally: &Tally) -> Vec<String> {
     let skipped = reasons("skipped", tally.skipped.iter());
     let carried =
         (tally.carried > 0).then(|| format!("carried unfinished, as protecting: {}", grouped(tally.carried)));

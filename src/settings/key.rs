@@ -11,6 +11,8 @@ pub enum Key {
     EveryNDays,
     /// What becomes of copies that are still being made.
     Unsteady,
+    /// Backup drivers whose copies are VBS's.
+    BackupServices,
     /// provider_id of plans, operations and items.
     ProviderId,
     /// user_id of operations.
@@ -36,11 +38,12 @@ type Names = (&'static str, &'static str, &'static str, &'static str);
 
 impl Key {
     /// All settings, in the order of the help.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::ServerTimezone,
         Self::PolicyOn,
         Self::EveryNDays,
         Self::Unsteady,
+        Self::BackupServices,
         Self::ProviderId,
         Self::UserId,
         Self::TrustId,
@@ -95,6 +98,12 @@ impl Key {
                 ("every_n_days", "--every-n-days", "ETL_EVERY_N_DAYS", "interval or month-days")
             }
             Self::Unsteady => ("unsteady", "--unsteady", "ETL_UNSTEADY", "defer or carry"),
+            Self::BackupServices => (
+                "backup_services",
+                "--backup-services",
+                "ETL_BACKUP_SERVICES",
+                "names of backup drivers, separated by commas",
+            ),
             Self::ProviderId => {
                 ("provider_id", "--provider-id", "ETL_PROVIDER_ID", "an id of 1 to 36 characters")
             }

@@ -20,6 +20,11 @@ pub(super) fn text(text: &str, most: usize) -> Option<String> {
     (fits && !text.contains(char::is_control)).then(|| text.to_owned())
 }
 
+/// Names of at most 255 characters each, separated by commas.
+pub(super) fn list(names: &str) -> Option<Vec<String>> {
+    names.split(',').map(|name| text(name.trim(), 255)).collect()
+}
+
 /// A whole number.
 pub(super) fn number<N: FromStr + PartialOrd>(text: &str, bounds: RangeInclusive<N>) -> Option<N> {
     text.parse().ok().filter(|number| bounds.contains(number))
@@ -71,6 +76,20 @@ pub(super) fn row_limit(text: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_separated_by_commas_and_none_is_empty() {
+        let check = |text: &str, expected: Option<&[&str]>| {
+            let expected = expected.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+            assert_eq!(list(text), expected, "{text:?}");
+        };
+        check("vbs.driver", Some(&["vbs.driver"]));
+        check(" a.B , c ", Some(&["a.B", "c"]));
+        check("", None);
+        check("a,,b", None);
+        check("a,", None);
+        check("a\tb", None);
+    }
 
     #[test]
     fn sizes() {

@@ -9,6 +9,9 @@ mod stage;
 /// Twenty thousand objects with failures sprinkled in.
 mod many;
 
+/// Services that are down while the API runs.
+mod outages;
+
 /// Copies that continue others.
 mod chains;
 

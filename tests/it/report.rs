@@ -10,8 +10,8 @@ use pipeline::firings::{Cause, Drift, Horizon, Proof, Side, Verdict, WeekHours};
 use pipeline::load::Service;
 use pipeline::load::spec::Spec;
 use pipeline::outcome::{
-    CopyReport, Defer, DumpReport, Ending, MonthCount, Outcome, Rejection, Report, ScheduleReport, Skip,
-    StatusCount, Tally, TargetTally, TenantCount, ZoneUse,
+    CopyReport, Defer, DumpReport, Ending, MonthCount, Outcome, Rejection, Report, ScheduleReport,
+    ServiceCount, Skip, StatusCount, Tally, TargetTally, TenantCount, ZoneUse,
 };
 use pipeline::settings::ZoneOrigin;
 use std::time::Duration;
@@ -84,6 +84,7 @@ pub(crate) fn copies() -> CopyReport {
         ],
         other_tenants_copies: 5_000,
         other_tenants_gigabytes: 5_000,
+        other_services: vec![ServiceCount { service: "cinder.backup.drivers.posix".into(), copies: 40 }],
     }
 }
 

@@ -94,8 +94,8 @@ fn an_unknown_key_is_answered_with_the_known_ones() {
     let answer = scene.etl(&["run", "cinder.sql"]);
     assert!(
         answer.stderr.ends_with(
-            "  → the settings are server_timezone, policy_on, every_n_days, unsteady, provider_id, user_id, trust_id, \
-             service_id, trigger_format, encoding, row_limit, spool_dir, threads\n"
+            "  → the settings are server_timezone, policy_on, every_n_days, unsteady, backup_services, provider_id, user_id, \
+             trust_id, service_id, trigger_format, encoding, row_limit, spool_dir, threads\n"
         ),
         "{}",
         answer.stderr

@@ -18,6 +18,7 @@ pub struct Columns {
     status: Column,
     fail_reason: Column,
     service_metadata: Column,
+    service: Column,
     size: Column,
     object_count: Column,
     snapshot_id: Column,
@@ -47,8 +48,10 @@ pub struct Backup<'r> {
     pub status: &'r str,
     /// fail_reason.
     pub fail_reason: &'r str,
-    /// service_metadata: JSON.
+    /// service_metadata: JSON where VBS's driver wrote it, any text where another did.
     pub metadata: &'r str,
+    /// service: the backup driver that made the copy, as Cinder's setting backup_driver names it.
+    pub service: &'r str,
     /// The volume's size in GB.
     pub size: Option<i64>,
     /// The copy's size in MB, where service_metadata does not say it.
@@ -78,6 +81,7 @@ impl Columns {
             status: binding.column("status"),
             fail_reason: binding.column("fail_reason"),
             service_metadata: binding.column("service_metadata"),
+            service: binding.column("service"),
             size: binding.column("size"),
             object_count: binding.column("object_count"),
             snapshot_id: binding.column("snapshot_id"),
@@ -85,6 +89,12 @@ impl Columns {
             times: TimesColumns::bind(binding),
             soft: SoftDeletion::bind(binding, true),
         }
+    }
+
+    /// Whether the dump says which driver made a copy.
+    #[must_use]
+    pub fn says_service(&self) -> bool {
+        self.service.index.is_some()
     }
 
     /// Reads a row; the fault, if any, beside it.
@@ -102,6 +112,7 @@ impl Columns {
             status: row.required(self.status),
             fail_reason: row.text(self.fail_reason),
             metadata: row.text(self.service_metadata),
+            service: row.text(self.service),
             size: row.integer(self.size),
             object_count: row.integer(self.object_count),
             snapshot_id: row.text(self.snapshot_id),

@@ -14,6 +14,9 @@ const TENANTS_COUNTED: usize = 4096;
 /// How many tenants the report names: those with the most copies.
 pub const TENANTS_NAMED: usize = 50;
 
+/// How many drivers that are not VBS's are told apart; Cinder has a dozen.
+const SERVICES_COUNTED: usize = 64;
+
 /// Statuses that cinder and DPS have for copies, and last what any other is counted under.
 const STATUSES: [&str; 8] =
     ["available", "error", "error_restoring", "error_deleting", "creating", "restoring", "deleting", "other"];
@@ -43,6 +46,8 @@ pub struct CopyFigures {
     tenants: HashMap<Box<str>, Held>,
     /// Those of tenants that are not told apart.
     beyond: Held,
+    /// Copies that are left out because of the driver that made them, by driver.
+    services: BTreeMap<Box<str>, u64>,
 }
 
 /// What one tenant holds.
@@ -80,6 +85,16 @@ impl CopyFigures {
         self.status(status).1 += 1;
     }
 
+    /// Counts copies that are left out because of the driver that made them.
+    pub fn of_other_service(&mut self, service: &str, copies: u64) {
+        if let Some(count) = self.services.get_mut(service) {
+            *count += copies;
+        } else {
+            let known = self.services.len() < SERVICES_COUNTED;
+            *self.services.entry(if known { service } else { "…" }.into()).or_default() += copies;
+        }
+    }
+
     /// Adds what a later chunk counted.
     pub fn add(&mut self, other: Self) {
         for (counts, more) in self.statuses.iter_mut().zip(other.statuses) {
@@ -98,6 +113,7 @@ impl CopyFigures {
             self.hold(&tenant, held);
         }
         self.beyond.add(other.beyond);
+        other.services.iter().for_each(|(service, copies)| self.of_other_service(service, *copies));
     }
 
     fn status(&mut self, status: &str) -> &mut (u64, u64) {
@@ -141,6 +157,11 @@ impl CopyFigures {
             tenants: tenants.into_iter().map(told).collect(),
             other_tenants_copies: others.copies,
             other_tenants_gigabytes: others.gigabytes,
+            other_services: self
+                .services
+                .into_iter()
+                .map(|(service, copies)| ServiceCount { service: service.into(), copies })
+                .collect(),
         }
     }
 }
@@ -158,6 +179,17 @@ pub struct CopyReport {
     pub other_tenants_copies: u64,
     /// Their volumes' sizes in GB.
     pub other_tenants_gigabytes: u64,
+    /// Copies that are left out because of the driver that made them (setting backup_services), by driver.
+    pub other_services: Vec<ServiceCount>,
+}
+
+/// Copies of one backup driver.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ServiceCount {
+    /// The driver; empty where the row names none.
+    pub service: String,
+    /// Its copies.
+    pub copies: u64,
 }
 
 /// Copies of one status.
@@ -254,6 +286,25 @@ mod tests {
         let all = u64::try_from(TENANTS_COUNTED + 7).unwrap() + 42;
         assert_eq!(named + told.other_tenants_copies, all);
         assert_eq!(told.other_tenants_gigabytes, told.other_tenants_copies * 10);
+    }
+
+    #[test]
+    fn drivers_that_are_not_vbs_s_are_counted_and_only_so_many_told_apart() {
+        let mut figures = CopyFigures::default();
+        for n in 0..SERVICES_COUNTED + 5 {
+            let mut part = CopyFigures::default();
+            part.of_other_service(&format!("driver-{n:03}"), 2);
+            part.of_other_service("driver-000", 1);
+            figures.add(part);
+        }
+        let told = figures.told().other_services;
+        let all: u64 = told.iter().map(|one| one.copies).sum();
+        assert_eq!(
+            (told.len(), all),
+            (SERVICES_COUNTED + 1, 3 * u64::try_from(SERVICES_COUNTED + 5).unwrap())
+        );
+        assert_eq!((told[0].service.as_str(), told[0].copies), ("driver-000", 71));
+        assert_eq!((told[SERVICES_COUNTED].service.as_str(), told[SERVICES_COUNTED].copies), ("…", 10));
     }
 
     #[test]

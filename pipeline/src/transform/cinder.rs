@@ -8,7 +8,7 @@ use crate::transform::items::{Converted, CopyContext, Transform};
 use parsers::columns::Table;
 use parsers::json::{self as source_json, Raw};
 use parsers::models::cinder::{Backup, Columns};
-use parsers::row::{FieldError, FieldReason};
+use parsers::row::{FieldError, FieldReason, shortened};
 use parsers::scan::{Block, Chunk};
 use std::borrow::Cow;
 
@@ -17,6 +17,24 @@ use std::borrow::Cow;
 pub struct Backups {
     /// The block's columns.
     pub columns: Columns,
+}
+
+impl Backups {
+    /// Why it cannot be known whether a copy is VBS's: that depends on its driver, which the dump does not say.
+    fn without_service(&self, backup: &Backup<'_>, context: &CopyContext<'_>) -> Option<FieldError> {
+        let unknown = context.settings.backup_services.is_some() && !self.columns.says_service();
+        (unknown && !backup.deleted).then(|| {
+            let reason = "is a column that this dump lacks, so it is not known whose copy this is (setting backup_services)";
+            FieldError::new("service", "", FieldReason::Rule(reason.to_owned()))
+        })
+    }
+}
+
+/// Whether a copy was made by a driver that is not VBS's. One that is still being made may have none yet.
+fn is_of_other_service(backup: &Backup<'_>, context: &CopyContext<'_>) -> bool {
+    let Some(services) = &context.settings.backup_services else { return false };
+    let begun = !backup.service.is_empty() || steady_status(backup.status).is_some();
+    begun && !services.iter().any(|service| service == backup.service)
 }
 
 /// Karbor's status of a steady copy: where only a restore or a deletion failed, the copy's own.
@@ -46,6 +64,8 @@ impl Transform for Backups {
                 !context.replaced.is_file(block.dump) && context.replaced.backups.contains(backup.id);
             let outcome = if replaced {
                 Ok(Outcome::Skipped(Skip::Replaced))
+            } else if let Some(fault) = self.without_service(&backup, context) {
+                Err(fault)
             } else {
                 convert(&backup, fault, context, &mut scratch, (&mut out.bytes, &mut out.tally.carried))
             };
@@ -55,8 +75,12 @@ impl Transform for Backups {
                     out.copies.migrated(counted(&backup));
                 }
                 Ok(outcome) => {
-                    if matches!(outcome, Outcome::Deferred(_)) {
-                        out.copies.deferred(backup.status);
+                    match outcome {
+                        Outcome::Deferred(_) => out.copies.deferred(backup.status),
+                        Outcome::Skipped(Skip::OtherService) => {
+                            out.copies.of_other_service(backup.service, 1);
+                        }
+                        _ => {}
                     }
                     out.waits_or_not(outcome, backup.id);
                 }
@@ -92,6 +116,9 @@ fn convert(
 ) -> Result<Outcome, FieldError> {
     if backup.deleted {
         return Ok(Outcome::Skipped(Skip::SoftDeleted));
+    }
+    if is_of_other_service(backup, context) {
+        return Ok(Outcome::Skipped(Skip::OtherService));
     }
     if context.dps_copies.contains(backup.id) {
         return Ok(Outcome::Skipped(Skip::CopyOfDps));
@@ -130,7 +157,7 @@ fn item(
         let reason = format!("is longer than the {ID_CHARS_MAX} characters that an id can have in Karbor");
         return Err(FieldError::new("id", backup.id, FieldReason::Rule(reason)));
     }
-    let metadata = metadata(backup.metadata)?;
+    let metadata = metadata(backup)?;
     let wish = Description::read(backup.description)?;
     let [speed, bootable, storage_type, kind, chain_size, saving, task_id] = metadata;
     let (mut object_count, mut volume_size) = (itoa::Buffer::new(), itoa::Buffer::new());
@@ -194,12 +221,21 @@ fn item(
 }
 
 /// The members of service_metadata that matter; an absent one is an empty object, one that is no object breaks a rule.
-fn metadata(text: &str) -> Result<[Option<Raw<'_>>; 7], FieldError> {
+fn metadata<'r>(backup: &Backup<'r>) -> Result<[Option<Raw<'r>>; 7], FieldError> {
+    let text = backup.metadata;
     if text.is_empty() {
         return Ok([None; 7]);
     }
-    source_json::members(text, ["AT", "bootable", "ST", "Type", "CS", "SS", "ebk_T_I"])
-        .map_err(|e| FieldError::new("service_metadata", text, FieldReason::NotJsonObject(e.to_string())))
+    source_json::members(text, ["AT", "bootable", "ST", "Type", "CS", "SS", "ebk_T_I"]).map_err(|e| {
+        let driver = match backup.service {
+            "" => "it names no driver".to_owned(),
+            service => format!("its driver is {:?}", shortened(service)),
+        };
+        let reason = format!(
+            "{e}; {driver} (copies of drivers that are not VBS's are skipped where the setting backup_services names VBS's)"
+        );
+        FieldError::new("service_metadata", text, FieldReason::NotJsonObject(reason))
+    })
 }
 
 /// What display_description says: an object with `DESC`, `INC` and `ST`, or plain text.

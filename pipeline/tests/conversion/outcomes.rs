@@ -285,6 +285,56 @@ fn a_backup_that_is_also_a_copy_of_dps_is_left_to_dps() {
     both(item("b"), backup("b").with("deleted", "t")).check(&[("backups", "1 soft-deleted")]);
 }
 
+/// The form of service_metadata that Cinder's own drivers write (`_generate_object_name_prefix` of the posix driver 29.0).
+const POSIX: (&str, &str) =
+    ("cinder.backup.drivers.posix.PosixBackupDriver", "volume_7c02b7b9_20261129005158_backup_429c995f");
+
+#[test]
+fn copies_of_other_drivers_are_skipped_where_vbs_s_are_named() {
+    let (posix, prefix) = POSIX;
+    let foreign = |id: &str| backup(id).with_all(&[("service", posix), ("service_metadata", prefix)]);
+    let rows = [
+        backup("own").with("service", "vbs.driver"),
+        foreign("foreign-1"),
+        foreign("foreign-2").with("size", "large"),
+        foreign("gone").with("deleted", "t"),
+        foreign("waiting").with("status", "deleting"),
+        // It failed before a driver had it.
+        backup("nobody's").with("status", "error"),
+        // No driver has it yet.
+        backup("begun").with("status", "creating"),
+    ];
+    let named = |services: &[&str]| {
+        let services = services.iter().map(|name| (*name).to_owned()).collect();
+        Setup::set(|settings| settings.backup_services = Some(services))
+    };
+    let out = named(&["other", "vbs.driver"]).convert(&rows);
+    out.check(&[("backups", "1 migrated, 4 other-service, 1 soft-deleted, 1 deferred unsteady")]);
+    let told: Vec<(&str, u64)> =
+        out.report.copies.other_services.iter().map(|one| (one.service.as_str(), one.copies)).collect();
+    assert_eq!(told, [("", 1), (posix, 3)]);
+    // A copy that is DPS's too is no less another driver's.
+    let out = named(&["vbs.driver"]).convert(&[foreign("b"), item("b")]);
+    out.check(&[("backups", "1 other-service"), ("backup_transaction_item", "1 migrated")]);
+    // The name is compared as a whole.
+    named(&["vbs"]).convert(&rows[..1]).check(&[("backups", "1 other-service")]);
+    // Unset, all are VBS's; what its driver cannot have written is rejected, and the driver named.
+    let out = convert(&[foreign("foreign-1")]);
+    let remedy = "its driver is \"cinder.backup.drivers.posix.PosixBackupDriver\" (copies of drivers that are not VBS's";
+    out.check_rejection("foreign-1", "backups.service_metadata", prefix, remedy, 0);
+    let out = convert(&[backup("the-copy").with("service_metadata", prefix)]);
+    out.check_rejection("the-copy", "backups.service_metadata", prefix, "it names no driver (copies of", 0);
+}
+
+#[test]
+fn without_the_column_service_nobody_knows_whose_a_copy_is() {
+    let row = backup("the-copy").without("service");
+    convert(std::slice::from_ref(&row)).check(&[("backups", "1 migrated")]);
+    let setup = Setup::set(|settings| settings.backup_services = Some(vec!["vbs.driver".to_owned()]));
+    let out = setup.convert(&[row]);
+    out.check_rejection("the-copy", "backups.service", "", "is a column that this dump lacks", 0);
+}
+
 /// Unfinished copies whose job is known can be carried over, so that VBS's answer finds them.
 #[test]
 fn unfinished_copies_are_carried_where_their_job_is_known() {

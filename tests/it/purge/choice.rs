@@ -56,6 +56,57 @@ async fn a_copy_of_an_untold_project_is_no_copy_of_the_named_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_member_s_copies_are_of_the_token_s_own_project() {
+    // Cinder tells a member no project of a copy, and lists the member's own project whatever is asked for.
+    let mine = |id: &str| Thing::backup(id).of("mine").made(id, "2019-01-01T00:00:00.000000");
+    let things =
+        || [mine("b1"), mine("b2"), Thing::backup("foreign").of("p2"), Thing::snapshot("s").of("mine")];
+    for (administrator, versioned) in [(false, true), (false, false), (true, false), (true, true)] {
+        let project = "mine".to_owned();
+        let settings = Settings { project, administrator, versioned, ..Settings::default() };
+        let stage = Stage::new(settings, things());
+        let wishes = |project: &str| Wishes { projects: vec![project.to_owned()], ..everything() };
+        let (ids, kept) = chosen(&stage, &wishes("mine")).await;
+        assert_eq!(
+            (ids, kept.unknown_project.all()),
+            (set(&["b1", "b2", "s"]), 0),
+            "{administrator} {versioned}"
+        );
+        // Another project is not the token's own: what is not told is not believed to be of it.
+        let (ids, kept) = chosen(&stage, &wishes("p2")).await;
+        let told = administrator && versioned;
+        assert_eq!(ids, if told { set(&["foreign"]) } else { BTreeSet::new() });
+        let (own, other) = (u64::from(!administrator) * 2, u64::from(administrator && !versioned));
+        assert_eq!(kept.unknown_project.backups, own + other);
+        // Both together.
+        let both = Wishes { projects: vec!["p2".to_owned(), "mine".to_owned()], ..everything() };
+        let ids = chosen(&stage, &both).await.0;
+        assert_eq!(ids.contains("foreign"), told);
+        assert!(ids.is_superset(&set(&["b1", "b2", "s"])), "{administrator} {versioned} {ids:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_without_end_is_left() {
+    let stage = Stage::new(Settings { endless: true, page: 100, ..Settings::default() }, things());
+    let limits = Limits { listed: 5_000, ..Limits::default() };
+    let error = stage.purge_until(&everything(), &limits, &Stop::default()).await.err().unwrap();
+    assert!(
+        error.to_string().ends_with("more than 5,000 backups are listed: their list has no end"),
+        "{error}"
+    );
+    assert_eq!(stage.record().entries.len(), 1 + 51);
+    // Where each page takes its time, the deadline is the end.
+    let settings =
+        Settings { endless: true, page: 1, latency: SECOND * 30..SECOND * 31, ..Settings::default() };
+    let stage = Stage::new(settings, things());
+    let limits = Limits { deadline: SECOND * 3600, ..Limits::default() };
+    let error = stage.purge_until(&everything(), &limits, &Stop::default()).await.err().unwrap();
+    assert!(error.to_string().ends_with("the backups were not listed within the deadline"), "{error}");
+    assert!(stage.record().entries.len() <= 1 + 120);
+}
+
+#[tokio::test(start_paused = true)]
 async fn all_pages_are_read_while_what_they_list_goes() {
     let settings = Settings { page: 3, latency: SECOND * 10..SECOND * 10, ..Settings::default() };
     let stage = Stage::new(settings, (0..30).map(|n| Thing::snapshot(format!("s{n:02}"))));
@@ -77,7 +128,7 @@ async fn all_pages_are_read_while_what_they_list_goes() {
         (0..30).rev().filter(|n| ![24, 23, 21].contains(n)).map(|n| format!("s{n:02}")).collect();
     assert_eq!(ids, expected);
     let record = stage.record();
-    let refused = |entry: &&fixtures::openstack::Entry| entry.status == Some(400);
+    let refused = |entry: &&fixtures::openstack::Entry| entry.status == Some(404);
     assert_eq!(record.entries.iter().filter(refused).count(), 1);
 }
 

@@ -137,6 +137,27 @@ fn the_report_says_what_failed_and_why() {
 }
 
 #[test]
+fn what_is_down_is_said_in_the_words_of_the_api_and_nothing_is_reported_as_gone() {
+    let mut cloud = quick([Thing::backup("b")]);
+    cloud.settings.backup_service_down = vec![Duration::ZERO..Duration::from_secs(3600)];
+    let listener = Listener::start(cloud, None);
+    let scene = scene(&listener);
+    scene.write("ids.txt", "b\n");
+    let answer = scene.etl(&by_ids(&["--deadline", "3s", "--log", "l.log"]));
+    assert_eq!(answer.code, 1, "{}", answer.shown());
+    assert!(
+        answer.stderr.contains("etl: stopped by the deadline: 1 of 1 object is still there"),
+        "{}",
+        answer.shown()
+    );
+    let words = "404: Service cinder-backup could not be found.";
+    let told = format!("Not sent again\n  - 1 copy: {words}\n");
+    assert!(answer.stdout.contains(&told), "{}", answer.stdout);
+    assert!(scene.read("l.log").contains(&format!(" s: {words}")), "{}", scene.read("l.log"));
+    assert_eq!(listener.cloud().there(listener.now()), ["b"]);
+}
+
+#[test]
 fn no_secret_is_seen_anywhere() {
     let listener = Listener::start(quick((0..30).map(|n| Thing::backup(format!("b{n}")))), None);
     let scene = scene(&listener);

@@ -44,6 +44,19 @@ async fn what_passes_is_tried_again_and_what_stays_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_status_that_forbids_it_is_no_reason_to_try_again() {
+    for status in ["creating", "restoring", "backing-up", "in-use"] {
+        let stage = Stage::new(Settings::default(), [Thing::backup("b").in_status(status)]);
+        let purged = stage.purge(&limits()).await;
+        let expected = format!(
+            "400: Invalid backup: Backup status must be available or error (its status is \"{status}\")"
+        );
+        assert_eq!((purged.failure("b").0, purged.failure("b").1), (1, expected.as_str()));
+        assert_eq!(statuses(&stage, "backups/b"), [Some(400)]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_retries_one_failure_is_enough() {
     let stage = Stage::new(Settings::default(), [Thing::snapshot("s").failing([Fault::Refuse(500)])]);
     let purged = stage.purge(&Limits { retries: 0, ..Limits::default() }).await;
@@ -182,7 +195,8 @@ async fn a_failed_deletion_is_reset_before_it_is_tried_again() {
         stage.record().entries.iter().filter(|e| e.method == Method::Post && e.status == Some(202)).count();
     assert_eq!(resets, 2);
 
-    let stage = Stage::new(Settings { administrator: false, ..Settings::default() }, [stuck()]);
+    let member = Settings { administrator: false, ..Settings::default() };
+    let stage = Stage::new(member, [stuck().of(&Settings::default().project)]);
     let purged = stage.purge(&limits()).await;
     let (tries, reason, request_id) = purged.failure("s");
     assert_eq!(tries, 1);

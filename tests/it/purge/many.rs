@@ -86,9 +86,10 @@ async fn twenty_thousand_objects_are_gone_or_accounted_for_within_the_limits() {
 
     // Never above the limits, by the cloud's record, and up to them where there is enough to do.
     assert_eq!(record.most_deletes_within(limits.burst_every), limits.burst);
-    // (What was sent and has not come yet, and what has ended and was not seen to, has its place too.)
+    // (What was sent and has not come yet, and what has ended and was not seen to, has its place too; and a burst's time
+    // counts from its answers.)
     let most = record.most_under_way();
-    assert!(most <= limits.in_flight && most >= limits.in_flight * 9 / 10, "{most}");
+    assert!(most <= limits.in_flight && most >= limits.in_flight * 8 / 10, "{most}");
     let tries = record.tries();
     assert_eq!(tries.values().max(), Some(&(limits.retries + 1)));
 

@@ -63,6 +63,8 @@ impl Transport for Wire {
             version: request.version.map(str::to_owned),
             body: request.body.map(|body| body.expose_secret().as_bytes().to_vec()).unwrap_or_default(),
         };
+        let transit = self.cloud.borrow_mut().transit();
+        sleep(transit).await;
         let reaction = self.cloud.borrow_mut().answer(self.started.elapsed(), &sent);
         match reaction {
             Reaction::Unreachable => Err(Lost::Unreachable("connection refused".to_owned())),
@@ -150,7 +152,8 @@ impl Stage {
         let api = Api::new(wire, credentials, Pace::new(limits.burst, limits.burst_every));
         let token = api.token().await.unwrap();
         let wanted = Wanted { endpoint: None, interface: "public".to_owned(), region: None };
-        let cinder = Cinder::new(&api, token.endpoint(&wanted, api.identity())?);
+        let endpoint = token.endpoint(&wanted, api.identity())?;
+        let cinder = Cinder::new(&api, endpoint, token.project.clone());
         let (journal, past) = Journal::open(&self.journal())?;
         journal.begin(&past, cinder.root())?;
         let selection = select(&cinder, wishes, &past, Some(&journal), limits, &|_| {}).await?;
