@@ -1,16 +1,17 @@
 //! What a Karbor database holds of imports, and who is at work on it. It only reads, so it works on a standby and while a
 //! run is under way.
 
+use crate::engine::{self, Engine};
 use crate::error::{Error, Result};
 use crate::karbor::layout::Layout;
 use crate::karbor::{ITEMS, OPERATIONS, RESOURCES, STATES};
-use crate::load::session::{Session, count, literal};
+use crate::load::session::{Session, literal};
 use crate::load::{Intent, Opened, Target};
 use crate::removal::marks::{Marks, SOURCES, key, text, yes};
 use crate::removal::preview::{copies, counted};
 use crate::removal::sets::Sets;
 use crate::removal::{LISTED, Origin, Rows};
-use crate::settings::PLACEHOLDER_TRUST;
+use chrono::Utc;
 use serde::Serialize;
 
 /// The status of a copy that is still being made, which a later sync takes further.
@@ -51,8 +52,8 @@ pub struct Status {
     pub unfinished: Vec<String>,
     /// Imported operations by source.
     pub operations: Vec<Operations>,
-    /// Imported operations whose trust is the placeholder, which yields no token.
-    pub without_trust: u64,
+    /// What the operation engine does with what the target contains.
+    pub engine: Engine,
     /// Who has the target to himself at the moment.
     pub holder: Option<String>,
 }
@@ -116,21 +117,13 @@ fn look(session: &mut dyn Session, layouts: &[Layout; 6]) -> Result<Status> {
         Ok(())
     })?;
     operations.sort_unstable();
-    let without_trust = count(session, doing, &format!("{with} {}", without_trust(marks)))?;
+    let engine = engine::look(session, layouts, Utc::now().timestamp())?;
     let mut unfinished = Vec::new();
     session.query(doing, &unfinished_ids(marks), &mut |row| {
         unfinished.extend(row.first().copied().flatten().map(str::to_owned));
         Ok(())
     })?;
-    Ok(Status {
-        target: String::new(),
-        rows,
-        copies: out,
-        unfinished,
-        operations,
-        without_trust,
-        holder: None,
-    })
+    Ok(Status { target: String::new(), rows, copies: out, unfinished, operations, engine, holder: None })
 }
 
 fn number(text: Option<&str>) -> u64 {
@@ -175,17 +168,6 @@ fn by_enabled(marks: Marks<'_>) -> String {
         "SELECT x.source, sum({enabled}), sum(1 - {enabled}) FROM {} o JOIN etl_operation x ON x.id = {} GROUP BY x.source",
         marks.table(&OPERATIONS),
         operation("id")
-    )
-}
-
-fn without_trust(marks: Marks<'_>) -> String {
-    let state = |name: &str| marks.column(&STATES, "s", name);
-    format!(
-        "SELECT count(*) FROM {} s JOIN etl_operation x ON x.key = {} WHERE {} = {}",
-        marks.table(&STATES),
-        key(&state("operation_id")),
-        text(&state("trust_id")),
-        literal(PLACEHOLDER_TRUST)
     )
 }
 

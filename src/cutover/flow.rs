@@ -17,6 +17,7 @@ use crate::exit::Exit;
 use crate::options::part_of;
 use crate::report::number::{bytes, counted, duration};
 use crate::terminal::{heard, printable};
+use pipeline::engine::without_trust;
 use pipeline::load::names::TargetNames;
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
@@ -51,11 +52,13 @@ struct Ended {
     exit: Exit,
     said: String,
     dumps: Vec<Dump>,
+    /// Whether operations were imported that have no usable trust.
+    without_trusts: bool,
 }
 
 impl Ended {
     fn well(said: impl Into<String>) -> Self {
-        Self { exit: Exit::Done, said: said.into(), dumps: Vec::new() }
+        Self { exit: Exit::Done, said: said.into(), dumps: Vec::new(), without_trusts: false }
     }
 }
 
@@ -111,6 +114,9 @@ impl Flow<'_> {
                 Ok(ended) => ended,
                 Err(error) => return Err(self.failed(step, error)),
             };
+            if ended.without_trusts && part != Part::Full {
+                exit = exit.worse(Exit::Incomplete);
+            }
             let (code, said, dumps) = (ended.exit.code(), ended.said.clone(), ended.dumps);
             self.state.add(Event::Finished { step, exit: code, said, dumps })?;
             self.say(&format!("    {} ({})\n", ended.said, duration(begun.elapsed())))?;
@@ -154,7 +160,8 @@ impl Flow<'_> {
             | Step::Sync
             | Step::SyncJobs => {
                 let line = self.lines.etl(step, &self.dumps(step)?);
-                self.etl(step, &line)
+                let ended = self.etl(step, &line)?;
+                if matches!(step, Step::Run | Step::RunAgain) { self.trusts(ended) } else { Ok(ended) }
             }
         }
     }
@@ -169,8 +176,17 @@ impl Flow<'_> {
         let _ = writeln!(notes, "version of its schema: {}", facts.version.as_deref().unwrap_or("not told"));
         let _ = writeln!(notes, "engine: {}", facts.engine.as_deref().unwrap_or("found when rows arrive"));
         let _ = writeln!(notes, "rows of earlier imports: {}", facts.imported);
-        for warning in &facts.warnings {
+        for warning in facts.warnings.iter().chain(&self.outside.outlook()?.warnings()) {
             let _ = writeln!(notes, "! {warning}");
+        }
+        if !facts.trusts {
+            let what = "no trust is known for the operations: trust_id is not set, and no operation in Karbor has a trust. \
+                        Karbor would back nothing up, though its operation logs may say success";
+            if settings.run.without_trusts {
+                let _ = writeln!(notes, "! {what}");
+            } else {
+                problems.push(format!("{what} (set trust_id, or without_trusts = true in [run])"));
+            }
         }
         if let Some(expected) = &settings.version
             && facts.version.as_ref() != Some(&expected.value)
@@ -318,7 +334,7 @@ impl Flow<'_> {
         }
         let all = dumps.iter().map(|dump| dump.bytes).sum();
         let files = counted(u64::try_from(dumps.len()).unwrap_or(0), "dump", "dumps");
-        Ok(Ended { exit: Exit::Done, said: format!("{files}, {}: {}", bytes(all), folder.display()), dumps })
+        Ok(Ended { dumps, ..Ended::well(format!("{files}, {}: {}", bytes(all), folder.display())) })
     }
 
     /// The dumps that a step reads: those that were made for it, as long as they are what they were, or those that the operator
@@ -376,7 +392,22 @@ impl Flow<'_> {
         let first = text.lines().next().unwrap_or_default().to_owned();
         let waits = if exit == Exit::Incomplete { "; something waits" } else { "" };
         let report = self.lines.report(step);
-        Ok(Ended { exit, said: format!("{first}{waits}: {}", report.display()), dumps: Vec::new() })
+        Ok(Ended { exit, ..Ended::well(format!("{first}{waits}: {}", report.display())) })
+    }
+
+    /// Refuses to go on where a run left operations without a usable trust, unless the settings allow it: once operationengine is
+    /// restarted it gives that trust to new operations of the same users too.
+    fn trusts(&mut self, mut ended: Ended) -> Result<Ended> {
+        let Some(what) = without_trust(self.outside.outlook()?.placeholders) else { return Ok(ended) };
+        if !self.settings().run.without_trusts {
+            let remedy = "operationengine was not restarted yet. Set trust_id in the settings file of the run (config), or have these \
+                          users make one operation each in Karbor now, and type the same command again; or without_trusts = \
+                          true in [run]";
+            return Err(CutoverError::Failed { what, remedy: Some(remedy.to_owned()) }.into());
+        }
+        ended.without_trusts = true;
+        ended.said = format!("{}\n    ! {what}", ended.said);
+        Ok(ended)
     }
 
     /// Runs the operator's commands, each in its places.

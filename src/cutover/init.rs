@@ -88,7 +88,8 @@ impl Desk<'_> {
         text.push_str(
             "# Settings of the conversion, and names of tables and columns, in files of their own:\n\
              # config = \"etl.toml\"\n# columns = \"columns.toml\"\n\
-             # The last run also removes imported rows that the dumps no longer have:\n# prune = true\n",
+             # The last run also removes imported rows that the dumps no longer have:\n# prune = true\n\
+             # Policies are imported although no trust is known by which Karbor could run them:\n# without_trusts = true\n",
         );
         let nodes = self.nodes(&mut text)?;
         self.commands(&mut text, &nodes)?;

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::exit::Exit;
+use pipeline::engine::Engine;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +14,12 @@ pub trait Outside {
     /// # Errors
     /// It cannot be reached, or cannot take the rows.
     fn look(&mut self) -> Result<Facts>;
+
+    /// What the operation engine does with what the target contains; nothing is written.
+    ///
+    /// # Errors
+    /// The target cannot be read.
+    fn outlook(&mut self) -> Result<Engine>;
 
     /// Bytes that are free where `folder` lies, if the system says so.
     fn free_space(&mut self, folder: &Path) -> Option<u64>;
@@ -57,6 +64,8 @@ pub struct Facts {
     pub engine: Option<String>,
     /// Rows of earlier imports.
     pub imported: u64,
+    /// Whether the settings name a trust, or operations in the target have some.
+    pub trusts: bool,
     /// What the operator should know.
     pub warnings: Vec<String>,
 }

@@ -97,6 +97,8 @@ pub struct RunSettings {
     pub unsteady: Option<String>,
     /// Whether the last run removes imported rows that the dumps no longer have.
     pub prune: bool,
+    /// Whether operations are imported although no usable trust is known for them.
+    pub without_trusts: bool,
 }
 
 /// A command of the operator's.
@@ -283,9 +285,11 @@ impl RunSettings {
             let problem = format!("unsteady = {:?}: expected defer or carry", found.value);
             return Err(section.wrong(found.line, problem, None));
         }
-        let prune = section.flag("prune")?.is_some_and(|prune| prune.value);
+        let mut flag = |name| section.flag(name).map(|flag| flag.is_some_and(|flag| flag.value));
+        let (prune, without_trusts) = (flag("prune")?, flag("without_trusts")?);
         section.finish()?;
-        Ok(Self { config, columns, unsteady: unsteady.map(|found| found.value), prune })
+        let unsteady = unsteady.map(|found| found.value);
+        Ok(Self { config, columns, unsteady, prune, without_trusts })
     }
 }
 

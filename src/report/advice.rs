@@ -15,7 +15,8 @@ pub(super) fn for_customers(summary: &Summary<'_>) -> Vec<String> {
     let mut advice = vec![
         "Copies are marked as not replicated (copy_status na): a replication policy may replicate them once more."
             .to_owned(),
-        "Quotas are not carried over; Karbor counts them anew.".to_owned(),
+        "Quotas are not carried over, and Karbor does not count imported policies: it counts what its API makes and deletes."
+            .to_owned(),
         "Job history is not carried over.".to_owned(),
         "Volumes are named by their ids: the sources hold no other names (resource_name is the volume's id)."
             .to_owned(),

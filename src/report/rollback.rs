@@ -182,10 +182,14 @@ fn changes(page: &mut Page, changes: &Changes) {
             changes.listed.iter().filter(|row| (&row.table, row.change) == (&change.table, change.change));
         let ids: Vec<&str> = ids.map(|row| row.id.as_str()).take(3).collect();
         let more = u64::try_from(ids.len()).unwrap_or(u64::MAX) < change.rows;
-        let more = if more { ", …" } else { "" };
+        let listed = match (ids.is_empty(), more) {
+            (true, _) => String::new(),
+            (false, true) => format!(": {}, …", ids.join(", ")),
+            (false, false) => format!(": {}", ids.join(", ")),
+        };
         page.paragraph(
             "  - ",
-            &format!("{}: {rows} {}: {}{more}", change.table, change.change.words(), ids.join(", ")),
+            &format!("{}: {rows} {}{listed}", change.table, change.change.words(change.rows)),
         );
     }
     let how = if changes.exact {

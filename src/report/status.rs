@@ -4,6 +4,7 @@ use super::number::{counted, grouped};
 use super::page::{Page, TableRow};
 use super::rollback::tenants_table;
 use crate::terminal::{Ink, Paper};
+use pipeline::engine::Engine;
 use pipeline::removal::Origin;
 use pipeline::status::Status;
 use std::collections::BTreeSet;
@@ -20,6 +21,7 @@ pub fn text(status: &Status, paper: Paper) -> String {
         tenants_table(&mut page, "Tenants", &status.rows);
         copies(&mut page, status);
         policies(&mut page, status);
+        engine(&mut page, &status.engine);
     }
     page.heading("At work");
     match &status.holder {
@@ -47,12 +49,7 @@ pub fn next(status: &Status) -> Vec<String> {
             "{copies} still being made: once VBS is done, dump taskmgr again and run etl sync"
         ));
     }
-    if status.without_trust > 0 {
-        let operations = counted(status.without_trust, "operation has", "operations have");
-        next.push(format!(
-            "{operations} no trust and cannot run by themselves: save their policies once in Karbor, or import with --trust-id"
-        ));
-    }
+    next.extend(status.engine.warnings());
     if status.total() == 0 && status.holder.is_none() {
         next.push("etl check, then etl run, with this target".to_owned());
     }
@@ -108,4 +105,23 @@ fn policies(page: &mut Page, status: &Status) {
     };
     let rows: Vec<TableRow> = status.operations.iter().map(row).collect();
     page.table("Scheduled operations", &["enabled", "disabled"], &rows);
+}
+
+/// What the operation engine does with the imported operations, and how many states each service reads.
+fn engine(page: &mut Page, engine: &Engine) {
+    let row = |name: String, rows: u64| TableRow { name, cells: vec![grouped(rows)], ..TableRow::default() };
+    let mut rows = vec![row("fire".to_owned(), engine.firing)];
+    rows.extend(
+        engine
+            .silent
+            .iter()
+            .map(|silent| row(format!("do not fire: {}", silent.obstacle.words()), silent.operations)),
+    );
+    page.table("After a restart of operationengine", &["operations"], &rows);
+    let rows: Vec<TableRow> = engine
+        .services
+        .iter()
+        .map(|service| row(format!("service {}", service.service_id), service.registered))
+        .collect();
+    page.table("Registered states", &["states"], &rows);
 }

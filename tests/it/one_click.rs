@@ -91,7 +91,7 @@ fn a_password_that_was_typed_for_the_target_serves_every_step() {
         "cutover.toml",
         format!(
             "folder = \"cutover\"\ntarget = \"{target}\"\nfree_space = \"1 MiB\"\n[karbor]\npg_dump = \"{}\"\n\
-             [[stopped]]\nname = \"vbs\"\nrun = \"true\"\n\
+             [run]\nwithout_trusts = true\n[[stopped]]\nname = \"vbs\"\nrun = \"true\"\n\
              [[node]]\nname = \"vbs1\"\nhost = \"127.0.0.1\"\nport = 1\nuser = \"cps\"\nlogin = [\"key\"]\nkey = \"/none\"\n",
             server.installation().program("pg_dump").display()
         ),

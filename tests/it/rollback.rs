@@ -271,9 +271,9 @@ fn rows_that_were_edited_and_deleted_in_karbor_go_too_and_are_told() {
             "plans: 2 rows deleted in Karbor",
             "triggers: 2 rows deleted in Karbor",
             "resources: 1 row deleted in Karbor",
-            "plans: 12 rows description edited",
-            "scheduled_operations: 3 rows description edited",
-            "scheduled_operation_states: 1 row another status",
+            "plans: 12 rows with an edited description",
+            "scheduled_operations: 3 rows with an edited description",
+            "scheduled_operation_states: 1 row with another status",
             "scheduled_operations: 1 row has run since",
             "checkpoint_items: 2 rows deleted in Karbor",
             "These are signs",
@@ -312,8 +312,8 @@ fn with_the_dumps_every_change_is_told() {
         );
         let shown = place.roll_back(&scene, "all", &line);
         for told in [
-            "plans: 1 row other values than the dumps",
-            "checkpoint_items: 1 row other values than the dumps",
+            "plans: 1 row with other values than the dumps",
+            "checkpoint_items: 1 row with other values than the dumps",
             "scheduled_operations: 1 row has run since",
             "Found by comparing the rows with the dumps.",
         ] {
@@ -671,7 +671,11 @@ fn ids_of_type_uuid_and_other_names_are_no_hindrance() {
     let line = ["rollback", "--source", "all", "--columns", "names.toml", "--target"];
     let answer = scene.etl(&[&line[..], &[&target, "--yes"]].concat());
     check_done(&answer);
-    assert!(answer.stdout.contains("Policies of 'x': 26 rows description edited"), "{}", answer.stdout);
+    assert!(
+        answer.stdout.contains("Policies of 'x': 26 rows with an edited description"),
+        "{}",
+        answer.stdout
+    );
     assert_eq!(pg_dump(server, &database), before);
     import();
     assert_eq!(scene.etl(&[&line[..], &["undo.sql"]].concat()).code, 0);

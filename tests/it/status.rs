@@ -29,7 +29,11 @@ fn the_status_of_an_import_is_as_it_was_read_last() {
     let answer = scene.etl(&["status", "--target", "karbor.db", "--json"]);
     let report: serde_json::Value = serde_json::from_str(&answer.stdout).unwrap();
     let status = &report["report"];
-    assert_eq!((&status["without_trust"], status["unfinished"].as_array().unwrap().len()), (&10.into(), 2));
+    assert_eq!(
+        (&status["engine"]["placeholders"], status["unfinished"].as_array().unwrap().len()),
+        (&10.into(), 2)
+    );
+    assert_eq!(status["engine"]["services"][0]["registered"], 31);
     assert_eq!(status["operations"][0], serde_json::json!({"origin": "vbs", "enabled": 16, "disabled": 2}));
     assert!(
         status["copies"]

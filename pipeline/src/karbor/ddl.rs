@@ -3,6 +3,7 @@
 //! Column types are upstream Karbor's (migration 001); `checkpoint_items` is the fork's and assumed. Tables that are only
 //! read or that hang on written ones by foreign key stand here too, so that the script is a whole schema.
 
+use super::layout::END_OF_FIRING;
 use super::{Column, Kind, Table, WRITTEN};
 use std::fmt::Write as _;
 
@@ -72,7 +73,7 @@ fn create(table: &Table, dialect: Dialect) -> String {
         }
     }
     if table.name == "scheduled_operation_states" {
-        lines.push(format!("end_time_for_run {}", kind(Kind::Timestamp, dialect)));
+        lines.push(format!("{END_OF_FIRING} {}", kind(Kind::Timestamp, dialect)));
     }
     if !table.serial {
         lines.push("PRIMARY KEY (id)".to_owned());

@@ -126,7 +126,10 @@ pub struct Layout {
 }
 
 /// Columns that tell what Karbor did to a row, or which it is, where a table has them and none of its values is theirs.
-pub const FURTHER: [&str; 3] = ["id", "updated_at", "deleted_at"];
+pub const FURTHER: [&str; 4] = ["id", "updated_at", "deleted_at", END_OF_FIRING];
+
+/// The column of `scheduled_operation_states` that each firing sets.
+pub const END_OF_FIRING: &str = "end_time_for_run";
 
 /// An identifier as SQL has it, whatever it holds.
 #[must_use]
@@ -168,7 +171,10 @@ impl Layout {
             nullable: column.nullable,
             stored: Stored::Whole,
         });
-        let unfilled = |name: &&&str| table.columns.iter().all(|column| column.name != **name);
+        let unfilled = |name: &&&str| {
+            table.columns.iter().all(|column| column.name != **name)
+                && (**name != END_OF_FIRING || table.name == super::STATES.name)
+        };
         let further = FURTHER.iter().filter(unfilled).map(|name| (*name, (*name).to_owned()));
         Self {
             table,

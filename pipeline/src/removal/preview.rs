@@ -5,7 +5,7 @@ use super::marks::{KARBOR, Marks, SOURCES, UNKNOWN, key, text, yes};
 use super::sets::{GONE, Sets, is_chosen, sources};
 use super::{OnDependents, Request};
 use crate::error::Result;
-use crate::karbor::layout::{Layout, quoted};
+use crate::karbor::layout::{END_OF_FIRING, Layout, quoted};
 use crate::karbor::{ITEMS, OPERATIONS, PLANS, RESOURCES, STATES, Source, TRIGGERS, Table, WRITTEN};
 use crate::load::session::{Session, count, literal};
 use serde::{Serialize, Serializer};
@@ -129,15 +129,16 @@ pub enum Change {
 }
 
 impl Change {
-    /// The change in words, for a sentence that begins with rows.
+    /// The change in words, behind a number of rows.
     #[must_use]
-    pub fn words(self) -> &'static str {
+    pub fn words(self, rows: u64) -> &'static str {
         match self {
             Self::Deleted => "deleted in Karbor",
-            Self::Description => "description edited",
-            Self::Status => "another status than an imported row",
-            Self::Run => "has run since",
-            Self::Values => "other values than the dumps",
+            Self::Description => "with an edited description",
+            Self::Status => "with another status than an imported row",
+            Self::Run if rows == 1 => "has run since",
+            Self::Run => "have run since",
+            Self::Values => "with other values than the dumps",
         }
     }
 }
@@ -171,7 +172,7 @@ pub struct Changes {
     pub exact: bool,
     /// How many, by table and way.
     pub counted: Vec<ChangeCount>,
-    /// The first of them.
+    /// The first of each way and table.
     pub listed: Vec<ChangedRow>,
 }
 
@@ -418,14 +419,8 @@ impl Looking<'_, '_> {
         for (table, change, source) in signs(self.marks, sources(self.request.scope)) {
             self.sign(table, change, &source, &mut changes)?;
         }
-        if let Some(logs) = LOGS.find(self.session)? {
-            let source = format!(
-                "etl_gone_operation g JOIN {} o ON {id} = g.id WHERE g.source <> '{KARBOR}' AND g.key IN \
-                 (SELECT {} FROM {logs})",
-                self.marks.table(&OPERATIONS),
-                key(&quoted("operation_id")),
-                id = self.marks.column(&OPERATIONS, "o", "id"),
-            );
+        let logs = LOGS.find(self.session)?;
+        if let Some(source) = fired(self.marks, logs.as_deref()) {
             self.sign(&OPERATIONS, Change::Run, &source, &mut changes)?;
         }
         Ok(changes)
@@ -439,7 +434,7 @@ impl Looking<'_, '_> {
         }
         into.counted.push(ChangeCount { table: name.clone(), change, rows });
         let id = text(&self.marks.column(table, alias(table), "id"));
-        let sql = format!("SELECT {id} FROM {source} ORDER BY 1 LIMIT {}", LISTED - into.listed.len());
+        let sql = format!("SELECT {id} FROM {source} ORDER BY 1 LIMIT {LISTED}");
         self.session.query("listing what changed", &sql, &mut |row| {
             let id = row.first().copied().flatten().unwrap_or_default().to_owned();
             into.listed.push(ChangedRow { table: name.clone(), change, id });
@@ -457,6 +452,38 @@ fn alias(table: &Table) -> &'static str {
         name if name == STATES.name => "s",
         _ => "i",
     }
+}
+
+/// Operations that have run, as what follows FROM: each firing sets the state's `end_time_for_run`, and upstream logs it.
+fn fired(marks: Marks<'_>, logs: Option<&str>) -> Option<String> {
+    let operation = key(&quoted("operation_id"));
+    let of_logs = logs.map(|logs| format!("SELECT {operation} FROM {logs}"));
+    let of_states = marks.column_if(&STATES, "s", END_OF_FIRING).map(|ended| {
+        let operation = key(&marks.column(&STATES, "s", "operation_id"));
+        format!("SELECT {operation} FROM {} s WHERE {ended} IS NOT NULL", marks.table(&STATES))
+    });
+    let keys: Vec<_> = of_logs.into_iter().chain(of_states).collect();
+    (!keys.is_empty()).then(|| {
+        format!(
+            "etl_gone_operation g JOIN {} o ON {} = g.id WHERE g.source <> '{KARBOR}' AND g.key IN ({})",
+            marks.table(&OPERATIONS),
+            marks.column(&OPERATIONS, "o", "id"),
+            keys.join(" UNION "),
+        )
+    })
+}
+
+/// A volume of a plan as one text.
+fn volume(marks: Marks<'_>, alias: &str) -> String {
+    let column = |name: &str| text(&marks.column(&RESOURCES, alias, name));
+    format!("{} || '/' || coalesce({}, '')", column("plan_id"), column("resource_id"))
+}
+
+/// The volumes that plans have: an update of a plan's resources in Karbor marks all rows of the plan as deleted and inserts those
+/// that stay anew.
+fn volumes_left(marks: Marks<'_>) -> String {
+    let deleted = yes(&marks.column(&RESOURCES, "l", "deleted"));
+    format!("SELECT {} FROM {} l WHERE NOT {deleted}", volume(marks, "l"), marks.table(&RESOURCES))
 }
 
 /// Signs that Karbor changed rows: each as what follows FROM.
@@ -485,18 +512,19 @@ fn signs(marks: Marks<'_>, sources: &[Source]) -> Vec<(&'static Table, Change, S
         let column = text(&marks.column(table, alias(table), column));
         format!("coalesce({column}, '') NOT IN ({})", values.join(", "))
     };
-    let mut state = not_one_of(&STATES, "state", &["registered"]);
-    if let Some(at) = marks.column_if(&STATES, "s", "updated_at") {
-        state.push_str(&format!(" OR {at} IS NOT NULL"));
-    }
     let mut out = Vec::new();
     for table in [&PLANS, &RESOURCES, &TRIGGERS] {
-        out.push((table, Change::Deleted, of_set(table, &deleted(table))));
+        let mut condition = deleted(table);
+        if table.name == RESOURCES.name {
+            condition =
+                format!("({condition}) AND ({}) NOT IN ({})", volume(marks, "r"), volumes_left(marks));
+        }
+        out.push((table, Change::Deleted, of_set(table, &condition)));
     }
     out.push((&PLANS, Change::Description, of_set(&PLANS, &untagged(&PLANS))));
     out.push((&PLANS, Change::Status, of_set(&PLANS, &not_one_of(&PLANS, "status", &["suspended"]))));
     out.push((&OPERATIONS, Change::Description, of_set(&OPERATIONS, &untagged(&OPERATIONS))));
-    out.push((&STATES, Change::Status, of_set(&STATES, &state)));
+    out.push((&STATES, Change::Status, of_set(&STATES, &not_one_of(&STATES, "state", &["registered"]))));
     out.push((&ITEMS, Change::Deleted, of_items(&deleted(&ITEMS))));
     let steady = ["available", "error", "protecting"];
     out.push((&ITEMS, Change::Status, of_items(&not_one_of(&ITEMS, "status", &steady))));

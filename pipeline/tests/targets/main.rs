@@ -5,6 +5,7 @@
 
 mod agreement;
 mod breakage;
+mod engine;
 mod locks;
 mod presence;
 mod proxy;

@@ -22,9 +22,10 @@ use crate::signals::Watch;
 use crate::stop::{Stop, Stopping};
 use crate::surroundings::Surroundings;
 use parsers::columns::ColumnMap;
+use pipeline::engine::{Engine, look_at};
 use pipeline::load::names::TargetNames;
 use pipeline::load::spec::Spec;
-use pipeline::load::{self, Context};
+use pipeline::load::{self, Context, Target};
 use pipeline::schema_version::schema_version;
 use secrecy::SecretString;
 use std::ffi::OsString;
@@ -141,6 +142,22 @@ impl<'w> World<'w> {
         Nodes::new(settings, means)
     }
 
+    /// The target, with what a run is told of it.
+    fn target(&self, standing: &Standing) -> Result<(Box<dyn Target>, pipeline::settings::Settings)> {
+        let spec = Spec::parse(&self.settings.target);
+        let spec = spec.map_err(|error| CutoverError::Failed { what: error.to_string(), remedy: None })?;
+        let file = SettingsFile::find(self.settings.run.config.as_deref())?;
+        let conversion =
+            crate::settings::Settings::resolve(&SettingArgs::default(), &self.surroundings, &file)?
+                .conversion;
+        let context = Context {
+            service_id: conversion.service_id,
+            trust_known: conversion.trust_id.is_some(),
+            ..context(&self.names, standing, (standing.ask)())
+        };
+        Ok((load::open(&spec, context)?, conversion))
+    }
+
     /// The password that was typed for the target, if one was: there is one target, and one role.
     fn password(&self) -> Option<SecretString> {
         self.surroundings.typed().borrow().values().next().cloned()
@@ -149,24 +166,12 @@ impl<'w> World<'w> {
 
 impl Outside for World<'_> {
     fn look(&mut self) -> Result<Facts> {
-        let spec = Spec::parse(&self.settings.target);
-        let spec = spec.map_err(|error| CutoverError::Failed { what: error.to_string(), remedy: None })?;
-        // What the run is told of the target, it is looked at with.
-        let file = SettingsFile::find(self.settings.run.config.as_deref())?;
-        let conversion =
-            crate::settings::Settings::resolve(&SettingArgs::default(), &self.surroundings, &file)?
-                .conversion;
         let standing = Standing::new(&self.outputs, &self.surroundings.typed())?;
-        let context = || Context {
-            service_id: conversion.service_id,
-            trust_known: conversion.trust_id.is_some(),
-            ..context(&self.names, &standing, (standing.ask)())
-        };
-        let mut target = load::open(&spec, context())?;
+        let (mut target, conversion) = self.target(&standing)?;
         let name = target.name();
         let survey = standing.stopped(target.survey())?;
         let version = match survey.comparable {
-            true => standing.stopped(schema_version(load::open(&spec, context())?))?,
+            true => standing.stopped(schema_version(self.target(&standing)?.0))?,
             false => None,
         };
         Ok(Facts {
@@ -177,8 +182,17 @@ impl Outside for World<'_> {
                 None => format!("service {}", service.id),
             }),
             imported: survey.imported.iter().map(|(_, _, rows)| rows).sum(),
+            trusts: conversion.trust_id.is_some() || !survey.trusts.is_empty(),
             warnings: survey.warnings,
         })
+    }
+
+    fn outlook(&mut self) -> Result<Engine> {
+        let standing = Standing::new(&self.outputs, &self.surroundings.typed())?;
+        if !standing.stopped(self.target(&standing)?.0.survey())?.comparable {
+            return Ok(Engine::default());
+        }
+        standing.stopped(look_at(self.target(&standing)?.0))
     }
 
     fn free_space(&mut self, folder: &Path) -> Option<u64> {

@@ -7,6 +7,7 @@ use super::super::state::FILE;
 use super::super::state::Position;
 use super::*;
 use crate::cutover::state::State;
+use pipeline::engine::Engine;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,6 +24,9 @@ struct Pretence {
     /// What goes wrong, by the deed.
     wrong: BTreeMap<String, Wrong>,
     stopping: Option<&'static str>,
+    /// States with the placeholder as trust.
+    placeholders: u64,
+    no_trusts: bool,
 }
 
 #[derive(Clone)]
@@ -62,7 +66,12 @@ impl Pretence {
 impl Outside for Pretence {
     fn look(&mut self) -> Result<Facts> {
         self.deed("look")?;
-        Ok(Facts { target: "the target".into(), version: Some("3".into()), ..Facts::default() })
+        let trusts = !self.no_trusts;
+        Ok(Facts { target: "the target".into(), version: Some("3".into()), trusts, ..Facts::default() })
+    }
+
+    fn outlook(&mut self) -> Result<Engine> {
+        Ok(Engine { placeholders: self.placeholders, ..Engine::default() })
     }
 
     fn free_space(&mut self, _: &Path) -> Option<u64> {
@@ -114,6 +123,8 @@ struct Stage {
     settings: Settings,
     deeds: Deeds,
     out: String,
+    placeholders: u64,
+    no_trusts: bool,
 }
 
 const FULL: [&str; 10] = [
@@ -144,7 +155,14 @@ impl Stage {
         let mut settings = settings();
         settings.folder = folder.path().join("cutover");
         settings.path = "cutover.toml".into();
-        Self { folder, settings, deeds: Deeds::default(), out: String::new() }
+        Self {
+            folder,
+            settings,
+            deeds: Deeds::default(),
+            out: String::new(),
+            placeholders: 0,
+            no_trusts: false,
+        }
     }
 
     fn state(&self) -> State {
@@ -156,7 +174,9 @@ impl Stage {
     fn go(&mut self, goal: Goal, onward: Onward, wrong: &[(&str, Wrong)]) -> Result<Exit> {
         self.deeds.borrow_mut().clear();
         let wrong = wrong.iter().map(|(deed, wrong)| ((*deed).to_owned(), wrong.clone())).collect();
-        let mut world = Pretence { deeds: Rc::clone(&self.deeds), wrong, stopping: None };
+        let (placeholders, no_trusts) = (self.placeholders, self.no_trusts);
+        let mut world =
+            Pretence { deeds: Rc::clone(&self.deeds), wrong, stopping: None, placeholders, no_trusts };
         let (mut state, mut out) = (self.state(), Vec::new());
         let mut flow = Flow {
             lines: Lines { settings: &self.settings, quiet: true },
@@ -339,6 +359,29 @@ fn all_that_is_wrong_beforehand_is_told_at_once() {
         assert!(text.contains(said), "{said}: {text}");
     }
     assert!(text.contains("nothing was written to the target"), "{text}");
+}
+
+#[test]
+fn without_a_trust_nothing_is_begun_unless_the_settings_allow_it() {
+    let mut stage = Stage::new();
+    stage.no_trusts = true;
+    let error = stage.go(EVERYTHING, Onward::AsItStands, &[]).unwrap_err();
+    let text = error.text();
+    assert!(text.contains("no trust is known for the operations: trust_id is not set"), "{text}");
+    assert_eq!(error.exit(), Exit::Failed);
+    assert_eq!(stage.deeds(), FULL[..4]);
+    // Some users have trusts, and others do not: that is known once the policies are there.
+    (stage.no_trusts, stage.placeholders) = (false, 2);
+    let error = stage.go(EVERYTHING, Onward::AsItStands, &[]).unwrap_err();
+    let text = error.text();
+    assert!(text.contains("2 operations have the placeholder trust") && text.contains("trust_id"), "{text}");
+    assert_eq!(stage.deeds().last().unwrap(), FULL[7]);
+    stage.settings.run.without_trusts = true;
+    assert_eq!(stage.go(EVERYTHING, Onward::AsItStands, &[]).unwrap(), Exit::Done);
+    let exit = stage.go(part(Part::Incremental), Onward::AsItStands, &[]).unwrap();
+    assert_eq!(exit, Exit::Incomplete);
+    assert_eq!(stage.deeds(), INCREMENTAL);
+    assert!(stage.out.contains("! 2 operations have the placeholder trust"), "{}", stage.out);
 }
 
 #[test]

@@ -56,6 +56,7 @@ impl Site {
             .with("PATH", &std::env::var("PATH").unwrap());
         let site = Self { scene, node, flags, source, databases, karbor, said: RefCell::default() };
         site.scene.write("known_hosts", site.node.known_hosts_line(site.node.port()));
+        site.scene.write("etl.toml", "trust_id = \"a-trust\"\n");
         site.scene.write("cutover.toml", site.settings());
         site
     }
