@@ -33,6 +33,9 @@ pub const LOCK_KEY: i64 = i64::from_be_bytes(*b"etl\0\0\0\0\0");
 /// How long a run waits for somebody else's lock in PostgreSQL before it says who holds it and gives up.
 pub const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long the answer to COMMIT is awaited in PostgreSQL after a request to stop, until its outcome is looked up instead.
+pub const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
 /// What a target turned out to be.
 #[derive(Debug)]
 pub struct Survey {

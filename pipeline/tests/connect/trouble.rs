@@ -249,3 +249,64 @@ fn the_next_host_is_tried_when_one_gives_no_answer() {
         "127.0.0.1:PORT0: this server only allows reading; 127.0.0.1:PORT1: Connection refused (os error 111)"
     );
 }
+
+#[test]
+fn what_a_server_sends_before_the_login_is_over_is_bounded() {
+    let notices = || {
+        serve(|stream| {
+            let mut startup = read_message(stream);
+            if startup == [0x04, 0xd2, 0x16, 0x2f] {
+                stream.write_all(b"N").unwrap();
+                startup = read_message(stream);
+            }
+            assert_eq!(startup.get(..2), Some(&[0, 3][..]));
+            let notice = message(b'N', &[&b"SNOTICE\0C00000\0M"[..], &[b'x'; 4000], b"\0\0"].concat());
+            stream.write_all(&authentication(0, b"")).unwrap();
+            // It never ends by itself.
+            while stream.write_all(&notice).is_ok() {}
+        })
+    };
+    let port = notices();
+    check(
+        "host=127.0.0.1 port=PORT user=u sslmode=disable",
+        port,
+        "127.0.0.1:PORT: the connection broke during the login: error communicating with the server: the server sent more \
+         than 1048576 bytes before the login was over",
+    );
+    for (tag, length) in [(b'R', i32::MAX), (b'N', i32::MAX), (b'E', 2 << 20)] {
+        let port = play([&[tag][..], &length.to_be_bytes(), &[0; 64]].concat());
+        check(
+            "host=127.0.0.1 port=PORT user=u sslmode=disable",
+            port,
+            &format!(
+                "127.0.0.1:PORT: the connection broke during the login: error communicating with the server: the server \
+                 announced a message of {length} bytes; at most 1048576 are accepted"
+            ),
+        );
+    }
+}
+
+#[test]
+fn a_message_that_is_too_long_ends_the_session() {
+    let port = serve(|stream| {
+        let startup = read_message(stream);
+        assert_eq!(startup.get(..2), Some(&[0, 3][..]));
+        let key = message(b'K', &[0; 8]);
+        let ready = message(b'Z', b"I");
+        stream.write_all(&[authentication(0, b""), key, ready].concat()).unwrap();
+        let mut question = [0; 5];
+        stream.read_exact(&mut question).unwrap();
+        let row = [&b"D"[..], &i32::MAX.to_be_bytes(), &[0, 1]].concat();
+        stream.write_all(&row).unwrap();
+    });
+    let home = tempfile::tempdir().unwrap();
+    let target = format!("host=127.0.0.1 port={port} user=u sslmode=disable");
+    let info = resolve(&target, &[], home.path()).unwrap();
+    let problem = block_on(async {
+        let session = log_in(&info, None).await.0.unwrap();
+        assert!(session.client.simple_query("SELECT 1").await.is_err());
+        session.connection.await.unwrap().unwrap_err()
+    });
+    let cause = std::error::Error::source(&problem).unwrap().to_string();
+    assert_eq!(cause, "the server announced a message of 2147483647 bytes; at most 268435456 are accepted");
+}

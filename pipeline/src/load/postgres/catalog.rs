@@ -61,12 +61,31 @@ pub(super) fn relation(backend: &Backend, name: &str, server: &Server) -> Result
     Ok(Some(Relation { oid, qualified: row.get(3), is_table, lacking, columns }))
 }
 
-/// The schemas that have a table of this name although it is not visible without naming one of them.
-pub(super) fn elsewhere(backend: &Backend, name: &str) -> Result<Vec<String>, Failure> {
-    let sql = "SELECT CAST(n.nspname AS text) FROM pg_catalog.pg_class c \
+/// A schema that has tables which are not visible without naming it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Elsewhere {
+    /// Its name.
+    pub(super) schema: String,
+    /// Whether it has all the tables that are looked for.
+    pub(super) complete: bool,
+}
+
+/// The schema that has most of the tables that are `absent`, and then most of `all`.
+pub(super) fn elsewhere(
+    backend: &Backend,
+    all: &[&str],
+    absent: &[&str],
+) -> Result<Option<Elsewhere>, Failure> {
+    let sql = "SELECT CAST(n.nspname AS text), count(*) FROM pg_catalog.pg_class c \
                JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-               WHERE CAST(c.relname AS text) = $1 AND c.relkind IN ('r', 'p') ORDER BY 1";
-    Ok(backend.rows(sql, &[text(&name)])?.iter().map(|row| row.get(0)).collect())
+               WHERE CAST(c.relname AS text) = ANY($1) AND c.relkind IN ('r', 'p') GROUP BY n.nspname \
+               HAVING sum(CASE WHEN CAST(c.relname AS text) = ANY($2) THEN 1 ELSE 0 END) > 0 \
+               ORDER BY sum(CASE WHEN CAST(c.relname AS text) = ANY($2) THEN 1 ELSE 0 END) DESC, count(*) DESC, n.nspname";
+    let rows = backend.rows(sql, &[(&all, Type::TEXT_ARRAY), (&absent, Type::TEXT_ARRAY)])?;
+    Ok(rows.first().map(|row| Elsewhere {
+        schema: row.get(0),
+        complete: usize::try_from(row.get::<_, i64>(1)).is_ok_and(|found| found == all.len()),
+    }))
 }
 
 fn columns(

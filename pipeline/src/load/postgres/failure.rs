@@ -12,6 +12,8 @@ pub(super) enum Failure {
     Interrupted(&'static str),
     /// It took longer than it was given.
     Late,
+    /// The connection is dead, as this shows; it was given up.
+    Silent(String),
     /// The server said no, or the connection broke.
     Server(tokio_postgres::Error),
 }
@@ -24,6 +26,12 @@ pub(super) fn explain(target: &str, doing: &str, failure: &Failure) -> Error {
             return Error::target(
                 format!("{target}: {doing}: no answer in time"),
                 "look at what the server is doing (pg_stat_activity), and run again",
+            );
+        }
+        Failure::Silent(why) => {
+            return Error::target(
+                format!("{target}: {doing}: the connection was given up: {why}"),
+                "look at the network and at what lies between (proxies, poolers, firewalls), and run again",
             );
         }
         Failure::Server(error) => error,
@@ -62,9 +70,17 @@ pub(super) fn was_cancelled(error: &tokio_postgres::Error) -> bool {
     error.code() == Some(&SqlState::QUERY_CANCELED)
 }
 
-/// Whether the role has not the right to do it.
-pub(super) fn was_denied(failure: &Failure) -> bool {
-    matches!(failure, Failure::Server(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE))
+/// Whether the role lacks a privilege. Row-level security has the same SQLSTATE, and is none.
+pub(super) fn lacks_privilege(failure: &Failure) -> bool {
+    matches!(failure, Failure::Server(error) if error.as_db_error().is_some_and(|said| {
+        said.code() == &SqlState::INSUFFICIENT_PRIVILEGE && !is_row_security(said)
+    }))
+}
+
+/// Whether row-level security would hide rows, which `row_security = off` makes an error. The message depends on the server's
+/// language, the function that raises it does not (rls.c).
+fn is_row_security(said: &DbError) -> bool {
+    said.routine() == Some("check_enable_rls")
 }
 
 /// Whether the server did not get a lock in time.
@@ -106,6 +122,12 @@ fn in_words(said: &DbError) -> String {
 
 /// What to do about an error, by its SQLSTATE (PostgreSQL documentation, appendix A).
 fn remedy(said: &DbError) -> Option<&'static str> {
+    if is_row_security(said) {
+        return Some(
+            "policies on the table's rows would hide some of them: let a superuser run ALTER ROLE … BYPASSRLS for this role, or \
+             connect as the table's owner, to whom they do not apply unless they are forced (ALTER TABLE … NO FORCE ROW LEVEL SECURITY)",
+        );
+    }
     Some(match said.code().code() {
         "23505" => {
             "the row that the message names is in the target already, or twice in the dumps: roll the earlier import back, \

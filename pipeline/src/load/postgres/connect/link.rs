@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready as poll_ready};
 
@@ -14,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream as BoundTlsStream};
 
+use super::bounds::Bounds;
 use super::login::Watch;
 use super::tls::TlsStream;
 
@@ -27,21 +29,28 @@ pub(super) enum Carrier {
     Tls(Box<TlsStream>),
 }
 
-/// An open connection, watched until its login is over.
+/// An open connection: watched until its login is over, and bounded all along.
 pub(super) struct Link {
     carrier: Carrier,
     watch: Option<Arc<Mutex<Watch>>>,
+    bounds: Bounds,
+    moved: Arc<AtomicU64>,
 }
 
 impl Link {
     /// A connection whose login can be followed in `watch`.
     pub(super) fn watched(carrier: Carrier, watch: Arc<Mutex<Watch>>) -> Link {
-        Link { carrier, watch: Some(watch) }
+        Link { carrier, watch: Some(watch), bounds: Bounds::default(), moved: Arc::default() }
+    }
+
+    /// Counts the bytes that are read and written from now on.
+    pub(super) fn moved(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.moved)
     }
 
     /// A connection that nobody logs in on: a request to cancel.
     pub(super) fn unwatched(carrier: Carrier) -> Link {
-        Link { carrier, watch: None }
+        Link { carrier, watch: None, bounds: Bounds::default(), moved: Arc::default() }
     }
 }
 
@@ -80,8 +89,10 @@ impl AsyncRead for Link {
             Carrier::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
             Carrier::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, buffer),
         })?;
+        let read = buffer.filled().get(before..).unwrap_or_default();
+        link.moved.fetch_add(read.len() as u64, Ordering::Relaxed);
+        link.bounds.check(read)?;
         if let Some(watch) = &link.watch {
-            let read = buffer.filled().get(before..).unwrap_or_default();
             let goes_on = watch.lock().unwrap_or_else(PoisonError::into_inner).read(read);
             if !goes_on {
                 link.watch = None;
@@ -93,11 +104,14 @@ impl AsyncRead for Link {
 
 impl AsyncWrite for Link {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().carrier {
+        let link = self.get_mut();
+        let written = poll_ready!(match &mut link.carrier {
             Carrier::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
             Carrier::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
             Carrier::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, bytes),
-        }
+        })?;
+        link.moved.fetch_add(written as u64, Ordering::Relaxed);
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

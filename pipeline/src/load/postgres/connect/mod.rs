@@ -10,6 +10,7 @@
 //! env     ┘                ▲ passfile                        ▲ ask: the operator's password
 //! ```
 
+mod bounds;
 mod certificate;
 mod conninfo;
 mod dial;
@@ -27,8 +28,8 @@ mod tls;
 mod verifier;
 
 pub use conninfo::{
-    ChannelBinding, ConnInfo, Host, Keepalive, NamedFile, Password, PasswordSource, Place, RootCertificates,
-    SslMode, Surroundings, TlsSettings,
+    ANSWER_TIMEOUT_VARIABLE, ChannelBinding, ConnInfo, Host, Keepalive, NamedFile, Password, PasswordSource,
+    Place, RootCertificates, SslMode, Surroundings, TlsSettings,
 };
 pub(super) use error::with_causes;
 pub use error::{CertificateProblem, ConnectError, LoginMethod};

@@ -1,6 +1,7 @@
 //! Logs in: tries the hosts, with and without TLS as `sslmode` says, and asks for a password when it is wanted.
 
 use std::future::{Future, poll_fn};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub struct Session {
     pub at: String,
     /// Whether it is inside TLS.
     pub encrypted: bool,
+    /// Bytes that were read from and written to the connection.
+    pub moved: Arc<AtomicU64>,
 }
 
 /// Cancels what a session is doing, on a connection of its own, as safely encrypted as the session's.
@@ -48,6 +51,7 @@ struct LoggedIn {
     client: Client,
     connection: Connection<Link, Link>,
     encrypted: bool,
+    moved: Arc<AtomicU64>,
 }
 
 /// Why one attempt failed, and whether libpq would try the same address the other way, with or without TLS.
@@ -200,6 +204,7 @@ impl Attempts<'_> {
             connection: tokio::spawn(run(logged_in.connection)),
             at: address.at.clone(),
             encrypted: logged_in.encrypted,
+            moved: logged_in.moved,
         };
         if self.settings.must_allow_writes {
             in_time(self.settings.connect_timeout, &address.at, check_writable(&session)).await?;
@@ -220,14 +225,16 @@ impl Attempts<'_> {
             let (carrier, in_tls) = address.open(self.settings, self.connector.as_ref(), encryption).await?;
             encrypted = in_tls;
             let link = Link::watched(carrier, Arc::clone(&watch));
+            let moved = link.moved();
             let login = driver_config(self.settings, password);
-            login.connect_raw(link, Open).await.map_err(|error| {
+            let logged_in = login.connect_raw(link, Open).await.map_err(|error| {
                 let seen = watch.lock().unwrap_or_else(PoisonError::into_inner);
                 explain(&error, &seen, &address.at, self.settings, password)
-            })
+            });
+            logged_in.map(|(client, connection)| (client, connection, moved))
         };
         match in_time(self.settings.connect_timeout, &address.at, attempt).await {
-            Ok((client, connection)) => Ok(LoggedIn { client, connection, encrypted }),
+            Ok((client, connection, moved)) => Ok(LoggedIn { client, connection, encrypted, moved }),
             Err(error) => {
                 // A handshake that fails leaves `encrypted` unset, though it was the encryption that failed.
                 let handshake = matches!(error, ConnectError::Tls { .. } | ConnectError::Certificate { .. });
