@@ -141,14 +141,20 @@ fn found(row: &Row, widths_in_bytes: bool) -> Found {
     }
 }
 
+/// The bit of a type modifier that says that characters are counted.
+const CHARACTERS: i32 = 0x4000_0000;
+
 /// How values of a base type are sent, and how long they may be; by its name in the catalog and its type modifier, whose
 /// forms are `varcharin`'s and `numerictypmodin`'s of PostgreSQL.
 fn of_type(base: &str, modifier: i32, widths_in_bytes: bool) -> (Wire, Width) {
     let unlimited = |wire| (wire, Width::Unlimited);
     match base {
         "varchar" | "bpchar" => {
+            // openGauss marks varchar(n char) so (varchar.cpp:43); no width of PostgreSQL's is that large.
+            let in_characters = modifier > 0 && modifier & CHARACTERS != 0;
+            let modifier = if in_characters { modifier & !CHARACTERS } else { modifier };
             let width = usize::try_from(modifier.saturating_sub(4)).ok().map_or(Width::Unlimited, |width| {
-                if widths_in_bytes { Width::Bytes(width) } else { Width::Characters(width) }
+                if widths_in_bytes && !in_characters { Width::Bytes(width) } else { Width::Characters(width) }
             });
             (Wire::Text, width)
         }
@@ -203,6 +209,7 @@ mod tests {
             ("varchar", 40, false, (Wire::Text, Width::Characters(36))),
             ("varchar", 40, true, (Wire::Text, Width::Bytes(36))),
             ("varchar", -1, true, (Wire::Text, Width::Unlimited)),
+            ("varchar", 40 | CHARACTERS, true, (Wire::Text, Width::Characters(36))),
             ("bpchar", 5, false, (Wire::Text, Width::Characters(1))),
             ("name", -1, false, (Wire::Text, Width::Bytes(63))),
             ("numeric", -1, false, (Wire::Numeric, Width::Unlimited)),

@@ -85,7 +85,8 @@ fn is_row_security(said: &DbError) -> bool {
 
 /// Whether the server did not get a lock in time.
 pub(super) fn lock_was_held(error: &tokio_postgres::Error) -> bool {
-    error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE)
+    // YY003 is openGauss' when its lockwait_timeout is over.
+    error.code().is_some_and(|code| *code == SqlState::LOCK_NOT_AVAILABLE || code.code() == "YY003")
 }
 
 /// Whether the session is over, so that what it was doing may have been done or not.
@@ -107,7 +108,9 @@ fn in_words(said: &DbError) -> String {
         let _ = write!(text, " ({detail})");
     }
     // Most messages name what they are about; some only carry it.
-    let about = [("table", said.table()), ("column", said.column()), ("constraint", said.constraint())];
+    // What the driver takes for a column is an internal number in openGauss' errors.
+    let column = said.column().filter(|name| !name.bytes().all(|byte| byte.is_ascii_digit()));
+    let about = [("table", said.table()), ("column", column), ("constraint", said.constraint())];
     for (kind, name) in about {
         if let Some(name) = name.filter(|name| !text.contains(name)) {
             let _ = write!(text, ", {kind} {name}");
