@@ -245,6 +245,11 @@ impl Backend {
         })
     }
 
+    /// Where the session is, how its login was made, and whether it is inside TLS.
+    pub(super) fn login(&self) -> (&str, &'static str, bool) {
+        (&self.session.at, self.session.method, self.session.encrypted)
+    }
+
     /// Whether the run was asked to stop.
     pub(super) fn is_to_stop(&self) -> bool {
         self.cancel.reason().is_some()

@@ -98,7 +98,7 @@ fn columns(
     // Identity and generated columns are younger than 9.2. Where the catalog has them it is asked; else the standard's view,
     // which takes the server longer to plan than all else that a survey asks.
     let (identity, generated, view) = if server.marks_generated {
-        ("a.attidentity <> ''", "a.attgenerated <> ''", "")
+        ("length(CAST(a.attidentity AS text)) > 0", "length(CAST(a.attgenerated AS text)) > 0", "")
     } else {
         (
             "coalesce(CAST(i.is_identity AS text), 'NO') = 'YES'",

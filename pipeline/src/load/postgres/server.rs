@@ -9,6 +9,10 @@ use crate::load::Intent;
 pub(super) struct Server {
     /// `version()`, in full.
     pub(super) version: String,
+    /// What the database is compatible with (`sql_compatibility`), in openGauss and GaussDB.
+    pub(super) compatibility: Option<String>,
+    /// The database's encoding.
+    pub(super) encoding: String,
     /// Whether varchar(n) means n bytes.
     pub(super) widths_in_bytes: bool,
     /// Whether the catalog says which columns the server numbers or computes: PostgreSQL 12 and later.
@@ -31,7 +35,9 @@ impl Server {
                    pg_is_in_recovery(), current_setting('transaction_read_only') = 'on', \
                    (SELECT count(*) FROM pg_catalog.pg_attribute \
                     WHERE attrelid = CAST('pg_catalog.pg_attribute' AS regclass) \
-                        AND attname IN ('attidentity', 'attgenerated')) = 2";
+                        AND attname IN ('attidentity', 'attgenerated')) = 2, \
+                   (SELECT CAST(pg_encoding_to_char(d.encoding) AS text) FROM pg_catalog.pg_database d \
+                    WHERE d.datname = current_database())";
         let fails = |failure| backend.explain("asking which server this is", &failure);
         let rows = backend.rows(sql, &[]).map_err(fails)?;
         let row = rows
@@ -54,11 +60,12 @@ impl Server {
                           default_transaction_read_only = off";
             return Err(Error::target(what, remedy));
         }
-        let widths_in_bytes = compatibility.is_some_and(|mode| counts_bytes(&mode));
+        let widths_in_bytes = compatibility.as_deref().is_some_and(counts_bytes);
         let (role, marks_generated) = (row.get(1), row.get(6));
         // NULL where there are none, in openGauss.
         let schemas = row.get::<_, Option<String>>(2).unwrap_or_default();
-        Ok(Self { version, widths_in_bytes, marks_generated, role, schemas })
+        let encoding = row.get::<_, Option<String>>(7).unwrap_or_default();
+        Ok(Self { version, compatibility, encoding, widths_in_bytes, marks_generated, role, schemas })
     }
 }
 

@@ -5,12 +5,13 @@ use super::connect::ConnInfo;
 use super::copy::{self, Copying};
 use super::failure::lacks_privilege;
 use super::lock;
+use super::server::Server;
 use super::verdict::{self, Ours, Verdict, Witness};
 use crate::error::{Error, Result};
 use crate::karbor::ddl::Dialect;
 use crate::karbor::layout::{Layout, quoted};
 use crate::load::session::{Presence, Session, TakeRow, TakeTexts, miscounted};
-use crate::load::{Refusal, STOP_PATIENCE, Sink};
+use crate::load::{Intent, Refusal, STOP_PATIENCE, ServerFacts, Sink};
 use std::time::Duration;
 
 /// An open transaction; dropping it rolls back.
@@ -117,6 +118,21 @@ impl Sink for Transaction {
 
     fn session(&mut self) -> Option<&mut dyn Session> {
         Some(self)
+    }
+
+    fn server(&mut self) -> Result<Option<ServerFacts>> {
+        let backend = self.backend()?;
+        let server = Server::of(backend, Intent::Look)?;
+        let (address, login, tls) = backend.login();
+        Ok(Some(ServerFacts {
+            address: address.to_owned(),
+            version: server.version,
+            compatibility: server.compatibility,
+            encoding: server.encoding,
+            widths: if server.widths_in_bytes { "bytes" } else { "characters" },
+            login,
+            tls,
+        }))
     }
 
     fn holder(&mut self) -> Result<Option<String>> {

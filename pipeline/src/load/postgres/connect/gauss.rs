@@ -19,6 +19,9 @@ use super::error::ConnectError;
 use super::link::Link;
 use super::reply::{ServerError, refused};
 
+/// The method, in words.
+pub(super) const METHOD: &str = "sha256 of openGauss";
+
 /// Protocol 3.51, of which openGauss' own clients are.
 const PROTOCOL: i32 = 3 << 16 | 51;
 

@@ -19,6 +19,7 @@ pub(super) struct Watch {
     unread: Vec<u8>,
     over: bool,
     request: Option<Request>,
+    number: Option<i32>,
     accepted: bool,
 }
 
@@ -62,6 +63,17 @@ impl Watch {
         self.request.as_ref()
     }
 
+    /// How the driver logged in, in words, by the first request.
+    pub(super) fn method(&self) -> &'static str {
+        match self.number {
+            None => "without a password (trust, peer or certificate)",
+            Some(3) => "password in clear",
+            Some(5) => "md5",
+            Some(10) => "scram-sha-256",
+            Some(_) => "another method",
+        }
+    }
+
     /// Whether the server accepted the user. Errors after that are not about who it is.
     pub(super) fn accepted(&self) -> bool {
         self.accepted
@@ -75,6 +87,7 @@ impl Watch {
             self.over = true;
         } else if self.request.is_none() {
             self.request = Some(request(number, rest));
+            self.number = Some(number);
         }
     }
 }

@@ -41,17 +41,17 @@ pub(super) fn refused(
     password: Option<&Password>,
 ) -> ConnectError {
     let (at, user, message) = (at.to_owned(), settings.user.clone(), error.message.clone());
-    match &SqlState::from_code(&error.code) {
-        &SqlState::INVALID_PASSWORD => {
+    match SqlState::from_code(&error.code) {
+        SqlState::INVALID_PASSWORD => {
             let source = password.map_or(PasswordSource::Absent, |password| password.source.clone());
             ConnectError::PasswordRejected { at, user, source_of_password: source, message }
         }
-        &SqlState::INVALID_AUTHORIZATION_SPECIFICATION => ConnectError::LoginRefused { at, user, message },
-        &SqlState::INVALID_CATALOG_NAME => {
+        SqlState::INVALID_AUTHORIZATION_SPECIFICATION => ConnectError::LoginRefused { at, user, message },
+        SqlState::INVALID_CATALOG_NAME => {
             ConnectError::DatabaseMissing { at, database: settings.database.clone(), message }
         }
-        &SqlState::TOO_MANY_CONNECTIONS => ConnectError::TooManyConnections { at, message },
-        &SqlState::CANNOT_CONNECT_NOW => ConnectError::NotReady { at, message },
+        SqlState::TOO_MANY_CONNECTIONS => ConnectError::TooManyConnections { at, message },
+        SqlState::CANNOT_CONNECT_NOW => ConnectError::NotReady { at, message },
         _ => ConnectError::Refused { at, code: error.code.clone(), message },
     }
 }

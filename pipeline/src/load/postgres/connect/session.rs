@@ -33,6 +33,8 @@ pub struct Session {
     pub at: String,
     /// Whether it is inside TLS.
     pub encrypted: bool,
+    /// How the login was made, in words.
+    pub method: &'static str,
     /// Bytes that were read from and written to the connection.
     pub moved: Arc<AtomicU64>,
 }
@@ -52,6 +54,7 @@ struct LoggedIn {
     client: Client,
     connection: Connection<Link, Link>,
     encrypted: bool,
+    method: &'static str,
     moved: Arc<AtomicU64>,
 }
 
@@ -205,6 +208,7 @@ impl Attempts<'_> {
             connection: tokio::spawn(run(logged_in.connection)),
             at: address.at.clone(),
             encrypted: logged_in.encrypted,
+            method: logged_in.method,
             moved: logged_in.moved,
         };
         if self.settings.must_allow_writes {
@@ -229,7 +233,10 @@ impl Attempts<'_> {
             let moved = link.moved();
             let login = driver_config(self.settings, password);
             let error = match login.connect_raw(link, Open).await {
-                Ok((client, connection)) => return Ok((client, connection, moved)),
+                Ok((client, connection)) => {
+                    let method = watch.lock().unwrap_or_else(PoisonError::into_inner).method();
+                    return Ok((client, connection, moved, method));
+                }
                 Err(error) => error,
             };
             let request = watch.lock().unwrap_or_else(PoisonError::into_inner).request().cloned();
@@ -246,10 +253,12 @@ impl Attempts<'_> {
             let (client, connection) = login.connect_raw(link.accepted(), Open).await.map_err(|error| {
                 explain(&error, &Watch::default(), &address.at, self.settings, Some(password))
             })?;
-            Ok((client, connection, moved))
+            Ok((client, connection, moved, gauss::METHOD))
         };
         match in_time(self.settings.connect_timeout, &address.at, attempt).await {
-            Ok((client, connection, moved)) => Ok(LoggedIn { client, connection, encrypted, moved }),
+            Ok((client, connection, moved, method)) => {
+                Ok(LoggedIn { client, connection, encrypted, method, moved })
+            }
             Err(error) => {
                 // A handshake that fails leaves `encrypted` unset, though it was the encryption that failed.
                 let handshake = matches!(error, ConnectError::Tls { .. } | ConnectError::Certificate { .. });
