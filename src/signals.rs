@@ -1,10 +1,11 @@
 //! SIGINT, SIGTERM and SIGHUP (a dropped SSH login) ask the run to stop; none of them kills it, however often it comes.
 //!
 //! What stopping means is the pipeline's affair: before COMMIT was sent everything is rolled back, after it the answer
-//! is awaited.
+//! is awaited for a while, and then looked up.
 
 use crate::error::Error;
 use crate::progress::Screen;
+use pipeline::load::STOP_PATIENCE;
 use pipeline::progress::{Cancel, Progress, Stage};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::{Handle, Signals};
@@ -103,7 +104,10 @@ fn name_of(signal: i32) -> &'static str {
 fn answer(name: &str, first: bool, stage: Stage) -> String {
     match (stage, first) {
         (Stage::Finishing, _) => {
-            format!("etl: {name}: COMMIT may have been sent, waiting for the target's answer")
+            let seconds = STOP_PATIENCE.as_secs();
+            format!(
+                "etl: {name}: COMMIT may have been sent; its answer is awaited for {seconds} s, then its outcome is looked up"
+            )
         }
         (_, true) => format!("etl: {name}: stopping; nothing will be written"),
         (_, false) => format!("etl: {name}: already stopping"),

@@ -9,6 +9,7 @@
 
 mod check;
 mod firings;
+mod inferred;
 mod occurrences;
 mod pattern;
 mod read;
@@ -17,6 +18,7 @@ mod rule;
 mod tests;
 
 pub use self::firings::{firings, interval_firings};
+pub use self::inferred::schedule_of_firings;
 pub use self::occurrences::{OccurrencesError, occurrences};
 pub use self::pattern::{EveryNDays, Pattern, PatternError, pattern};
 pub use self::read::{Calendar, ReadError, read};

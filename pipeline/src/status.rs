@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::karbor::layout::Layout;
 use crate::karbor::{ITEMS, OPERATIONS, RESOURCES, STATES};
 use crate::load::session::{Session, literal};
-use crate::load::{Intent, Opened, Target};
+use crate::load::{Intent, Opened, ServerFacts, Target};
 use crate::removal::marks::{Marks, SOURCES, key, text, yes};
 use crate::removal::preview::{copies, counted};
 use crate::removal::sets::Sets;
@@ -44,6 +44,8 @@ pub struct Operations {
 pub struct Status {
     /// The target, without secrets.
     pub target: String,
+    /// What server it is; `None` for an embedded database.
+    pub server: Option<ServerFacts>,
     /// Imported rows by table, source and tenant.
     pub rows: Vec<Rows>,
     /// Imported copies by source and status.
@@ -80,12 +82,14 @@ pub fn status(target: Box<dyn Target>) -> Result<Status> {
     let name = target.name();
     let Opened { mut sink, layouts } = target.open(Intent::Look)?;
     let holder = sink.holder()?;
+    let server = sink.server()?;
     let none =
         || Error::target(format!("{name}: is no database"), "name a database: postgresql://… or PATH.db");
     let mut status = look(sink.session().ok_or_else(none)?, &layouts)?;
     sink.rollback()?;
     status.target = name;
     status.holder = holder;
+    status.server = server;
     Ok(status)
 }
 
@@ -123,7 +127,16 @@ fn look(session: &mut dyn Session, layouts: &[Layout; 6]) -> Result<Status> {
         unfinished.extend(row.first().copied().flatten().map(str::to_owned));
         Ok(())
     })?;
-    Ok(Status { target: String::new(), rows, copies: out, unfinished, operations, engine, holder: None })
+    Ok(Status {
+        target: String::new(),
+        server: None,
+        rows,
+        copies: out,
+        unfinished,
+        operations,
+        engine,
+        holder: None,
+    })
 }
 
 fn number(text: Option<&str>) -> u64 {

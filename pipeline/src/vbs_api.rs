@@ -94,11 +94,17 @@ pub fn scheduled_policy(
     let calendar = icalendar::read(&pattern).map_err(|error| error.to_string())?;
     let own_times = |rule: &icalendar::Rule| !rule.hours.is_empty() && !rule.minutes.is_empty();
     let start_time = text(&properties, "start_time").unwrap_or_default();
-    if start_time != START_TIME && !calendar.rules.iter().all(own_times) {
-        return Err(format!("a rule of the pattern takes its time from the start time {start_time}"));
-    }
-    let schedule =
-        calendar.schedule().ok_or("the pattern's rules are not one list of times on the same days")?;
+    let said =
+        calendar.rules.as_ref().is_ok_and(|rules| start_time == START_TIME || rules.iter().all(own_times));
+    let schedule = match calendar.schedule().filter(|_| said) {
+        Some(schedule) => schedule,
+        None => {
+            let offset = calendar.zone.unwrap_or(Offset::UTC);
+            let found = icalendar::schedule_of_firings(&pattern, &start_time, offset);
+            let found = found.map_err(|error| format!("the trigger does not fire: {error}"))?;
+            found.ok_or("the pattern does not fire at one list of times on the same days")?
+        }
+    };
     let (frequency, week_frequency) = match schedule.days() {
         Days::EveryNDays(n) => (Some(n.get()), None),
         Days::Weekdays(set) => {
@@ -232,19 +238,25 @@ mod tests {
             (good.clone(), "", "the operation's definition cannot be read: EOF"),
             (properties("x"), kept.as_str(), "the pattern has no complete VEVENT"),
             (
-                properties(&rule("FREQ=HOURLY")),
+                properties(&rule("FREQ=SECONDLY")),
                 kept.as_str(),
-                "\"FREQ=HOURLY\" of a recurrence rule is not understood",
+                "the pattern does not fire at one list of times on the same days",
             ),
             (
-                properties(&rule("FREQ=MONTHLY;BYMONTHDAY=1;BYHOUR=1;BYMINUTE=0")),
+                properties(&rule("FREQ=MONTHLY;BYMONTHDAY=2;BYHOUR=1;BYMINUTE=0")),
                 kept.as_str(),
-                "the pattern's rules are not one list of times on the same days",
+                "the pattern does not fire at one list of times on the same days",
+            ),
+            (
+                properties(&rule("FREQ=DAILY;BYHOUR=24")),
+                kept.as_str(),
+                "the trigger does not fire: is refused: ",
             ),
             (
                 later.replace(";BYMINUTE=0", ""),
                 kept.as_str(),
-                "a rule of the pattern takes its time from the start time 2020-02-29 09:31:08",
+                // At 01:31:08.
+                "the pattern does not fire at one list of times on the same days",
             ),
         ] {
             let error = scheduled_policy(&properties, definition, true).unwrap_err();
@@ -252,6 +264,44 @@ mod tests {
         }
         // A start time of its own does no harm where every rule says its times.
         assert_eq!(scheduled_policy(&later, &kept, true).unwrap().start_time, "01:00");
+    }
+
+    #[test]
+    fn what_karbor_accepts_has_vbs_form_wherever_its_firings_have_one() {
+        let kept = definition(Retention::Forever, false);
+        let week = "FREQ=WEEKLY;BYDAY=MO;BYHOUR=1;BYMINUTE=0";
+        for (text, zone) in [
+            // As Karbor's documentation types it: two characters, not a line feed.
+            (format!(r"BEGIN:VEVENT\nRRULE:{week}\nEND:VEVENT"), None),
+            (format!(r"BEGIN:VEVENT\r\nRRULE:{week}\r\nEND:VEVENT\r\n"), None),
+            (format!("BEGIN:VEVENT\nRRULE:{week};WKST=SU;BYSECOND=0\nEND:VEVENT"), None),
+            ("BEGIN:VEVENT\nRRULE:FREQ=DAILY;BYDAY=MO;BYHOUR=1;BYMINUTE=0\nEND:VEVENT".to_owned(), None),
+            (
+                "BEGIN:VEVENT\r\nRRULE:FREQ=WEEKLY;BYD\r\n\r\n AY=MO;BYHOUR=1;\r\n\tBYMINUTE=0\r\nEND:VEVENT"
+                    .to_owned(),
+                None,
+            ),
+            (
+                format!(
+                    "BEGIN:VCALENDAR\nX-WR-TIMEZONE:Asia/Shanghai\nBEGIN:VEVENT\nRRULE:{week}\nEND:VEVENT\nEND:VCALENDAR"
+                ),
+                Some("UTC+08:00"),
+            ),
+            (
+                format!(
+                    "BEGIN:VCALENDAR\nX-WR-TIMEZONE:Nowhere\nBEGIN:VEVENT\nRRULE:{week}\nEND:VEVENT\nEND:VCALENDAR"
+                ),
+                None,
+            ),
+        ] {
+            let policy = scheduled_policy(&properties(&text), &kept, true).unwrap();
+            assert_eq!(policy.week_frequency, Some(vec!["MON"]), "{text:?}");
+            assert_eq!(
+                (policy.start_time.as_str(), policy.time_zone.as_deref()),
+                ("01:00", zone),
+                "{text:?}"
+            );
+        }
     }
 
     #[test]

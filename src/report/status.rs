@@ -5,6 +5,7 @@ use super::page::{Page, TableRow};
 use super::rollback::tenants_table;
 use crate::terminal::{Ink, Paper};
 use pipeline::engine::Engine;
+use pipeline::load::ServerFacts;
 use pipeline::removal::Origin;
 use pipeline::status::Status;
 use std::collections::BTreeSet;
@@ -23,6 +24,12 @@ pub fn text(status: &Status, paper: Paper) -> String {
         policies(&mut page, status);
         engine(&mut page, &status.engine);
     }
+    if let Some(server) = &status.server {
+        page.heading("Server");
+        for line in server_lines(server) {
+            page.paragraph("  ", &line);
+        }
+    }
     page.heading("At work");
     match &status.holder {
         Some(holder) => page.inked_paragraph("  ! ", holder, Some(Ink::Yellow)),
@@ -33,6 +40,19 @@ pub fn text(status: &Status, paper: Paper) -> String {
         page.paragraph("  - ", &line);
     }
     page.finish()
+}
+
+/// What is known of the server.
+fn server_lines(server: &ServerFacts) -> [String; 4] {
+    let ServerFacts { address, version, compatibility, encoding, widths, login, tls } = server;
+    let compatibility =
+        compatibility.as_ref().map(|mode| format!(", sql_compatibility {mode}")).unwrap_or_default();
+    [
+        version.clone(),
+        format!("at {address}, {}", if *tls { "inside TLS" } else { "without TLS" }),
+        format!("login: {login}"),
+        format!("encoding {encoding}, varchar(n) counts {widths}{compatibility}"),
+    ]
 }
 
 /// What to do next, in the order of urgency.

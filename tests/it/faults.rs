@@ -8,6 +8,9 @@ mod wire;
 /// The connection cut at each message of each command.
 mod connection;
 
+/// The connection stays and carries nothing any more.
+mod silence;
+
 /// The server refuses, or ends.
 mod server;
 
@@ -38,9 +41,14 @@ fn line(command: &str, target: &str, more: &[&str]) -> Vec<String> {
 /// Runs a command in the scene.
 #[track_caller]
 fn etl(scene: &Scene, arguments: &[String]) -> Answer {
+    Answer::of(command(scene, arguments).output().unwrap())
+}
+
+/// A command in the scene, to be run.
+fn command(scene: &Scene, arguments: &[String]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_etl"));
     command.current_dir(scene.path(".")).env_clear().args(arguments).stdin(Stdio::null());
-    Answer::of(command.output().unwrap())
+    command
 }
 
 /// Everything that the written tables of a database hold, but for keys that the target numbers, as one sum; no session of a

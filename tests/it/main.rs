@@ -78,6 +78,12 @@ mod purge;
 /// The main job: the same rows in every target, all of them or none.
 mod cutover;
 
+/// A target that is openGauss, as far as it can be imitated.
+mod gauss;
+
+/// A target behind a pooler that hands the server's session on.
+mod pooler;
+
 /// Something fails at each stage: connections, servers, disks, rights.
 mod faults;
 

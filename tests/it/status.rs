@@ -48,7 +48,7 @@ fn the_status_of_an_import_is_as_it_was_read_last() {
 fn a_standby_has_the_same_status() {
     let (scene, mut server) = (Scene::new(), Server::start());
     let database = database(&server);
-    let target = server.url(&database);
+    let (target, server_port) = (server.url(&database), server.port());
     let dumps = ["cinder.sql", "vbs.sql", "dps.sql"].map(fixture);
     let line = ["run", "--quiet", "--no-log", &dumps[0], &dumps[1], &dumps[2]];
     assert_eq!(scene.etl(&line).code, 3);
@@ -61,7 +61,18 @@ fn a_standby_has_the_same_status() {
         assert_eq!((answer.code, answer.stderr.as_str()), (0, ""), "{}", answer.shown());
         answer.stdout.split_once('\n').unwrap().1.to_owned()
     };
-    assert_eq!(told(&target), told("karbor.db"));
+    let of_server = told(&target);
+    let (rows, rest) = of_server.split_once("Server\n").unwrap();
+    let (server, rest) = rest.split_once("At work\n").unwrap();
+    assert_eq!(format!("{rows}At work\n{rest}"), told("karbor.db"));
+    for line in [
+        "  PostgreSQL ",
+        &format!("  at 127.0.0.1:{}, without TLS\n", server_port),
+        "  login: without a password (trust, peer or certificate)\n",
+        "  encoding UTF8, varchar(n) counts characters\n",
+    ] {
+        assert!(server.contains(line), "{line:?} is not in: {server}");
+    }
     let refused = scene.etl(&["rollback", "--no-log", "--source", "all", "--yes", "--target", &target]);
     assert!(refused.code == 1 && refused.stderr.contains("is a standby"), "{}", refused.shown());
 }

@@ -17,6 +17,9 @@ const REMEMBERED: usize = 512;
 /// How far beyond the horizon neighbours are looked for: farther than any schedule waits for its next firing.
 const MARGIN: i64 = 367 * DAY;
 
+/// How many of Karbor's firings are looked at: some four times those of a schedule that fires every hour.
+const LOOKED_AT: usize = 100_000;
+
 /// What is to be proved: a stored schedule with its clock, and the trigger it became.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'s> {
@@ -118,7 +121,7 @@ fn prove(subject: Subject<'_>, horizon: Horizon, every: EveryNDays, shown: Offse
     };
     let expected = source_firings(subject.schedule, subject.clock, from - MARGIN, to + MARGIN);
     let source = week_of(&expected);
-    let found = match karbor_firings(subject, from, to) {
+    let (found, to) = match karbor_firings(subject, from, to) {
         Ok(found) => found,
         Err(error) => {
             return Proof { verdict: Verdict::Refused(error), source, karbor: WeekHours::default() };
@@ -135,20 +138,31 @@ fn prove(subject: Subject<'_>, horizon: Horizon, every: EveryNDays, shown: Offse
     Proof { verdict, source, karbor }
 }
 
-/// Karbor's firings within the horizon, and the last before and the first after it as neighbours.
-fn karbor_firings(subject: Subject<'_>, from: i64, to: i64) -> Result<Vec<i64>, OccurrencesError> {
-    let firings = icalendar::occurrences(subject.pattern, subject.start_time, from - MARGIN)?;
-    let mut found = Vec::new();
-    for at in firings.take_while(|at| *at < to + MARGIN) {
-        if at < from {
-            found.clear();
+/// Karbor's firings within the horizon, and the last before and the first after it as neighbours; and the horizon's end, which comes
+/// earlier for a pattern that fires more often than can be looked at.
+fn karbor_firings(subject: Subject<'_>, from: i64, to: i64) -> Result<(Vec<i64>, i64), OccurrencesError> {
+    let look = |begin: i64| -> Result<(Vec<i64>, bool), OccurrencesError> {
+        let firings = icalendar::occurrences(subject.pattern, subject.start_time, begin)?;
+        let (mut found, mut looked_at) = (Vec::new(), 0);
+        for at in firings.take_while(|at| *at < to + MARGIN) {
+            if at < from {
+                found.clear();
+            }
+            found.push(at);
+            looked_at += 1;
+            if at >= to || looked_at == LOOKED_AT {
+                break;
+            }
         }
-        found.push(at);
-        if at >= to {
-            break;
-        }
+        Ok((found, looked_at == LOOKED_AT))
+    };
+    let (found, too_many) = look(from - MARGIN)?;
+    if !too_many {
+        return Ok((found, to));
     }
-    Ok(found)
+    let (found, _) = look(from)?;
+    let end = found.last().map_or(to, |last| to.min(last + 1));
+    Ok((found, end))
 }
 
 /// Why the contract accepts the difference, if it does: Karbor must fire at exactly the instants that the contract's pattern

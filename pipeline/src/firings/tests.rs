@@ -172,7 +172,7 @@ fn any_other_difference_is_none_that_the_contract_knows() {
     assert!(matches!(interval, Verdict::Differs(_)), "{interval:?}");
 
     // Karbor stops one day; and never runs.
-    let until = |pattern: &str| pattern.replace("BYMINUTE=0", "BYMINUTE=0;UNTIL=20260801T000000Z");
+    let until = |pattern: &str| pattern.replace("BYMINUTE=0", "BYMINUTE=0;UNTIL=20260801T000000");
     let found = verdict(&weekly, beijing, EveryNDays::Interval, EveryNDays::Interval, until);
     let Verdict::Differs(drift) = found else { panic!("{found:?}") };
     assert_eq!((shown(&[drift.parts]), drift.added), (vec!["08-03 01:00".to_owned()], 0));
@@ -280,5 +280,32 @@ proptest! {
             prop_assert!(next.time() == first.time() || (next - one).num_minutes() != 7 * 1440, "{one} {next}");
             prop_assert_eq!((next.date() - one.date()).num_days(), 7);
         }
+    }
+}
+
+#[test]
+fn a_pattern_that_fires_all_the_time_is_told_soon() {
+    let schedule = Schedule::from_fields(Some("01:00"), Some(1), None).unwrap();
+    let from = icalendar::START_MINUTE * 60 + 3_000 * 86_400;
+    for (rule, missed) in [("FREQ=SECONDLY", 0), ("FREQ=MINUTELY", 0), ("FREQ=SECONDLY;INTERVAL=7", 8)] {
+        let pattern = format!("BEGIN:VEVENT\nRRULE:{rule}\nEND:VEVENT\n");
+        let mut prover =
+            Prover::new(Horizon::new(from, DEFAULT_HORIZON_DAYS), EveryNDays::Interval, Offset::UTC);
+        let subject = Subject {
+            schedule: &schedule,
+            clock: WallClock::fixed(Offset::UTC),
+            pattern: &pattern,
+            start_time: START_TIME,
+        };
+        let begun = std::time::Instant::now();
+        let proof = prover.prove(subject);
+        assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{:?}", begun.elapsed());
+        let Verdict::Differs(drift) = &proof.verdict else { panic!("{rule}: {:?}", proof.verdict) };
+        assert_eq!(
+            (drift.missed, drift.parts - from <= 60, drift.side),
+            (missed, true, Side::Karbor),
+            "{rule}"
+        );
+        assert!(drift.added >= 90_000, "{rule}: {}", drift.added);
     }
 }

@@ -10,10 +10,12 @@ use chrono::{DateTime, Days, NaiveDateTime, Utc};
 use rrule::{RRule, RRuleSet, Tz, Unvalidated};
 
 use super::read::{self, ReadError};
-use super::rule::{Frequency, Rule};
+
+/// How many instants are looked at: a schedule of 24 times a day has fewer in a century.
+const INSTANTS: usize = 1_000_000;
 
 /// How Karbor writes a start time.
-const START_FORMAT: &str = "%Y-%m-%d %H:%M:%S";
+pub(super) const START_FORMAT: &str = "%Y-%m-%d %H:%M:%S";
 
 /// The instants at which a trigger fires: seconds since 1970-01-01 00:00:00 UTC, ascending, each once, from `from` on.
 ///
@@ -30,47 +32,89 @@ pub fn occurrences(
     let start = NaiveDateTime::parse_from_str(start_time, START_FORMAT)
         .map_err(|_| OccurrencesError::Start(start_time.to_owned()))?
         .and_utc();
-    let lines = read::unfold(pattern);
+    let lines = read::unfold(&read::decoded(pattern));
     let rules = read::event_rules(&lines)?;
     let start = later_start(&rules, start, from).with_timezone(&Tz::UTC);
     let mut set = RRuleSet::new(start);
     for rule in rules {
-        let parsed: RRule<Unvalidated> = rule.parse().map_err(OccurrencesError::of)?;
+        let parsed: RRule<Unvalidated> = as_karbor(rule)?.parse().map_err(OccurrencesError::of)?;
         set = set.rrule(parsed.validate(start).map_err(OccurrencesError::of)?);
     }
     let mut last = None;
-    // The library's own limit stops a rule that never fires.
-    let instants = set.limit();
-    let instants = instants.into_iter().map(|at| at.timestamp()).skip_while(move |&at| at < from);
+    // The library's own limit stops a rule that never fires, and this one a rule that fires all the time.
+    let instants = set.limit().into_iter().take(INSTANTS);
+    let instants = instants.map(|at| at.timestamp()).skip_while(move |&at| at < from);
     Ok(instants.filter(move |&at| last.replace(at) != Some(at)))
 }
 
+/// A rule as the library takes it. Of a part that is repeated the last counts in Karbor. Its start time has no zone, so UNTIL must
+/// have none, and the library's has one.
+fn as_karbor(rule: &str) -> Result<String, OccurrencesError> {
+    let mut parts: Vec<(String, String)> = Vec::new();
+    for part in rule.split(';').filter(|part| !part.is_empty()) {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        let (name, mut value) = (name.to_ascii_uppercase(), value.trim_end().replace(", ", ","));
+        if name == "UNTIL" {
+            if value.ends_with(['Z', 'z']) {
+                return Err(OccurrencesError::Rule(
+                    "UNTIL ends in Z, and the start time has no zone".to_owned(),
+                ));
+            }
+            value.push_str(if value.contains('T') { "Z" } else { "T000000Z" });
+        }
+        parts.retain(|(known, _)| *known != name);
+        parts.push((name, value));
+    }
+    let parts: Vec<String> = parts.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    Ok(parts.join(";"))
+}
+
 /// A start time nearer to `from` from which the rules give the same instants, where there is one: years of firings before
-/// `from` need not be counted through. A rule that says its days and times itself depends on the start only by the phase
-/// of its interval.
+/// `from` need not be counted through. Whole days are skipped, so the times of day stay; what a rule takes from the start
+/// besides is the phase of its interval, and days that it does not say itself.
 fn later_start(rules: &[&str], start: DateTime<Utc>, from: i64) -> DateTime<Utc> {
     let mut phase = 1u64;
     for rule in rules {
-        let Ok(rule) = rule.parse::<Rule>() else { return start };
-        let interval = u64::from(rule.interval.get());
-        let free = match rule.frequency {
-            Frequency::Daily => true,
-            Frequency::Weekly => rule.weekdays.is_some() && interval == 1,
-            Frequency::Monthly => !rule.month_days.is_empty() && interval == 1,
-            Frequency::Yearly => !rule.year_days.is_empty() && interval == 1,
-        };
-        if !free || rule.hours.is_empty() || rule.minutes.is_empty() {
-            return start;
-        }
+        let Some(days) = phase_of(rule) else { return start };
         // Intervals of several rules: at worst the phases' product, and soon longer than the time to be skipped.
-        if !phase.is_multiple_of(interval) {
-            phase = phase.saturating_mul(interval);
+        if !phase.is_multiple_of(days) {
+            phase = phase.saturating_mul(days);
         }
     }
     // Two days before, so that whatever the day of `from` has is still ahead.
     let between = (from - start.timestamp()).div_euclid(86_400) - 2;
     let skipped = u64::try_from(between).map_or(0, |days| days / phase * phase);
     start.checked_add_days(Days::new(skipped)).unwrap_or(start)
+}
+
+/// The least number of days by which a rule's start may be moved without moving what it fires at; `None` where there is none.
+fn phase_of(rule: &str) -> Option<u64> {
+    let part = |name: &str| {
+        let mut values = rule.split(';').filter_map(|part| part.split_once('='));
+        values
+            .rfind(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim_end().to_ascii_uppercase())
+    };
+    if ["COUNT", "BYSETPOS"].into_iter().any(|name| part(name).is_some()) {
+        return None;
+    }
+    let interval: u64 = part("INTERVAL").map_or(Some(1), |text| text.parse().ok()).filter(|n| *n > 0)?;
+    let whole_days = |per_day: u64| interval / gcd(interval, per_day);
+    match part("FREQ")?.as_str() {
+        "SECONDLY" => Some(whole_days(86_400)),
+        "MINUTELY" => Some(whole_days(1_440)),
+        "HOURLY" => Some(whole_days(24)),
+        "DAILY" => Some(interval),
+        "WEEKLY" if interval == 1 && part("BYDAY").is_some() => Some(1),
+        "WEEKLY" => Some(interval.saturating_mul(7)),
+        "MONTHLY" if interval == 1 && part("BYMONTHDAY").is_some() => Some(1),
+        "YEARLY" if interval == 1 && part("BYYEARDAY").is_some() => Some(1),
+        _ => None,
+    }
+}
+
+fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// Why a trigger never fires, or keeps Karbor's engine from starting.

@@ -91,7 +91,8 @@ fn day_name(day: Weekday) -> Option<&'static str> {
     DAY_NAMES.iter().copied().zip(WeekdaySet::EVERY.iter()).find_map(|(name, of)| (of == day).then_some(name))
 }
 
-/// Reads the value of an RRULE property: its parts in any order and case, a `;` at the end allowed.
+/// Reads the value of an RRULE property: its parts in any order and case, `;` at the end allowed; of a part that is repeated, the
+/// last counts, as in Karbor. WKST and BYSECOND are read where they change nothing.
 impl FromStr for Rule {
     type Err = RuleError;
 
@@ -101,16 +102,15 @@ impl FromStr for Rule {
         for part in text.split(';').filter(|part| !part.is_empty()) {
             let (name, value) = part.split_once('=').ok_or_else(|| fault(part, "NAME=value"))?;
             let name = name.to_ascii_uppercase();
-            if parts.iter().any(|(known, _)| *known == name) {
-                return Err(fault(part, "each part once"));
-            }
-            parts.push((name, value));
+            parts.retain(|(known, _)| *known != name);
+            parts.push((name, value.trim_end()));
         }
         let frequency = parts.iter().find(|(name, _)| name == "FREQ").map_or("", |(_, value)| value);
         let mut rule = Rule::new(
             Frequency::of_name(frequency)
                 .ok_or_else(|| fault(&format!("FREQ={frequency}"), "DAILY, WEEKLY, MONTHLY or YEARLY"))?,
         );
+        let mut first_day = None;
         for (name, value) in &parts {
             let fault = |expected| fault(&format!("{name}={value}"), expected);
             match name.as_str() {
@@ -126,6 +126,10 @@ impl FromStr for Rule {
                 "BYDAY" => rule.weekdays = Some(days(value).ok_or_else(|| fault("MO to SU"))?),
                 "BYHOUR" => rule.hours = numbers(value, 0, 23).ok_or_else(|| fault("0 to 23"))?,
                 "BYMINUTE" => rule.minutes = numbers(value, 0, 59).ok_or_else(|| fault("0 to 59"))?,
+                "BYSECOND" => {
+                    numbers(value, 0, 0).ok_or_else(|| fault("0"))?;
+                }
+                "WKST" => first_day = Some(days(value).ok_or_else(|| fault("MO to SU"))?),
                 _ => {
                     return Err(fault(
                         "FREQ, INTERVAL, BYMONTH, BYYEARDAY, BYMONTHDAY, BYDAY, BYHOUR or BYMINUTE",
@@ -133,13 +137,24 @@ impl FromStr for Rule {
                 }
             }
         }
+        // Where a week begins matters to weeks that are left out.
+        if let Some(first) = first_day
+            && rule.frequency == Frequency::Weekly
+            && rule.interval > NonZeroU16::MIN
+            && WeekdaySet::new([Weekday::Mon]) != Some(first)
+        {
+            return Err(fault("WKST", "weeks that begin on Monday"));
+        }
         Ok(rule)
     }
 }
 
 /// A comma list of numbers within bounds.
 fn numbers(value: &str, low: i16, high: i16) -> Option<Vec<i16>> {
-    value.split(',').map(|item| item.parse().ok().filter(|number| (low..=high).contains(number))).collect()
+    value
+        .split(',')
+        .map(|item| item.trim().parse().ok().filter(|number| (low..=high).contains(number)))
+        .collect()
 }
 
 /// A comma list of two-letter days.
@@ -217,6 +232,11 @@ mod tests {
         for (text, expected) in [
             ("byhour=1;freq=daily;", "FREQ=DAILY;BYHOUR=1"),
             ("FREQ=WEEKLY;INTERVAL=1;BYDAY=su,MO", "FREQ=WEEKLY;BYDAY=MO,SU"),
+            // As Karbor 1.6.0 reads them.
+            ("FREQ=DAILY;BYHOUR=1;BYHOUR=2", "FREQ=DAILY;BYHOUR=2"),
+            ("FREQ=DAILY;;BYHOUR=01, 2", "FREQ=DAILY;BYHOUR=1,2"),
+            ("FREQ=WEEKLY;BYDAY=MO;BYSECOND=0;WKST=SU ", "FREQ=WEEKLY;BYDAY=MO"),
+            ("FREQ=WEEKLY;INTERVAL=2;BYDAY=SU;WKST=MO", "FREQ=WEEKLY;INTERVAL=2;BYDAY=SU"),
         ] {
             assert_eq!(text.parse::<Rule>().unwrap().to_string(), expected);
         }
@@ -230,7 +250,6 @@ mod tests {
             ("FREQ=DAILY;INTERVAL=0", "INTERVAL=0"),
             ("FREQ=DAILY;INTERVAL=-1", "INTERVAL=-1"),
             ("FREQ=DAILY;BYHOUR=24", "BYHOUR=24"),
-            ("FREQ=DAILY;BYHOUR=1, 2", "BYHOUR=1, 2"),
             ("FREQ=DAILY;BYMINUTE=60", "BYMINUTE=60"),
             ("FREQ=DAILY;BYMINUTE=", "BYMINUTE="),
             ("FREQ=WEEKLY;BYDAY=SUN", "BYDAY=SUN"),
@@ -241,7 +260,9 @@ mod tests {
             ("FREQ=YEARLY;BYYEARDAY=367", "BYYEARDAY=367"),
             ("FREQ=DAILY;COUNT=3", "COUNT=3"),
             ("FREQ=DAILY;BYHOUR", "BYHOUR"),
-            ("FREQ=DAILY;FREQ=DAILY", "FREQ=DAILY"),
+            ("FREQ=DAILY;BYSECOND=30", "BYSECOND=30"),
+            ("FREQ=DAILY;WKST=MON", "WKST=MON"),
+            ("FREQ=WEEKLY;INTERVAL=2;BYDAY=SU,MO;WKST=SU", "WKST"),
             // Nor does Karbor know a part with a blank before its name.
             ("FREQ=DAILY; BYHOUR=1", " BYHOUR=1"),
         ] {

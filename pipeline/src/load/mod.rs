@@ -33,6 +33,9 @@ pub const LOCK_KEY: i64 = i64::from_be_bytes(*b"etl\0\0\0\0\0");
 /// How long a run waits for somebody else's lock in PostgreSQL before it says who holds it and gives up.
 pub const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long the answer to COMMIT is awaited in PostgreSQL after a request to stop, until its outcome is looked up instead.
+pub const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
 /// What a target turned out to be.
 #[derive(Debug)]
 pub struct Survey {
@@ -114,6 +117,25 @@ pub struct Opened {
     pub layouts: [Layout; 6],
 }
 
+/// The server that a transaction is open at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ServerFacts {
+    /// Where it is: `db1 (10.0.0.5):5432`, or the path of a unix socket.
+    pub address: String,
+    /// What it says of its version.
+    pub version: String,
+    /// What the database is compatible with, in openGauss and GaussDB.
+    pub compatibility: Option<String>,
+    /// The database's encoding.
+    pub encoding: String,
+    /// What varchar(n) counts: `characters` or `bytes`.
+    pub widths: &'static str,
+    /// How the login was made.
+    pub login: &'static str,
+    /// Whether the connection is inside TLS.
+    pub tls: bool,
+}
+
 /// One open transaction. Dropping it rolls back.
 pub trait Sink {
     /// Begins a table; every row until [`Sink::end`] belongs to it.
@@ -137,6 +159,14 @@ pub trait Sink {
     /// The database behind it, for statements between two tables; a script has none.
     fn session(&mut self) -> Option<&mut dyn Session> {
         None
+    }
+
+    /// What server it is, where it is one.
+    ///
+    /// # Errors
+    /// The target's.
+    fn server(&mut self) -> Result<Option<ServerFacts>> {
+        Ok(None)
     }
 
     /// Who has the target to himself at the moment, in words, where anybody has: another run, or whoever writes the file. For a

@@ -51,11 +51,11 @@ pub fn held(spec: &Spec, names: &TargetNames, ask: &mut Ask, cancel: &Arc<Cancel
 /// Where a row goes: its id, and its `extend_info`.
 pub(super) type Take<'t> = &'t mut dyn FnMut(&str, &str);
 
-/// The question: `(id text, extend_info text)`, neither of them NULL.
+/// The question: `(id text, extend_info text)`, neither of them NULL. An empty text in place of NULL would be NULL again in openGauss.
 fn question(names: &TargetNames) -> String {
     let column = |name| quoted(names.column(TABLE, name));
     format!(
-        "SELECT coalesce(CAST({} AS text), ''), coalesce(CAST({} AS text), '') FROM {}",
+        "SELECT coalesce(CAST({} AS text), '-'), coalesce(CAST({} AS text), '-') FROM {}",
         column("id"),
         column("extend_info"),
         quoted(names.table(TABLE)),

@@ -3,7 +3,7 @@
 //! The statements stand elsewhere, once for all databases: they are what PostgreSQL 9.2 and SQLite both read. What only one
 //! of them reads is told apart by [`Session::dialect`].
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::karbor::ddl::Dialect;
 use crate::karbor::layout::Layout;
 
@@ -68,4 +68,51 @@ pub fn count(session: &mut dyn Session, doing: &str, sql: &str) -> Result<u64> {
         Ok(())
     })?;
     Ok(found)
+}
+
+/// The triggers of the target's own that are fired by rows of a table, by name. `table` stands as in a statement.
+///
+/// # Errors
+/// The database's.
+pub fn triggers(session: &mut dyn Session, table: &str) -> Result<Vec<String>> {
+    let sql = match session.dialect() {
+        Dialect::Postgres => format!(
+            "SELECT quote_ident(t.tgname) FROM pg_catalog.pg_trigger t WHERE t.tgrelid = CAST({} AS regclass) AND NOT \
+             t.tgisinternal AND t.tgenabled <> 'D' ORDER BY 1",
+            literal(table)
+        ),
+        Dialect::Sqlite => format!(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND lower(tbl_name) = lower({}) ORDER BY 1",
+            literal(&table.trim_matches('"').replace("\"\"", "\""))
+        ),
+    };
+    let mut names = Vec::new();
+    session.query("looking for triggers", &sql, &mut |row| {
+        names.extend(row.first().copied().flatten().map(str::to_owned));
+        Ok(())
+    })?;
+    Ok(names)
+}
+
+/// The error of a count of written rows that is not what was sent: the doing of the table's triggers, where it has any; else a fault
+/// of this program. `what` says both counts.
+pub fn miscounted(session: &mut dyn Session, table: &str, what: String) -> Error {
+    match triggers(session, table) {
+        Ok(names) if !names.is_empty() => {
+            let (first, names) = (names.first().cloned().unwrap_or_default(), names.join(", "));
+            let remedy = match session.dialect() {
+                Dialect::Postgres => format!(
+                    "have them let every row pass, or disable them meanwhile (ALTER TABLE {table} DISABLE TRIGGER {first}), and run again"
+                ),
+                Dialect::Sqlite => {
+                    "have them let every row pass, or drop them meanwhile, and run again".to_owned()
+                }
+            };
+            Error::target(
+                format!("{what}: the table {table} has triggers of its own, which drop rows: {names}"),
+                remedy,
+            )
+        }
+        _ => Error::Imbalance(what),
+    }
 }

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::karbor::layout::{Layout, quoted};
 use crate::karbor::{Source, Value};
 use crate::load::lookup::no;
-use crate::load::session::{Presence, Session, count};
+use crate::load::session::{Presence, Session, count, miscounted};
 use crate::load::{Refusal, Sink};
 use crate::progress::Progress;
 
@@ -106,7 +106,8 @@ pub(super) fn settle(
     if let Some(id) = witness {
         let updated = session.execute("updating items", &update(&names))?;
         if updated != settled {
-            return Err(Error::Imbalance(format!("{settled} items are settled, {updated} were updated")));
+            let what = format!("{settled} items are settled, and {updated} were updated");
+            return Err(miscounted(session, names.table, what));
         }
         session.witness(layout, &id, Presence::Written);
     }

@@ -4,6 +4,7 @@
 
 mod cancelling;
 mod encryption;
+mod gauss;
 mod login;
 mod resolve;
 mod trouble;

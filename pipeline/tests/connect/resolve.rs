@@ -62,7 +62,23 @@ fn defaults() {
     );
     let info = resolve("postgresql://h", &[], Path::new("/nonexistent/home")).unwrap();
     assert_eq!(info.connect_timeout, Some(Duration::from_secs(30)));
-    assert_eq!(info.keepalive.unwrap().idle, Duration::from_secs(60));
+    let keepalive = info.keepalive.unwrap();
+    let unanswered = keepalive.idle + keepalive.interval * keepalive.count;
+    let minute = Duration::from_secs(60);
+    assert_eq!((unanswered, info.tcp_user_timeout, info.answer_timeout), (minute, Some(minute), minute));
+    let info =
+        resolve("host=h tcp_user_timeout=0", &[("ETL_TARGET_TIMEOUT", "5")], Path::new("/nonexistent"))
+            .unwrap();
+    assert_eq!((info.tcp_user_timeout, info.answer_timeout), (None, Duration::from_secs(5)));
+    for value in ["0", "-1", "86401", "1min"] {
+        let error =
+            resolve("host=h", &[("ETL_TARGET_TIMEOUT", value)], Path::new("/nonexistent")).unwrap_err();
+        let expected = format!(
+            "ETL_TARGET_TIMEOUT={value} in the environment variable ETL_TARGET_TIMEOUT: expected a whole number of seconds from \
+             1 to 86400"
+        );
+        assert_eq!(error.to_string(), expected);
+    }
     let info = resolve("host=h connect_timeout=0 keepalives=0", &[], Path::new("/nonexistent/home")).unwrap();
     assert_eq!((info.connect_timeout, info.keepalive), (None, None));
 }

@@ -89,13 +89,16 @@ fn gauss_sha256(last: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn gaussdb_is_recognised_by_its_own_login() {
-    for (number, body, method) in [
-        (10, gauss_sha256(&10_000_i32.to_be_bytes()), "SHA-256 method (authentication request 10)"),
-        (10, gauss_sha256(&65_536_i32.to_be_bytes()), "SHA-256 method (authentication request 10)"),
-        (10, gauss_sha256(&[b'f'; 64]), "SHA-256 method (authentication request 10)"),
-        (11, vec![b'a'; 68], "MD5 over SHA-256 (authentication request 11)"),
-        (13, gauss_sha256(&10_000_i32.to_be_bytes()), "SM3 method (authentication request 13)"),
+fn gaussdbs_logins_that_nobody_can_answer_are_told_apart() {
+    let by_sha256 = "let the server's pg_hba.conf ask this user by sha256 in place of md5: its password is kept as SHA-256, and no client's \
+                     md5 fits that";
+    let anew = "on the server set password_encryption_type to 2, give \"omm\" a password anew, so that it is kept as SHA-256, and let \
+                pg_hba.conf ask this user by sha256; or write an SQL script as the target and load it with gsql";
+    for (number, body, method, expected) in [
+        (10, vec![b'a'; 140], "SHA-256 method (authentication request 10)", anew),
+        (11, vec![b'a'; 68], "MD5 over SHA-256 (authentication request 11)", by_sha256),
+        (13, gauss_sha256(&10_000_i32.to_be_bytes()), "SM3 method (authentication request 13)", anew),
+        (14, vec![b'a'; 4], "method (authentication request 14)", anew),
     ] {
         let port = play(authentication(number, &body));
         for password in [String::new(), format!("password={SECRET}")] {
@@ -108,11 +111,7 @@ fn gaussdb_is_recognised_by_its_own_login() {
                      {method}, which is not supported"
                 )
             );
-            assert_eq!(
-                remedy,
-                "on the server set password_encryption_type to 1 (or 0) and give \"omm\" a password anew, so that it \
-                 is also kept as MD5; or write an SQL script as the target and load it with gsql"
-            );
+            assert_eq!(remedy, expected);
         }
     }
 }
@@ -248,4 +247,65 @@ fn the_next_host_is_tried_when_one_gives_no_answer() {
         message,
         "127.0.0.1:PORT0: this server only allows reading; 127.0.0.1:PORT1: Connection refused (os error 111)"
     );
+}
+
+#[test]
+fn what_a_server_sends_before_the_login_is_over_is_bounded() {
+    let notices = || {
+        serve(|stream| {
+            let mut startup = read_message(stream);
+            if startup == [0x04, 0xd2, 0x16, 0x2f] {
+                stream.write_all(b"N").unwrap();
+                startup = read_message(stream);
+            }
+            assert_eq!(startup.get(..2), Some(&[0, 3][..]));
+            let notice = message(b'N', &[&b"SNOTICE\0C00000\0M"[..], &[b'x'; 4000], b"\0\0"].concat());
+            stream.write_all(&authentication(0, b"")).unwrap();
+            // It never ends by itself.
+            while stream.write_all(&notice).is_ok() {}
+        })
+    };
+    let port = notices();
+    check(
+        "host=127.0.0.1 port=PORT user=u sslmode=disable",
+        port,
+        "127.0.0.1:PORT: the connection broke during the login: error communicating with the server: the server sent more \
+         than 1048576 bytes before the login was over",
+    );
+    for (tag, length) in [(b'R', i32::MAX), (b'N', i32::MAX), (b'E', 2 << 20)] {
+        let port = play([&[tag][..], &length.to_be_bytes(), &[0; 64]].concat());
+        check(
+            "host=127.0.0.1 port=PORT user=u sslmode=disable",
+            port,
+            &format!(
+                "127.0.0.1:PORT: the connection broke during the login: error communicating with the server: the server \
+                 announced a message of {length} bytes; at most 1048576 are accepted"
+            ),
+        );
+    }
+}
+
+#[test]
+fn a_message_that_is_too_long_ends_the_session() {
+    let port = serve(|stream| {
+        let startup = read_message(stream);
+        assert_eq!(startup.get(..2), Some(&[0, 3][..]));
+        let key = message(b'K', &[0; 8]);
+        let ready = message(b'Z', b"I");
+        stream.write_all(&[authentication(0, b""), key, ready].concat()).unwrap();
+        let mut question = [0; 5];
+        stream.read_exact(&mut question).unwrap();
+        let row = [&b"D"[..], &i32::MAX.to_be_bytes(), &[0, 1]].concat();
+        stream.write_all(&row).unwrap();
+    });
+    let home = tempfile::tempdir().unwrap();
+    let target = format!("host=127.0.0.1 port={port} user=u sslmode=disable");
+    let info = resolve(&target, &[], home.path()).unwrap();
+    let problem = block_on(async {
+        let session = log_in(&info, None).await.0.unwrap();
+        assert!(session.client.simple_query("SELECT 1").await.is_err());
+        session.connection.await.unwrap().unwrap_err()
+    });
+    let cause = std::error::Error::source(&problem).unwrap().to_string();
+    assert_eq!(cause, "the server announced a message of 2147483647 bytes; at most 268435456 are accepted");
 }

@@ -133,6 +133,93 @@ fn a_role_without_temporary_tables_imports_and_is_told_what_an_increment_needs()
 }
 
 #[test]
+fn a_trigger_of_the_targets_that_drops_rows_is_named() {
+    let scene = Scene::new();
+    let database = database(shared());
+    shared().psql(
+        &database,
+        "CREATE FUNCTION drop_some() RETURNS trigger LANGUAGE plpgsql AS \
+         'BEGIN IF NEW.id < ''8'' THEN RETURN NULL; END IF; RETURN NEW; END'; \
+         CREATE TRIGGER \"drop some\" BEFORE INSERT OR UPDATE ON checkpoint_items FOR EACH ROW EXECUTE PROCEDURE drop_some(); \
+         CREATE TRIGGER harmless AFTER INSERT ON plans FOR EACH ROW EXECUTE PROCEDURE drop_some()",
+    );
+    let before = state(shared(), &database);
+    let target = shared().url(&database);
+    let named = [
+        "the table public.checkpoint_items has triggers of its own, which drop rows: \"drop some\"; nothing was written",
+        "→ have them let every row pass, or disable them meanwhile (ALTER TABLE public.checkpoint_items DISABLE TRIGGER \"drop some\")",
+    ];
+    let carry = ["--no-log", "--quiet", "--unsteady", "carry"];
+    failed(
+        &etl(&scene, &line("run", &target, &carry)),
+        &[&["rows were sent to checkpoint_items, and "][..], &named].concat(),
+    );
+    assert_eq!(state(shared(), &database), before);
+    // The remedy works; and updates are dropped like rows.
+    shared().psql(&database, "ALTER TABLE public.checkpoint_items DISABLE TRIGGER \"drop some\"");
+    let run = etl(&scene, &line("run", &target, &carry));
+    assert_eq!(run.code, 3, "{}", run.shown());
+    shared().psql(
+        &database,
+        "CREATE OR REPLACE FUNCTION drop_some() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; \
+         ALTER TABLE public.checkpoint_items ENABLE TRIGGER \"drop some\"",
+    );
+    failed(&etl(&scene, &line("sync", &target, QUIET)), &[&["items are settled, and "][..], &named].concat());
+
+    let run = etl(&scene, &line("run", "karbor.db", &["--no-log", "--quiet"]));
+    assert_eq!(run.code, 3, "{}", run.shown());
+    let file = rusqlite::Connection::open(scene.path("karbor.db")).unwrap();
+    file.execute_batch(
+        "DELETE FROM checkpoint_items; CREATE TRIGGER drop_some BEFORE INSERT ON checkpoint_items WHEN NEW.id < '8' \
+         BEGIN SELECT RAISE(IGNORE); END",
+    )
+    .unwrap();
+    let run = etl(&scene, &line("run", "karbor.db", &["--no-log", "--quiet"]));
+    failed(
+        &run,
+        &[
+            "rows were sent to checkpoint_items, and ",
+            "has triggers of its own, which drop rows: drop_some; nothing was written",
+            "→ have them let every row pass, or drop them meanwhile, and run again",
+        ],
+    );
+}
+
+#[test]
+fn a_role_from_which_rows_are_hidden_is_told_what_lets_it_see_them() {
+    let (scene, database) = (Scene::new(), database(shared()));
+    let role = format!("hidden_{database}");
+    assert_eq!(etl(&scene, &line("run", &shared().url(&database), QUIET)).code, 3);
+    shared().psql(
+        &database,
+        &format!(
+            "CREATE ROLE {role} LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}; \
+             GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role}; ALTER TABLE plans ENABLE ROW LEVEL SECURITY"
+        ),
+    );
+    let before = state(shared(), &database);
+    let target = shared().url(&database).replace("postgres@", &format!("{role}@"));
+    for (command, more) in [
+        ("rollback", &["--source", "all", "--yes", "--quiet"][..]),
+        ("run", QUIET),
+        ("check", QUIET),
+        ("verify", QUIET),
+        ("policies", &[]),
+    ] {
+        let answer = etl(&scene, &line(command, &target, more));
+        failed(
+            &answer,
+            &["row-level security", "→ policies on the table's rows would hide some of them", "BYPASSRLS"],
+        );
+        assert!(!answer.stderr.contains("GRANT"), "{}", answer.shown());
+    }
+    assert_eq!(state(shared(), &database), before);
+    shared().psql(&database, &format!("ALTER ROLE {role} BYPASSRLS"));
+    let answer = etl(&scene, &line("rollback", &target, &["--source", "all", "--yes", "--quiet"]));
+    assert_eq!(answer.code, 0, "{}", answer.shown());
+}
+
+#[test]
 fn a_role_that_may_not_connect_or_is_taken_its_rights_is_told() {
     let (scene, database) = (Scene::new(), database(shared()));
     let role = format!("guest_{database}");

@@ -17,6 +17,17 @@ pub(crate) enum Cut {
     Within,
     /// All of it does, and nothing that the server says afterwards comes back.
     After,
+    /// The connection stays open on both sides, and carries nothing any more.
+    Hole(Hole),
+}
+
+/// What becomes silent, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hole {
+    /// Whether the message still reaches the server, so that only answers are swallowed.
+    pub(crate) delivered: bool,
+    /// Whether connections that are made later are swallowed too.
+    pub(crate) others_too: bool,
 }
 
 /// What is done in the moment when the connection breaks, before the client can notice.
@@ -34,6 +45,8 @@ struct Plan {
 struct State {
     seen: Vec<String>,
     plan: Option<Plan>,
+    /// Whether new connections are accepted, and nothing is done with them.
+    closed_to_new: bool,
 }
 
 /// A port that leads to a server.
@@ -54,7 +67,11 @@ impl Wire {
                 // Messages are passed on one by one; waiting for acknowledgements would take 40 ms each.
                 client.set_nodelay(true).and_then(|()| server.set_nodelay(true)).unwrap();
                 let state = Arc::clone(&state);
-                thread::spawn(move || pass(client, server, &state));
+                if state.lock().unwrap().closed_to_new {
+                    thread::spawn(move || swallow(client));
+                } else {
+                    thread::spawn(move || pass(client, server, &state));
+                }
             }
         });
         wire
@@ -74,6 +91,7 @@ impl Wire {
     pub(crate) fn cut_while(&self, message: usize, cut: Cut, meanwhile: impl Fn() + Send + 'static) {
         let mut state = self.state.lock().unwrap();
         state.seen.clear();
+        state.closed_to_new = false;
         state.plan = Some(Plan { message, cut, meanwhile: Box::new(meanwhile) });
     }
 
@@ -106,6 +124,12 @@ fn pass(client: TcpStream, server: TcpStream, state: &Mutex<State>) {
         Some(Plan { cut, meanwhile, .. }) => (Some(cut), Some(meanwhile)),
         None => (None, None),
     };
+    if let Some(Cut::Hole(_)) = cut {
+        swallow(client);
+        // The server is told nothing.
+        thread::park();
+        return;
+    }
     if cut == Some(Cut::After) {
         // Its first answer says that the server has heard the message; the thread ends there.
         let _ = back.join();
@@ -151,9 +175,21 @@ fn pass_on(
                     server.shutdown(Shutdown::Both)?;
                 }
             }
+            Cut::Hole(hole) => {
+                *deaf.lock().unwrap() = true;
+                state.lock().unwrap().closed_to_new = hole.others_too;
+                if hole.delivered {
+                    server.write_all(&bytes)?;
+                }
+            }
         }
         return Ok(Some(plan));
     }
+}
+
+/// Reads until the client goes, and does nothing with it.
+fn swallow(mut client: TcpStream) {
+    let _ = io::copy(&mut client, &mut io::sink());
 }
 
 fn pass_back(mut server: TcpStream, mut client: TcpStream, deaf: &Mutex<bool>) {

@@ -61,12 +61,31 @@ pub(super) fn relation(backend: &Backend, name: &str, server: &Server) -> Result
     Ok(Some(Relation { oid, qualified: row.get(3), is_table, lacking, columns }))
 }
 
-/// The schemas that have a table of this name although it is not visible without naming one of them.
-pub(super) fn elsewhere(backend: &Backend, name: &str) -> Result<Vec<String>, Failure> {
-    let sql = "SELECT CAST(n.nspname AS text) FROM pg_catalog.pg_class c \
+/// A schema that has tables which are not visible without naming it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Elsewhere {
+    /// Its name.
+    pub(super) schema: String,
+    /// Whether it has all the tables that are looked for.
+    pub(super) complete: bool,
+}
+
+/// The schema that has most of the tables that are `absent`, and then most of `all`.
+pub(super) fn elsewhere(
+    backend: &Backend,
+    all: &[&str],
+    absent: &[&str],
+) -> Result<Option<Elsewhere>, Failure> {
+    let sql = "SELECT CAST(n.nspname AS text), count(*) FROM pg_catalog.pg_class c \
                JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-               WHERE CAST(c.relname AS text) = $1 AND c.relkind IN ('r', 'p') ORDER BY 1";
-    Ok(backend.rows(sql, &[text(&name)])?.iter().map(|row| row.get(0)).collect())
+               WHERE CAST(c.relname AS text) = ANY($1) AND c.relkind IN ('r', 'p') GROUP BY n.nspname \
+               HAVING sum(CASE WHEN CAST(c.relname AS text) = ANY($2) THEN 1 ELSE 0 END) > 0 \
+               ORDER BY sum(CASE WHEN CAST(c.relname AS text) = ANY($2) THEN 1 ELSE 0 END) DESC, count(*) DESC, n.nspname";
+    let rows = backend.rows(sql, &[(&all, Type::TEXT_ARRAY), (&absent, Type::TEXT_ARRAY)])?;
+    Ok(rows.first().map(|row| Elsewhere {
+        schema: row.get(0),
+        complete: usize::try_from(row.get::<_, i64>(1)).is_ok_and(|found| found == all.len()),
+    }))
 }
 
 fn columns(
@@ -79,7 +98,7 @@ fn columns(
     // Identity and generated columns are younger than 9.2. Where the catalog has them it is asked; else the standard's view,
     // which takes the server longer to plan than all else that a survey asks.
     let (identity, generated, view) = if server.marks_generated {
-        ("a.attidentity <> ''", "a.attgenerated <> ''", "")
+        ("length(CAST(a.attidentity AS text)) > 0", "length(CAST(a.attgenerated AS text)) > 0", "")
     } else {
         (
             "coalesce(CAST(i.is_identity AS text), 'NO') = 'YES'",
@@ -124,14 +143,20 @@ fn found(row: &Row, widths_in_bytes: bool) -> Found {
     }
 }
 
+/// The bit of a type modifier that says that characters are counted.
+const CHARACTERS: i32 = 0x4000_0000;
+
 /// How values of a base type are sent, and how long they may be; by its name in the catalog and its type modifier, whose
 /// forms are `varcharin`'s and `numerictypmodin`'s of PostgreSQL.
 fn of_type(base: &str, modifier: i32, widths_in_bytes: bool) -> (Wire, Width) {
     let unlimited = |wire| (wire, Width::Unlimited);
     match base {
         "varchar" | "bpchar" => {
+            // openGauss marks varchar(n char) so (varchar.cpp:43); no width of PostgreSQL's is that large.
+            let in_characters = modifier > 0 && modifier & CHARACTERS != 0;
+            let modifier = if in_characters { modifier & !CHARACTERS } else { modifier };
             let width = usize::try_from(modifier.saturating_sub(4)).ok().map_or(Width::Unlimited, |width| {
-                if widths_in_bytes { Width::Bytes(width) } else { Width::Characters(width) }
+                if widths_in_bytes && !in_characters { Width::Bytes(width) } else { Width::Characters(width) }
             });
             (Wire::Text, width)
         }
@@ -195,6 +220,7 @@ mod tests {
             ("varchar", 40, false, (Wire::Text, Width::Characters(36))),
             ("varchar", 40, true, (Wire::Text, Width::Bytes(36))),
             ("varchar", -1, true, (Wire::Text, Width::Unlimited)),
+            ("varchar", 40 | CHARACTERS, true, (Wire::Text, Width::Characters(36))),
             ("bpchar", 5, false, (Wire::Text, Width::Characters(1))),
             ("name", -1, false, (Wire::Text, Width::Bytes(63))),
             ("numeric", -1, false, (Wire::Numeric, Width::Unlimited)),

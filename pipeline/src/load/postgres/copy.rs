@@ -96,7 +96,7 @@ impl Copying {
     pub(super) fn refusal(&self, backend: &Backend, failure: &Failure, table: &str) -> Refusal {
         let row = match failure {
             Failure::Server(error) => row_of(error, table),
-            Failure::Interrupted(_) | Failure::Late => None,
+            Failure::Interrupted(_) | Failure::Late | Failure::Silent(_) => None,
         };
         let error = backend.explain(&format!("COPY {}", self.layout.name), failure);
         Refusal { row: row.map(|row| self.taken + row), error }

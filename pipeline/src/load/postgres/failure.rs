@@ -12,6 +12,8 @@ pub(super) enum Failure {
     Interrupted(&'static str),
     /// It took longer than it was given.
     Late,
+    /// The connection is dead, as this shows; it was given up.
+    Silent(String),
     /// The server said no, or the connection broke.
     Server(tokio_postgres::Error),
 }
@@ -24,6 +26,12 @@ pub(super) fn explain(target: &str, doing: &str, failure: &Failure) -> Error {
             return Error::target(
                 format!("{target}: {doing}: no answer in time"),
                 "look at what the server is doing (pg_stat_activity), and run again",
+            );
+        }
+        Failure::Silent(why) => {
+            return Error::target(
+                format!("{target}: {doing}: the connection was given up: {why}"),
+                "look at the network and at what lies between (proxies, poolers, firewalls), and run again",
             );
         }
         Failure::Server(error) => error,
@@ -62,14 +70,23 @@ pub(super) fn was_cancelled(error: &tokio_postgres::Error) -> bool {
     error.code() == Some(&SqlState::QUERY_CANCELED)
 }
 
-/// Whether the role has not the right to do it.
-pub(super) fn was_denied(failure: &Failure) -> bool {
-    matches!(failure, Failure::Server(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE))
+/// Whether the role lacks a privilege. Row-level security has the same SQLSTATE, and is none.
+pub(super) fn lacks_privilege(failure: &Failure) -> bool {
+    matches!(failure, Failure::Server(error) if error.as_db_error().is_some_and(|said| {
+        said.code() == &SqlState::INSUFFICIENT_PRIVILEGE && !is_row_security(said)
+    }))
+}
+
+/// Whether row-level security would hide rows, which `row_security = off` makes an error. The message depends on the server's
+/// language, the function that raises it does not (rls.c).
+fn is_row_security(said: &DbError) -> bool {
+    said.routine() == Some("check_enable_rls")
 }
 
 /// Whether the server did not get a lock in time.
 pub(super) fn lock_was_held(error: &tokio_postgres::Error) -> bool {
-    error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE)
+    // YY003 is openGauss' when its lockwait_timeout is over.
+    error.code().is_some_and(|code| *code == SqlState::LOCK_NOT_AVAILABLE || code.code() == "YY003")
 }
 
 /// Whether the session is over, so that what it was doing may have been done or not.
@@ -91,7 +108,9 @@ fn in_words(said: &DbError) -> String {
         let _ = write!(text, " ({detail})");
     }
     // Most messages name what they are about; some only carry it.
-    let about = [("table", said.table()), ("column", said.column()), ("constraint", said.constraint())];
+    // What the driver takes for a column is an internal number in openGauss' errors.
+    let column = said.column().filter(|name| !name.bytes().all(|byte| byte.is_ascii_digit()));
+    let about = [("table", said.table()), ("column", column), ("constraint", said.constraint())];
     for (kind, name) in about {
         if let Some(name) = name.filter(|name| !text.contains(name)) {
             let _ = write!(text, ", {kind} {name}");
@@ -106,6 +125,12 @@ fn in_words(said: &DbError) -> String {
 
 /// What to do about an error, by its SQLSTATE (PostgreSQL documentation, appendix A).
 fn remedy(said: &DbError) -> Option<&'static str> {
+    if is_row_security(said) {
+        return Some(
+            "policies on the table's rows would hide some of them: let a superuser run ALTER ROLE … BYPASSRLS for this role, or \
+             connect as the table's owner, to whom they do not apply unless they are forced (ALTER TABLE … NO FORCE ROW LEVEL SECURITY)",
+        );
+    }
     Some(match said.code().code() {
         "23505" => {
             "the row that the message names is in the target already, or twice in the dumps: roll the earlier import back, \

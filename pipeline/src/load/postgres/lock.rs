@@ -20,7 +20,7 @@ const JUST_ENDED: &str = "it has just ended";
 /// # Errors
 /// Another run is under way, somebody holds a lock, or the server refuses.
 pub(super) fn begin(backend: &Backend, seen: &Seen) -> Result<()> {
-    let started = backend.run("START TRANSACTION ISOLATION LEVEL READ COMMITTED");
+    let started = backend.begin("ISOLATION LEVEL READ COMMITTED");
     started.map_err(|failure| backend.explain("opening the transaction", &failure))?;
     be_alone(backend)?;
     lock_tables(backend, seen)
@@ -31,7 +31,7 @@ pub(super) fn begin(backend: &Backend, seen: &Seen) -> Result<()> {
 /// # Errors
 /// The server's.
 pub(super) fn snapshot(backend: &Backend) -> Result<()> {
-    let started = backend.run("START TRANSACTION ISOLATION LEVEL REPEATABLE READ");
+    let started = backend.begin("ISOLATION LEVEL REPEATABLE READ");
     started.map_err(|failure| backend.explain("opening the transaction", &failure))
 }
 
@@ -54,16 +54,29 @@ fn be_alone(backend: &Backend) -> Result<()> {
     ))
 }
 
+/// The lock that says that a run is under way, as PostgreSQL shows a 64-bit key in pg_locks (documentation, "pg_locks").
+fn is_lock_of_run() -> String {
+    format!(
+        "l.locktype = 'advisory' AND l.objsubid = 1 AND CAST(l.classid AS bigint) = {} AND CAST(l.objid AS bigint) = {}",
+        LOCK_KEY >> 32,
+        LOCK_KEY & 0xffff_ffff
+    )
+}
+
+/// Ends the server's process `process` if it holds the lock that says that a run is under way.
+pub(super) fn end_holder_sql(process: i64) -> String {
+    format!(
+        "SELECT pg_terminate_backend(l.pid) FROM pg_catalog.pg_locks l WHERE {} AND l.granted AND l.pid = {process}",
+        is_lock_of_run()
+    )
+}
+
 /// Who holds the lock that says that a run is under way, in words.
 ///
 /// # Errors
 /// The server's.
 pub(super) fn holders_of_run(backend: &Backend) -> Result<Option<String>> {
-    // As PostgreSQL shows a 64-bit key in pg_locks (documentation, "pg_locks").
-    let (high, low) = (LOCK_KEY >> 32, LOCK_KEY & 0xffff_ffff);
-    let condition = "l.locktype = 'advisory' AND l.objsubid = 1 AND CAST(l.classid AS bigint) = $1 \
-                     AND CAST(l.objid AS bigint) = $2";
-    let holders = holders(backend, condition, &[(&high, Type::INT8), (&low, Type::INT8)]);
+    let holders = holders(backend, &is_lock_of_run(), &[]);
     holders.map_err(|failure| backend.explain("looking for another run", &failure))
 }
 
@@ -79,7 +92,7 @@ fn lock_tables(backend: &Backend, seen: &Seen) -> Result<()> {
     let held = match &failure {
         Failure::Late => true,
         Failure::Server(error) => lock_was_held(error),
-        Failure::Interrupted(_) => false,
+        Failure::Interrupted(_) | Failure::Silent(_) => false,
     };
     if !held {
         return Err(backend.explain(doing, &failure));

@@ -12,6 +12,7 @@ mod catalog;
 pub mod connect;
 mod copy;
 mod failure;
+mod liveness;
 mod lock;
 mod policies;
 pub(super) mod presence;
@@ -22,15 +23,11 @@ mod survey;
 mod verdict;
 
 use crate::error::{Error, Result};
-use crate::load::{Ask, Context, Intent, Opened, Sink, Survey, Target};
+use crate::load::{Context, Intent, Opened, Sink, Survey, Target};
 use backend::Backend;
-use connect::{ConnInfo, Password, PasswordSource};
-use secrecy::{ExposeSecret, SecretString};
+use connect::ConnInfo;
 use std::time::Duration;
-use survey::Seen;
-
-/// How long to look for the outcome of a COMMIT whose answer was lost.
-const VERDICT_PATIENCE: Duration = Duration::from_secs(60);
+use survey::{Needs, Seen};
 
 /// A database to be loaded.
 pub struct Postgres {
@@ -38,7 +35,7 @@ pub struct Postgres {
     context: Context,
     /// What the survey saw; the transaction must find the same.
     seen: Option<Seen>,
-    /// How long to look for the outcome of a COMMIT.
+    /// How long to look for the outcome of a COMMIT whose answer was lost.
     patience: Duration,
 }
 
@@ -50,27 +47,20 @@ impl Postgres {
     /// The text or the environment cannot be understood.
     pub fn new(text: &str, context: Context) -> Result<Self> {
         let settings = ConnInfo::of_target(text).map_err(Box::new)?;
-        Ok(Self { settings, context, seen: None, patience: VERDICT_PATIENCE })
+        let patience = settings.answer_timeout;
+        Ok(Self { settings, context, seen: None, patience })
     }
 
     fn connect(&mut self) -> Result<Backend> {
-        let mut typed = None;
-        let backend = {
-            let mut ask = remembering(&mut self.context.ask, &mut typed);
-            Backend::connect(&self.settings, &mut ask, &self.context.cancel, None)?
-        };
-        if let Some(secret) = typed {
-            // Nobody is asked twice, least of all when the connection breaks at night's end.
-            for host in self.settings.hosts.iter_mut().filter(|host| host.password.is_none()) {
-                host.password = Some(Password { secret: secret.clone(), source: PasswordSource::Typed });
-            }
-        }
+        let backend = Backend::connect(&self.settings, &mut *self.context.ask, &self.context.cancel, None)?;
+        // With the password that was typed.
+        self.settings = backend.settings.clone();
         Ok(backend)
     }
 
     fn look(&mut self, intent: Intent) -> Result<(Seen, Survey)> {
         let backend = self.connect()?;
-        let outcome = survey::survey(&backend, &self.context, intent);
+        let outcome = looking(&backend, || survey::survey(&backend, &self.context, intent));
         backend.close();
         let (seen, mut survey) = outcome?;
         survey.warnings.splice(0..0, self.settings.warnings.iter().map(ToString::to_string));
@@ -78,12 +68,12 @@ impl Postgres {
     }
 
     /// Opens the transaction, in which the tables must still be as they were seen.
-    fn transaction(self, backend: Backend, seen: &Seen, intent: Intent) -> Result<Box<dyn Sink>> {
-        let begun = match intent {
-            Intent::Write => lock::begin(&backend, seen),
-            Intent::Look => lock::snapshot(&backend),
+    fn transaction(self, backend: Backend, seen: &Seen, needs: Needs) -> Result<Box<dyn Sink>> {
+        let begun = match needs {
+            Needs::Fill | Needs::Change => lock::begin(&backend, seen),
+            Needs::Look => lock::snapshot(&backend),
         };
-        let same = begun.and_then(|()| survey::look_again(&backend, &self.context.names, intent));
+        let same = begun.and_then(|()| survey::look_again(&backend, &self.context.names, needs));
         let refused = match same {
             Ok(same) if same == *seen => {
                 return Ok(Box::new(sink::Transaction::new(backend, self.settings, self.patience)));
@@ -112,16 +102,13 @@ pub(super) fn read_policies(text: &str, context: Context, take: super::policies:
     outcome
 }
 
-/// Asks, and keeps the answer.
-fn remembering<'a>(
-    ask: &'a mut Ask,
-    typed: &'a mut Option<SecretString>,
-) -> impl FnMut(&str) -> Option<SecretString> {
-    |prompt| {
-        let answer = ask(prompt);
-        *typed = answer.as_ref().filter(|secret| !secret.expose_secret().is_empty()).cloned();
-        answer
-    }
+/// Does `look` in a transaction of its own, so that its settings end with it.
+fn looking<T>(backend: &Backend, look: impl FnOnce() -> Result<T>) -> Result<T> {
+    let begun = backend.begin("ISOLATION LEVEL READ COMMITTED");
+    let outcome =
+        begun.map_err(|failure| backend.explain("setting the session up", &failure)).and_then(|()| look());
+    backend.roll_back();
+    outcome
 }
 
 impl Target for Postgres {
@@ -141,19 +128,21 @@ impl Target for Postgres {
             None => self.look(intent)?.0,
         };
         let backend = self.connect()?;
-        self.transaction(backend, &seen, intent)
+        self.transaction(backend, &seen, Needs::of_run(intent))
     }
 
     fn open(mut self: Box<Self>, intent: Intent) -> Result<Opened> {
         let backend = self.connect()?;
-        let (seen, layouts) = match survey::tables(&backend, &self.context.names, intent) {
+        let needs = Needs::of_maintenance(intent);
+        let found = looking(&backend, || survey::tables(&backend, &self.context.names, needs));
+        let (seen, layouts) = match found {
             Ok(found) => found,
             Err(error) => {
                 backend.close();
                 return Err(error);
             }
         };
-        Ok(Opened { sink: self.transaction(backend, &seen, intent)?, layouts })
+        Ok(Opened { sink: self.transaction(backend, &seen, needs)?, layouts })
     }
 }
 

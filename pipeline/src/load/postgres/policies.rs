@@ -34,7 +34,7 @@ pub(super) fn read(backend: &Backend, lookup: &Lookup, take: Take<'_>) -> Result
 
 fn fetch(backend: &Backend, lookup: &Lookup, mut plans: Plans<'_>) -> Result<()> {
     let fails = |failure: Failure| explain(backend, &failure);
-    backend.run("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").map_err(fails)?;
+    backend.begin("ISOLATION LEVEL REPEATABLE READ READ ONLY").map_err(fails)?;
     let sql = policies::statement(lookup, &DIALECT);
     backend.run(&format!("DECLARE policies NO SCROLL CURSOR FOR {sql}")).map_err(fails)?;
     loop {

@@ -22,7 +22,7 @@ pub(in crate::load) fn read(
 ) -> Result<()> {
     let settings = ConnInfo::of_target(target).map_err(Box::new)?;
     let backend = Backend::connect(&settings, &mut **ask, cancel, None)?;
-    let asked = backend.run("START TRANSACTION READ ONLY").and_then(|()| {
+    let asked = backend.begin("READ ONLY").and_then(|()| {
         backend.wait(async {
             let rows = backend.client().query_raw(question, std::iter::empty::<&str>()).await?;
             pin_mut!(rows);

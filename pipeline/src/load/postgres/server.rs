@@ -9,6 +9,10 @@ use crate::load::Intent;
 pub(super) struct Server {
     /// `version()`, in full.
     pub(super) version: String,
+    /// What the database is compatible with (`sql_compatibility`), in openGauss and GaussDB.
+    pub(super) compatibility: Option<String>,
+    /// The database's encoding.
+    pub(super) encoding: String,
     /// Whether varchar(n) means n bytes.
     pub(super) widths_in_bytes: bool,
     /// Whether the catalog says which columns the server numbers or computes: PostgreSQL 12 and later.
@@ -26,12 +30,14 @@ impl Server {
     /// It can only be read from although it is to be written to, or does not answer.
     pub(super) fn of(backend: &Backend, intent: Intent) -> Result<Self> {
         let sql = "SELECT version(), CAST(quote_ident(current_user::text) AS text), \
-                   coalesce(array_to_string(current_schemas(false), ', '), ''), \
+                   array_to_string(current_schemas(false), ', '), \
                    (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'sql_compatibility'), \
                    pg_is_in_recovery(), current_setting('transaction_read_only') = 'on', \
                    (SELECT count(*) FROM pg_catalog.pg_attribute \
                     WHERE attrelid = CAST('pg_catalog.pg_attribute' AS regclass) \
-                        AND attname IN ('attidentity', 'attgenerated')) = 2";
+                        AND attname IN ('attidentity', 'attgenerated')) = 2, \
+                   (SELECT CAST(pg_encoding_to_char(d.encoding) AS text) FROM pg_catalog.pg_database d \
+                    WHERE d.datname = current_database())";
         let fails = |failure| backend.explain("asking which server this is", &failure);
         let rows = backend.rows(sql, &[]).map_err(fails)?;
         let row = rows
@@ -54,17 +60,20 @@ impl Server {
                           default_transaction_read_only = off";
             return Err(Error::target(what, remedy));
         }
-        let widths_in_bytes = counts_bytes(&version, compatibility.as_deref());
-        let (role, schemas, marks_generated) = (row.get(1), row.get(2), row.get(6));
-        Ok(Self { version, widths_in_bytes, marks_generated, role, schemas })
+        let widths_in_bytes = compatibility.as_deref().is_some_and(counts_bytes);
+        let (role, marks_generated) = (row.get(1), row.get(6));
+        // NULL where there are none, in openGauss.
+        let schemas = row.get::<_, Option<String>>(2).unwrap_or_default();
+        let encoding = row.get::<_, Option<String>>(7).unwrap_or_default();
+        Ok(Self { version, compatibility, encoding, widths_in_bytes, marks_generated, role, schemas })
     }
 }
 
-/// Whether varchar(n) means n bytes: in openGauss and GaussDB, unless the database was made PostgreSQL-compatible
-/// (their documentation, "CREATE DATABASE", DBCOMPATIBILITY).
-fn counts_bytes(version: &str, compatibility: Option<&str>) -> bool {
-    version.to_ascii_lowercase().contains("gauss")
-        && compatibility.is_none_or(|mode| !mode.eq_ignore_ascii_case("PG"))
+/// Whether varchar(n) means n bytes in openGauss and GaussDB, by `sql_compatibility`, which PostgreSQL has not: where it is Oracle's or
+/// Teradata's. MySQL's counts characters since openGauss 3.0.0 (mbutils.cpp), PostgreSQL's always did (their documentation, "CREATE
+/// DATABASE", DBCOMPATIBILITY).
+fn counts_bytes(compatibility: &str) -> bool {
+    ["A", "ORA", "C", "TD"].iter().any(|mode| mode.eq_ignore_ascii_case(compatibility))
 }
 
 #[cfg(test)]
@@ -72,15 +81,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn widths_are_bytes_where_the_server_says_gauss() {
-        for (version, compatibility, bytes) in [
-            ("PostgreSQL 15.18 (Debian 15.18-0+deb12u1) on x86_64-pc-linux-gnu", None, false),
-            ("(openGauss 6.0.0 build 1) compiled at 2024", Some("A"), true),
-            ("(openGauss 6.0.0 build 1) compiled at 2024", Some("PG"), false),
-            ("PostgreSQL 9.2.4 (GaussDB Kernel V500R002C10 build 1)", Some("ORA"), true),
-            ("gaussdb (GaussDB Kernel 505.1.0 build 1)", None, true),
+    fn widths_are_bytes_by_what_the_database_is_compatible_with() {
+        for (compatibility, bytes) in [
+            ("A", true),
+            ("ORA", true),
+            ("C", true),
+            ("td", true),
+            ("B", false),
+            ("MYSQL", false),
+            ("PG", false),
         ] {
-            assert_eq!(counts_bytes(version, compatibility), bytes, "{version} {compatibility:?}");
+            assert_eq!(counts_bytes(compatibility), bytes, "{compatibility}");
         }
     }
 }

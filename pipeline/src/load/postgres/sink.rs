@@ -1,16 +1,17 @@
 //! The one transaction of a run at a server.
 
-use super::backend::Backend;
-use super::connect::{ConnInfo, with_causes};
+use super::backend::{Backend, Commit};
+use super::connect::ConnInfo;
 use super::copy::{self, Copying};
-use super::failure::{Failure, ended_the_session, explain, was_denied};
+use super::failure::lacks_privilege;
 use super::lock;
+use super::server::Server;
 use super::verdict::{self, Ours, Verdict, Witness};
 use crate::error::{Error, Result};
 use crate::karbor::ddl::Dialect;
 use crate::karbor::layout::{Layout, quoted};
-use crate::load::session::{Presence, Session, TakeRow, TakeTexts};
-use crate::load::{Refusal, Sink};
+use crate::load::session::{Presence, Session, TakeRow, TakeTexts, miscounted};
+use crate::load::{Intent, Refusal, STOP_PATIENCE, ServerFacts, Sink};
 use std::time::Duration;
 
 /// An open transaction; dropping it rolls back.
@@ -18,6 +19,8 @@ pub(super) struct Transaction {
     /// `None` once the transaction is over.
     backend: Option<Backend>,
     open: Option<Copying>,
+    /// Rows sent to the open table.
+    sent: u64,
     /// A row of this run, to look for when the answer to COMMIT is lost.
     witness: Option<Witness>,
     settings: ConnInfo,
@@ -27,7 +30,7 @@ pub(super) struct Transaction {
 impl Transaction {
     /// Takes a session whose transaction is open and holds its locks. `settings` are to find it again by.
     pub(super) fn new(backend: Backend, settings: ConnInfo, patience: Duration) -> Self {
-        Self { backend: Some(backend), open: None, witness: None, settings, patience }
+        Self { backend: Some(backend), open: None, sent: 0, witness: None, settings, patience }
     }
 
     fn backend(&self) -> Result<&Backend> {
@@ -63,7 +66,7 @@ impl Transaction {
             }
             Verdict::NotCommitted => Err(Error::target(
                 format!(
-                    "{target}: the connection broke at COMMIT ({problem}), and it was not committed: nothing was written"
+                    "{target}: the answer to COMMIT was lost ({problem}), and it was not committed: nothing was written"
                 ),
                 "look into the server's log and at the network, and run again",
             )),
@@ -78,10 +81,11 @@ impl Sink for Transaction {
         let begun = Copying::begin(backend, layout);
         self.open =
             Some(begun.map_err(|failure| backend.explain(&format!("COPY {}", layout.name), &failure))?);
+        self.sent = 0;
         Ok(())
     }
 
-    fn rows(&mut self, bytes: Vec<u8>, _rows: u64) -> std::result::Result<(), Refusal> {
+    fn rows(&mut self, bytes: Vec<u8>, rows: u64) -> std::result::Result<(), Refusal> {
         let mut open = self.open.take().ok_or_else(|| self.no_table())?;
         if self.witness.is_none() && !open.layout.staging {
             self.witness = Witness::first(&open.layout, &bytes);
@@ -90,6 +94,7 @@ impl Sink for Transaction {
         match open.send(backend, bytes) {
             Ok(()) => {
                 self.open = Some(open);
+                self.sent += rows;
                 Ok(())
             }
             Err(failure) => Err(open.refusal(backend, &failure, &open.layout.name)),
@@ -99,11 +104,35 @@ impl Sink for Transaction {
     fn end(&mut self) -> std::result::Result<u64, Refusal> {
         let mut open = self.open.take().ok_or_else(|| self.no_table())?;
         let backend = self.backend()?;
-        open.end(backend).map_err(|failure| open.refusal(backend, &failure, &open.layout.name))
+        let taken =
+            open.end(backend).map_err(|failure| open.refusal(backend, &failure, &open.layout.name))?;
+        if taken != self.sent {
+            let what = format!(
+                "{}: {} rows were sent to {}, and {taken} were written",
+                self.settings, self.sent, open.layout.name
+            );
+            return Err(miscounted(self, &open.layout.into, what).into());
+        }
+        Ok(taken)
     }
 
     fn session(&mut self) -> Option<&mut dyn Session> {
         Some(self)
+    }
+
+    fn server(&mut self) -> Result<Option<ServerFacts>> {
+        let backend = self.backend()?;
+        let server = Server::of(backend, Intent::Look)?;
+        let (address, login, tls) = backend.login();
+        Ok(Some(ServerFacts {
+            address: address.to_owned(),
+            version: server.version,
+            compatibility: server.compatibility,
+            encoding: server.encoding,
+            widths: if server.widths_in_bytes { "bytes" } else { "characters" },
+            login,
+            tls,
+        }))
     }
 
     fn holder(&mut self) -> Result<Option<String>> {
@@ -120,24 +149,30 @@ impl Sink for Transaction {
         let rows = backend.rows(Ours::SQL, &[]);
         let rows =
             rows.map_err(|failure| backend.explain("asking for the transaction's number", &failure))?;
-        let ours =
-            rows.first().map(|row| Ours { txid: row.get(0), snapshot: row.get(1) }).unwrap_or_default();
+        let process = backend.process.get();
+        let ours = rows
+            .first()
+            .map(|row| Ours { txid: row.get(0), snapshot: row.get(1), process })
+            .unwrap_or_default();
         // From here on the request to stop comes too late.
         let Some(backend) = self.backend.take() else { return Ok(()) };
-        match backend.wait_regardless(backend.client().batch_execute("COMMIT")) {
-            Ok(()) => {
+        match backend.commit() {
+            Commit::Done => {
                 backend.close();
                 Ok(())
             }
-            Err(error) if ended_the_session(&error) => {
+            Commit::Lost(problem) => {
+                let was_stopped = backend.is_to_stop();
                 backend.close();
-                self.lost(&with_causes(&error), &ours)
+                if was_stopped {
+                    self.patience = self.patience.min(STOP_PATIENCE);
+                }
+                self.lost(&problem, &ours)
             }
-            Err(error) => {
-                let refused = explain(&backend.target, "COMMIT", &Failure::Server(error));
+            Commit::Refused(error) => {
                 self.backend = Some(backend);
                 self.leave();
-                Err(refused)
+                Err(error)
             }
         }
     }
@@ -162,7 +197,9 @@ impl Session for Transaction {
     fn execute(&mut self, doing: &str, sql: &str) -> Result<u64> {
         let backend = self.backend()?;
         backend.execute(sql).map_err(|failure| match backend.explain(doing, &failure) {
-            Error::Target { what, .. } if was_denied(&failure) && sql.starts_with("CREATE TEMPORARY") => {
+            Error::Target { what, .. }
+                if lacks_privilege(&failure) && sql.starts_with("CREATE TEMPORARY") =>
+            {
                 let ConnInfo { database, user, .. } = &self.settings;
                 let (database, user) = (quoted(database), quoted(user));
                 let grant =

@@ -1,7 +1,7 @@
 //! Looks a server over before anything is written: tables, columns, privileges, services, trusts, earlier imports.
 
 use super::backend::Backend;
-use super::catalog::{self, Relation};
+use super::catalog::{self, Elsewhere, Relation};
 use super::failure::Failure;
 use super::server::Server;
 use crate::error::{Error, Result};
@@ -22,6 +22,33 @@ pub(super) struct Seen {
     services: Relation,
 }
 
+/// What a role must be allowed to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Needs {
+    /// To add rows, with numbers from sequences, and to change rows.
+    Fill,
+    /// To change and delete rows.
+    Change,
+    /// To read rows.
+    Look,
+}
+
+impl Needs {
+    /// What a run needs.
+    pub(super) fn of_run(intent: Intent) -> Self {
+        if intent == Intent::Write { Self::Fill } else { Self::Look }
+    }
+
+    /// What those need who look after what was imported.
+    pub(super) fn of_maintenance(intent: Intent) -> Self {
+        if intent == Intent::Write { Self::Change } else { Self::Look }
+    }
+
+    fn intent(self) -> Intent {
+        if self == Self::Look { Intent::Look } else { Intent::Write }
+    }
+}
+
 /// The columns of `services` that are read.
 const SERVICES: [&str; 7] = ["id", "host", "binary", "disabled", "deleted", "created_at", "updated_at"];
 
@@ -30,10 +57,10 @@ const SERVICES: [&str; 7] = ["id", "host", "binary", "disabled", "deleted", "cre
 /// # Errors
 /// It cannot take the rows; the message says all that is wrong, as far as one look can tell.
 pub(super) fn survey(backend: &Backend, context: &Context, intent: Intent) -> Result<(Seen, Survey)> {
-    let seen = look_again(backend, &context.names, intent)?;
+    let seen = look_again(backend, &context.names, Needs::of_run(intent))?;
     let Seen { written, services } = &seen;
     let (layouts, mut warnings) = layouts(backend, written, services, &context.names)?;
-    if let Some(grants) = grants(written, services, "the role of the run", Intent::Write) {
+    if let Some(grants) = grants(written, services, "the role of the run", Needs::Fill) {
         warnings.push(format!("this role may look and not write; a run needs: {grants}"));
     }
     let lookup = lookup(&context.names, written, services);
@@ -64,8 +91,8 @@ pub(super) fn survey(backend: &Backend, context: &Context, intent: Intent) -> Re
 ///
 /// # Errors
 /// They are not Karbor's, or may not be read or, where that is intended, written.
-pub(super) fn tables(backend: &Backend, names: &TargetNames, intent: Intent) -> Result<(Seen, [Layout; 6])> {
-    let seen = look_again(backend, names, intent)?;
+pub(super) fn tables(backend: &Backend, names: &TargetNames, needs: Needs) -> Result<(Seen, [Layout; 6])> {
+    let seen = look_again(backend, names, needs)?;
     let (layouts, _) = layouts(backend, &seen.written, &seen.services, names)?;
     Ok((seen, layouts))
 }
@@ -74,10 +101,10 @@ pub(super) fn tables(backend: &Backend, names: &TargetNames, intent: Intent) -> 
 ///
 /// # Errors
 /// The server's, or that it cannot be used as intended.
-pub(super) fn look_again(backend: &Backend, names: &TargetNames, intent: Intent) -> Result<Seen> {
-    let server = Server::of(backend, intent)?;
+pub(super) fn look_again(backend: &Backend, names: &TargetNames, needs: Needs) -> Result<Seen> {
+    let server = Server::of(backend, needs.intent())?;
     tracing::info!(target: "postgres", version = server.version, "looking at the server");
-    let (written, services) = relations(backend, &server, names, intent)?;
+    let (written, services) = relations(backend, &server, names, needs)?;
     Ok(Seen { written, services })
 }
 
@@ -86,13 +113,14 @@ fn relations(
     backend: &Backend,
     server: &Server,
     names: &TargetNames,
-    intent: Intent,
+    needs: Needs,
 ) -> Result<(Vec<Relation>, Relation)> {
     let fails = |failure: Failure| backend.explain("reading the catalog", &failure);
     let mut found = Vec::new();
     let mut absent = Vec::new();
-    for table in WRITTEN.iter().map(|table| table.name).chain(["services"]) {
-        let name = names.table(table);
+    let all: Vec<&str> =
+        WRITTEN.iter().map(|table| table.name).chain(["services"]).map(|table| names.table(table)).collect();
+    for name in all.iter().copied() {
         match catalog::relation(backend, name, server).map_err(fails)? {
             Some(relation) if relation.is_table => found.push(relation),
             Some(relation) => {
@@ -108,32 +136,39 @@ fn relations(
             None => absent.push(name),
         }
     }
-    if let Some(first) = absent.first() {
+    if !absent.is_empty() {
         let what = format!(
             "{}: there is no table {} in the schemas looked in ({})",
             backend.target,
             absent.join(", "),
             if server.schemas.is_empty() { "none" } else { &server.schemas },
         );
-        let elsewhere = catalog::elsewhere(backend, first).map_err(fails)?;
-        return Err(Error::target(what, absence_remedy(&elsewhere)));
+        let elsewhere = catalog::elsewhere(backend, &all, &absent).map_err(fails)?;
+        return Err(Error::target(what, absence_remedy(elsewhere.as_ref(), &server.schemas)));
     }
     let services = found.pop();
     let services =
         services.ok_or_else(|| Error::target(format!("{}: no services", backend.target), "run again"))?;
-    if let Some(grants) = grants(&found, &services, &server.role, intent) {
+    if let Some(grants) = grants(&found, &services, &server.role, needs) {
         let what = format!("{}: the role {} may not do all that this needs", backend.target, server.role);
         return Err(Error::target(what, format!("let the tables' owner run: {grants}")));
     }
     Ok((found, services))
 }
 
-fn absence_remedy(elsewhere: &[String]) -> String {
-    match elsewhere.first() {
-        Some(schema) => format!(
-            "the schema {schema} has it: add options=-csearch_path%3D{schema} to the target (and see that the role has USAGE \
-             on the schema)"
-        ),
+fn absence_remedy(elsewhere: Option<&Elsewhere>, visible: &str) -> String {
+    match elsewhere {
+        Some(Elsewhere { schema, complete }) => {
+            let has = if *complete { "has all of them" } else { "has most of those that are missing" };
+            // What is visible now must stay so.
+            let rest = visible.split(", ").filter(|_| !complete && !visible.is_empty());
+            let path: Vec<&str> = std::iter::once(schema.as_str()).chain(rest).collect();
+            format!(
+                "the schema {schema} {has}: add options=-csearch_path%3D{} to the target (and see that the role has USAGE on the \
+                 schema)",
+                path.join(",")
+            )
+        }
         None => "see that this is Karbor's database; if its tables have other names, give them with --columns (`etl columns` \
                  prints the map); `etl schema --for postgresql` prints the tables to make"
             .to_owned(),
@@ -141,24 +176,25 @@ fn absence_remedy(elsewhere: &[String]) -> String {
 }
 
 /// The GRANT statements that would give the role what it lacks.
-fn grants(written: &[Relation], services: &Relation, role: &str, intent: Intent) -> Option<String> {
+fn grants(written: &[Relation], services: &Relation, role: &str, needs: Needs) -> Option<String> {
     let mut tables: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let mut sequences: Vec<&str> = Vec::new();
     for relation in written.iter().chain([services]) {
-        let is_written = relation.oid != services.oid && intent == Intent::Write;
+        let is_written = relation.oid != services.oid && needs != Needs::Look;
+        let is_filled = relation.oid != services.oid && needs == Needs::Fill;
         let lacking = &relation.lacking;
         let wanted = [
             ("SELECT", lacking.select),
-            ("INSERT", lacking.insert && is_written),
-            // LOCK TABLE asks for it.
-            ("UPDATE", lacking.lock && is_written),
+            ("INSERT", lacking.insert && is_filled),
+            // LOCK TABLE asks for one of those that change rows.
+            (if is_filled { "UPDATE" } else { "UPDATE, DELETE" }, lacking.lock && is_written),
         ];
         let wanted: Vec<_> =
             wanted.iter().filter(|(_, lacks)| *lacks).map(|(privilege, _)| *privilege).collect();
         if !wanted.is_empty() {
             tables.entry(wanted.join(", ")).or_default().push(&relation.qualified);
         }
-        if is_written {
+        if is_filled {
             sequences.extend(lacking.sequences.iter().map(String::as_str));
         }
     }

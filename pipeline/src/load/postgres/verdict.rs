@@ -5,7 +5,8 @@
 
 use super::backend::Backend;
 use super::connect::ConnInfo;
-use super::lock::try_lock;
+use super::failure::Failure;
+use super::lock::{end_holder_sql, try_lock};
 use crate::karbor::layout::{Format, Laid, Layout, Wire, quoted};
 use crate::load::session::Presence;
 use crate::progress::Cancel;
@@ -31,6 +32,8 @@ pub(super) struct Ours {
     pub(super) txid: i64,
     /// What txid_current_snapshot() answered: `oldest:next:under,way`.
     pub(super) snapshot: String,
+    /// The server's process.
+    pub(super) process: i64,
 }
 
 impl Ours {
@@ -42,16 +45,25 @@ impl Ours {
         u64::try_from(self.txid).is_ok_and(|txid| txid & XID == xmin & XID)
     }
 
-    /// Whether a row was written by a transaction that was over before the COMMIT was sent. Ours had changed that row by then,
-    /// so that nobody else could: what is there now is what was there before.
+    /// Whether a row was certainly written by a transaction that was over before the COMMIT was sent. Ours had changed that row by
+    /// then, so that nobody else could: what is there now is what was there before.
+    ///
+    /// openGauss lists none of those under way (txid.cpp: `nxip = 0`), and its Ustore gives numbers below 3 to rows as new as ours:
+    /// so an empty list proves nothing of numbers from `oldest` on, and such a number nothing at all.
     fn came_after(&self, xmin: u64) -> bool {
-        let mut parts = self.snapshot.split(':').skip(1);
-        let next = parts.next().and_then(|next| next.parse::<u64>().ok());
-        let (Some(next), Some(under_way)) = (next, parts.next()) else { return false };
+        let mut parts = self.snapshot.split(':');
+        let mut number = || parts.next().and_then(|number| number.parse::<u64>().ok());
+        let (Some(oldest), Some(next)) = (number(), number()) else { return false };
+        let mut under_way = parts
+            .next()
+            .unwrap_or_default()
+            .split(',')
+            .filter_map(|txid| txid.parse::<u64>().ok())
+            .peekable();
+        let bound = if under_way.peek().is_some() { next } else { oldest };
         let xmin = xmin & XID;
-        // Numbers go round, so that half of them lie behind each; the first three stand for times long past.
-        let over = xmin < 3 || (1..=XID / 2).contains(&((next & XID).wrapping_sub(xmin) & XID));
-        let mut under_way = under_way.split(',').filter_map(|txid| txid.parse::<u64>().ok());
+        // Numbers go round, so that half of them lie behind each.
+        let over = xmin >= 3 && (1..=XID / 2).contains(&((bound & XID).wrapping_sub(xmin) & XID));
         over && under_way.all(|txid| txid & XID != xmin)
     }
 }
@@ -138,12 +150,14 @@ fn binary_key(laid: &Laid, at: usize, bytes: &[u8]) -> Option<String> {
     None
 }
 
-/// Looks for the outcome until it is known or `patience` is over.
+/// Looks for the outcome until it is known or `patience` is over. A session that is still there when half of it is over is ended.
 pub(super) fn find(settings: &ConnInfo, witness: &Witness, ours: &Ours, patience: Duration) -> Verdict {
-    let deadline = Instant::now() + patience;
+    let begun = Instant::now();
+    let deadline = begun + patience;
     let mut pause = PAUSE;
     loop {
-        let why = match look(settings, witness, ours) {
+        let end = begun.elapsed() >= patience / 2;
+        let why = match look(settings, witness, ours, end) {
             Ok(verdict) => return verdict,
             Err(why) => why,
         };
@@ -152,33 +166,39 @@ pub(super) fn find(settings: &ConnInfo, witness: &Witness, ours: &Ours, patience
             return Verdict::Unknown(format!("looked for the rows for {seconds} s, in vain: {why}"));
         }
         std::thread::sleep(pause);
-        pause = (pause * 2).min(PAUSE_MAX);
+        pause = (pause * 2).min(PAUSE_MAX).min(patience / 8);
     }
 }
 
-/// One look; the error says why nothing can be said yet.
-fn look(settings: &ConnInfo, witness: &Witness, ours: &Ours) -> Result<Verdict, String> {
+/// One look; the error says why nothing can be said yet. With `end`, a session of the run that is still there is ended: its client
+/// has given it up.
+fn look(settings: &ConnInfo, witness: &Witness, ours: &Ours, end: bool) -> Result<Verdict, String> {
     // A request to stop would leave the operator without an answer.
     let deaf = Arc::new(Cancel::default());
     let within = settings.connect_timeout.map_or(ANSWER, |timeout| timeout.min(ANSWER));
     let settings = ConnInfo { connect_timeout: Some(within), ..settings.clone() };
     let backend = Backend::connect(&settings, &mut |_| None, &deaf, Some(ANSWER));
     let backend = backend.map_err(|error| error.to_string())?;
-    let verdict = ask(&backend, witness, ours);
+    let verdict = ask(&backend, witness, ours, end);
     backend.roll_back();
     backend.close();
     verdict
 }
 
-fn ask(backend: &Backend, witness: &Witness, ours: &Ours) -> Result<Verdict, String> {
+fn ask(backend: &Backend, witness: &Witness, ours: &Ours, end: bool) -> Result<Verdict, String> {
     let fails = |failure| backend.explain("looking for the rows", &failure).to_string();
-    backend.run("START TRANSACTION ISOLATION LEVEL READ COMMITTED").map_err(fails)?;
+    backend.begin("ISOLATION LEVEL READ COMMITTED").map_err(fails)?;
     let standby = backend.rows("SELECT pg_is_in_recovery()", &[]).map_err(fails)?;
     if standby.first().is_none_or(|row| row.get(0)) {
         return Err("only a standby answers".to_owned());
     }
     if !try_lock(backend).map_err(fails)? {
-        return Err("the broken session still holds its lock".to_owned());
+        if end {
+            // The session that holds the lock and is the run's own, and no other.
+            let sql = end_holder_sql(ours.process);
+            let _ = backend.rows(&sql, &[]);
+        }
+        return Err("the session of this run still holds its lock".to_owned());
     }
     let rows = backend.rows(&witness.sql(), &[]).map_err(fails)?;
     let row = match (rows.first(), witness.after) {
@@ -192,10 +212,40 @@ fn ask(backend: &Backend, witness: &Witness, ours: &Ours) -> Result<Verdict, Str
         Ok(xmin) if ours.came_after(xmin) => return Ok(Verdict::NotCommitted),
         _ => {}
     }
+    if let Some(verdict) = recorded(backend, ours).map_err(fails)? {
+        return Ok(verdict);
+    }
     let Witness { table, key, .. } = witness;
     Ok(Verdict::Unknown(format!(
         "the row {key:?} of {table} is there, but was written by another transaction"
     )))
+}
+
+/// What the server has on record of the transaction: txid_status() came with PostgreSQL 10, pgxc_is_committed() is openGauss' of all
+/// versions. Neither tells anything of a number that the server has forgotten.
+fn recorded(backend: &Backend, ours: &Ours) -> Result<Option<Verdict>, Failure> {
+    let known = backend.rows(
+        "SELECT CAST(proname AS text) FROM pg_catalog.pg_proc WHERE proname IN ('txid_status', 'pgxc_is_committed') \
+         ORDER BY 1",
+        &[],
+    )?;
+    let Some(function) = known.first().map(|row| row.get::<_, String>(0)) else { return Ok(None) };
+    let txid = ours.txid;
+    let sql = if function == "txid_status" {
+        format!("SELECT txid_status(CAST('{txid}' AS bigint))")
+    } else {
+        format!(
+            "SELECT CASE WHEN pgxc_is_committed(CAST('{txid}' AS xid)) THEN 'committed' \
+                 WHEN NOT pgxc_is_committed(CAST('{txid}' AS xid)) THEN 'aborted' END"
+        )
+    };
+    let rows = backend.rows(&sql, &[])?;
+    let status: Option<String> = rows.first().and_then(|row| row.get(0));
+    Ok(match status.as_deref() {
+        Some("committed") => Some(Verdict::Committed),
+        Some("aborted") => Some(Verdict::NotCommitted),
+        _ => None,
+    })
 }
 
 #[cfg(test)]
@@ -253,21 +303,28 @@ mod tests {
     fn a_row_that_was_there_before_is_told_from_one_that_came_later() {
         let around = XID + 1;
         for (snapshot, xmin, before) in [
-            ("90:100:", 99, true),
-            ("90:100:", 100, false),
-            ("90:100:", 120, false),
+            ("90:100:95", 99, true),
+            ("90:100:95", 89, true),
+            ("90:100:95", 100, false),
+            ("90:100:95", 120, false),
             ("90:100:90,95", 95, false),
             ("90:100:90,95", 96, true),
-            // Frozen.
-            ("90:100:", 2, true),
+            // openGauss lists nobody, so only what lies before the oldest is certain.
+            ("90:100:", 89, true),
+            ("90:100:", 90, false),
+            ("90:100:", 99, false),
+            // Frozen, or Ustore's number of any row whose undo is recycled.
+            ("90:100:95", 2, false),
+            ("90:100:", 2, false),
             // Numbers went round since the row was written, or are about to.
             (&format!("{}:{}:", around + 5, around + 9), XID - 4, true),
-            (&format!("{}:{}:", around + 5, around + 9), 8, true),
+            (&format!("{}:{}:{}", around + 5, around + 9, around + 6), around + 8, true),
             (&format!("{}:{}:{}", around - 9, around - 5, around - 7), XID - 6, false),
             (&format!("{}:{}:", around - 9, around - 5), 7, false),
             ("", 99, false),
+            ("90", 9, false),
         ] {
-            let ours = Ours { txid: 98, snapshot: snapshot.to_owned() };
+            let ours = Ours { txid: 98, snapshot: snapshot.to_owned(), process: 0 };
             assert_eq!(ours.came_after(xmin), before, "{snapshot} {xmin}");
         }
     }
@@ -279,7 +336,7 @@ mod tests {
         let txid = shared()
             .psql(&database, &format!("BEGIN; INSERT INTO t VALUES ('it''s'); {}; COMMIT", Ours::SQL));
         let (txid, snapshot) = txid.split_once('|').unwrap();
-        let ours = Ours { txid: txid.parse().unwrap(), snapshot: snapshot.to_owned() };
+        let ours = Ours { txid: txid.parse().unwrap(), snapshot: snapshot.to_owned(), process: 0 };
         let settings = ConnInfo::of_target(&format!("{}?sslmode=disable", shared().url(&database))).unwrap();
         let witness = |key: &str| Witness {
             table: "t".to_owned(),
@@ -304,20 +361,45 @@ mod tests {
         let hold = format!("BEGIN; SELECT pg_advisory_xact_lock({LOCK_KEY}); SELECT pg_sleep(600)");
         std::thread::scope(|scope| {
             scope.spawn(|| drop(shared().try_psql(&database, &hold)));
-            let held = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND \
+            let held = "SELECT coalesce(max(pid), 0) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND \
                         datname = current_database()";
             while shared().psql(&database, held) == "0" {
                 std::thread::sleep(Duration::from_millis(20));
             }
             assert!(reason(find("it's")).contains("still holds its lock"));
-            shared().psql(
-                &database,
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE \
-                'SELECT pg_sleep%' AND datname = current_database()",
-            );
+            // Where it is the run's own session, it is ended.
+            let process = shared().psql(&database, held).parse().unwrap();
+            let ours = Ours { process, ..ours.clone() };
+            let found = super::find(&settings, &witness("it's"), &ours, Duration::from_secs(5));
+            assert_eq!(found, Verdict::Committed);
         });
         shared().psql(&database, "UPDATE t SET n = 1");
-        assert!(reason(find("it's")).contains("written by another transaction"));
+        // Another transaction wrote the row, but the server remembers what became of ours (PostgreSQL 10 and later).
+        let major: u32 = shared().psql(&database, "SHOW server_version_num").parse::<u32>().unwrap() / 10_000;
+        if major >= 10 {
+            assert_eq!(find("it's"), Verdict::Committed);
+            let aborted = format!("BEGIN; UPDATE t SET n = 2; {}; ROLLBACK; UPDATE t SET n = 3", Ours::SQL);
+            let aborted = shared().psql(&database, &aborted);
+            let (txid, snapshot) = aborted.split_once('|').unwrap();
+            let ours = Ours { txid: txid.parse().unwrap(), snapshot: snapshot.to_owned(), process: 0 };
+            let found = super::find(&settings, &witness("it's"), &ours, Duration::ZERO);
+            assert_eq!(found, Verdict::NotCommitted);
+        }
+        // openGauss' function comes before PostgreSQL's; numbers have 64 bits there.
+        if major >= 10 {
+            shared().psql(
+                &database,
+                "CREATE FUNCTION pgxc_is_committed(xid) RETURNS boolean LANGUAGE sql AS 'SELECT CASE \
+                 txid_status(CAST(CAST($1 AS text) AS bigint)) WHEN ''committed'' THEN false WHEN ''aborted'' THEN true END'",
+            );
+            // The other way round, to tell that it was asked.
+            assert_eq!(find("it's"), Verdict::NotCommitted);
+            shared().psql(&database, "DROP FUNCTION pgxc_is_committed(xid)");
+        }
+        // A number that is still to be given is none that the server knows anything of.
+        let unknown = Ours { txid: ours.txid + 1_000, snapshot: String::new(), process: 0 };
+        let found = super::find(&settings, &witness("it's"), &unknown, Duration::ZERO);
+        assert!(matches!(found, Verdict::Unknown(_)), "{found:?}");
         shared().psql("postgres", &format!("DROP DATABASE {database}"));
         assert!(reason(find("it's")).contains("there is no database"));
     }

@@ -19,6 +19,7 @@ pub(super) fn head(lookup: &Lookup, service_known: bool) -> String {
         "\
 {SCRIPT_HEADER} They are loaded as a whole or not at all.
 -- To load them:  psql -X -f FILE DATABASE      (openGauss, GaussDB:  gsql -f FILE -d DATABASE)
+-- Made for PostgreSQL 9.2 and later, openGauss and GaussDB; the last two were never tried.
 -- They are there only if the last line says: etl: all rows are committed
 -- The role needs SELECT, INSERT and UPDATE on the tables, and the schema must be in its search_path.
 "
@@ -36,7 +37,7 @@ pub(super) fn head(lookup: &Lookup, service_known: bool) -> String {
     }
     let tables: Vec<_> = WRITTEN.iter().map(|table| lookup.table(table.name)).collect();
     let mut out = opening(&comment, &checks, &tables);
-    let _ = write!(out, "CREATE TEMPORARY TABLE {BEFORE} ON COMMIT DROP AS\n{};\n", counts(lookup));
+    let _ = write!(out, "CREATE TEMPORARY TABLE {BEFORE} AS\n{};\n", counts(lookup));
     out
 }
 
@@ -45,12 +46,12 @@ pub(crate) fn opening(comment: &str, checks: &str, tables: &[String]) -> String 
     let seconds = LOCK_PATIENCE.as_secs();
     format!(
         r"{comment}\set ON_ERROR_STOP on
-SET client_encoding = 'UTF8';
-SET standard_conforming_strings = on;
-SET client_min_messages = warning;
-SET DateStyle = 'ISO, MDY';
-SET TimeZone = 'UTC';
 START TRANSACTION;
+SET LOCAL client_encoding = 'UTF8';
+SET LOCAL standard_conforming_strings = on;
+SET LOCAL client_min_messages = warning;
+SET LOCAL DateStyle = 'ISO, MDY';
+SET LOCAL TimeZone = 'UTC';
 
 DO $etl$
 BEGIN
@@ -60,7 +61,7 @@ BEGIN
     END IF;
     PERFORM set_config(name, '{seconds}s', true) FROM pg_settings WHERE name = 'lock_timeout';
     PERFORM set_config(name, '0', true) FROM pg_settings
-        WHERE name IN ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout');
+        WHERE name IN ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout', 'session_timeout');
 {checks}END;
 $etl$;
 LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE;
@@ -84,10 +85,7 @@ pub(super) fn begin(layout: &Layout) -> String {
         format!("{} {kind}", column.name)
     });
     let columns: Vec<_> = columns.collect();
-    format!(
-        "\nCREATE TEMPORARY TABLE {WAITING} ({}) ON COMMIT DROP;\nCOPY {WAITING} FROM STDIN;\n",
-        columns.join(", ")
-    )
+    format!("\nCREATE TEMPORARY TABLE {WAITING} ({});\nCOPY {WAITING} FROM STDIN;\n", columns.join(", "))
 }
 
 /// Ends the rows of a table. States get what only the target knows.
@@ -126,7 +124,7 @@ pub(super) fn end(lookup: &Lookup, states: bool, trust_known: bool) -> String {
         .collect();
     format!(
         "\\.\nINSERT INTO {states} ({columns})\n    SELECT {values}\n    FROM {WAITING} w JOIN {operations} o ON {oid} = \
-         w.operation_id{known}\n    ORDER BY w.operation_id;\n",
+         w.operation_id{known}\n    ORDER BY w.operation_id;\nDROP TABLE {WAITING};\n",
         states = lookup.table(STATES.name),
         columns = columns.join(", "),
         values = values.join(", "),
@@ -164,6 +162,7 @@ BEGIN
     END LOOP;
 END;
 $etl$;
+DROP TABLE {BEFORE};
 COMMIT;
 \\echo etl: all rows are committed
 ",

@@ -17,6 +17,11 @@ impl Explain {
         Self { path: path.to_owned() }
     }
 
+    /// What happened to the file.
+    pub(super) fn named(&self, what: &str) -> String {
+        format!("{}: {what}", self.path.display())
+    }
+
     /// An error that is about the file.
     #[allow(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
     pub(super) fn error(&self, error: rusqlite::Error) -> Error {

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::karbor::ddl::{self, Dialect};
 use crate::karbor::layout::Layout;
 use crate::load::part::{Part, Place};
-use crate::load::session::{Presence, Session, TakeRow, TakeTexts};
+use crate::load::session::{Presence, Session, TakeRow, TakeTexts, miscounted};
 use crate::load::{Refusal, Sink};
 use crate::progress::Cancel;
 use rusqlite::types::ValueRef;
@@ -34,6 +34,8 @@ pub(super) struct Transaction {
 struct Open {
     layout: Layout,
     insert: String,
+    /// Rows sent.
+    sent: u64,
     /// Rows that SQLite says it took.
     taken: u64,
 }
@@ -60,12 +62,14 @@ impl Transaction {
 impl Sink for Transaction {
     fn table(&mut self, layout: &Layout) -> Result<()> {
         self.cancel.check()?;
-        self.open = Some(Open { layout: layout.clone(), insert: insert::statement(layout), taken: 0 });
+        self.open =
+            Some(Open { layout: layout.clone(), insert: insert::statement(layout), sent: 0, taken: 0 });
         Ok(())
     }
 
-    fn rows(&mut self, bytes: Vec<u8>, _rows: u64) -> std::result::Result<(), Refusal> {
+    fn rows(&mut self, bytes: Vec<u8>, rows: u64) -> std::result::Result<(), Refusal> {
         let Some(open) = &mut self.open else { return Ok(()) };
+        open.sent += rows;
         let explain = |e| self.explain.error(e);
         let mut statement = self.connection.prepare_cached(&open.insert).map_err(explain)?;
         let columns = open.layout.columns.len();
@@ -88,7 +92,13 @@ impl Sink for Transaction {
     }
 
     fn end(&mut self) -> std::result::Result<u64, Refusal> {
-        Ok(self.open.take().map_or(0, |open| open.taken))
+        let Some(Open { layout, sent, taken, .. }) = self.open.take() else { return Ok(0) };
+        if taken != sent {
+            let what = format!("{sent} rows were sent to {}, and {taken} were written", layout.name);
+            let what = self.explain.named(&what);
+            return Err(miscounted(self, &layout.into, what).into());
+        }
+        Ok(taken)
     }
 
     fn session(&mut self) -> Option<&mut dyn Session> {

@@ -57,7 +57,7 @@ pub fn calendar_read(bytes: &[u8]) {
             return;
         }
     };
-    for rule in &calendar.rules {
+    for rule in calendar.rules.iter().flatten() {
         assert_eq!(rule.to_string().parse::<Rule>().as_ref(), Ok(rule), "{rule}");
     }
     let Some(schedule) = calendar.schedule() else { return };

@@ -18,6 +18,14 @@ use super::settings::{Settings, positive};
 /// How long one address may take when `connect_timeout` does not say. libpq would wait for ever; an operator at
 /// night is better served by an answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a connection may be silent while an answer is awaited, unless [`ANSWER_TIMEOUT_VARIABLE`] says otherwise, and how long
+/// sent data may stay unacknowledged, unless `tcp_user_timeout` does. Linux alone would retransmit for a quarter of an hour.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The environment variable that sets [`ConnInfo::answer_timeout`], in seconds. libpq has no such parameter.
+pub const ANSWER_TIMEOUT_VARIABLE: &str = "ETL_TARGET_TIMEOUT";
+
 /// What the defaults depend on besides the target.
 #[derive(Clone, Copy)]
 pub struct Surroundings<'a> {
@@ -46,8 +54,11 @@ pub struct ConnInfo {
     pub connect_timeout: Option<Duration>,
     /// TCP keepalives, unless switched off.
     pub keepalive: Option<Keepalive>,
-    /// How long sent data may stay unacknowledged, where the system's default is not wanted.
+    /// How long sent data may stay unacknowledged; without it, as long as the system's default says.
     pub tcp_user_timeout: Option<Duration>,
+    /// How long the connection may be silent while an answer is awaited, until it is found out whether the server still
+    /// processes the statement; and how long COMMIT may take.
+    pub answer_timeout: Duration,
     /// TLS.
     pub tls: TlsSettings,
     /// Whether SCRAM is bound to the TLS session.
@@ -239,8 +250,8 @@ impl ConnInfo {
             keepalive: settings.keepalive()?,
             tcp_user_timeout: settings
                 .integer("tcp_user_timeout")?
-                .and_then(positive)
-                .map(Duration::from_millis),
+                .map_or(Some(ANSWER_TIMEOUT), |millis| positive(millis).map(Duration::from_millis)),
+            answer_timeout: answer_timeout((surroundings.env)(ANSWER_TIMEOUT_VARIABLE))?,
             tls: settings.tls(surroundings.home)?,
             channel_binding: settings.channel_binding()?,
             must_allow_writes: settings.must_allow_writes()?,
@@ -248,6 +259,20 @@ impl ConnInfo {
             database,
             warnings,
         })
+    }
+}
+
+/// The value of [`ANSWER_TIMEOUT_VARIABLE`]; an empty one says nothing.
+fn answer_timeout(value: Option<String>) -> Result<Duration, ConnectError> {
+    let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(ANSWER_TIMEOUT) };
+    match value.trim().parse::<u32>() {
+        Ok(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds.into())),
+        _ => Err(ConnectError::InvalidValue {
+            name: ANSWER_TIMEOUT_VARIABLE,
+            value,
+            origin: Origin::Environment(ANSWER_TIMEOUT_VARIABLE),
+            expected: "a whole number of seconds from 1 to 86400".to_owned(),
+        }),
     }
 }
 

@@ -8,6 +8,7 @@
 //! never tried on a live server.
 
 use super::error::LoginMethod;
+use super::gauss::Challenge;
 
 /// No message of a login is larger; beyond it, watching ends.
 const LIMIT: usize = 64 * 1024;
@@ -18,6 +19,7 @@ pub(super) struct Watch {
     unread: Vec<u8>,
     over: bool,
     request: Option<Request>,
+    number: Option<i32>,
     accepted: bool,
 }
 
@@ -26,6 +28,8 @@ pub(super) struct Watch {
 pub(super) enum Request {
     /// A password, in clear, as MD5 or by SCRAM-SHA-256.
     Password,
+    /// GaussDB's SHA-256, which is not the driver's to answer.
+    Gauss(Challenge),
     /// Something that is not spoken here.
     Unsupported(LoginMethod),
 }
@@ -59,6 +63,17 @@ impl Watch {
         self.request.as_ref()
     }
 
+    /// How the driver logged in, in words, by the first request.
+    pub(super) fn method(&self) -> &'static str {
+        match self.number {
+            None => "without a password (trust, peer or certificate)",
+            Some(3) => "password in clear",
+            Some(5) => "md5",
+            Some(10) => "scram-sha-256",
+            Some(_) => "another method",
+        }
+    }
+
     /// Whether the server accepted the user. Errors after that are not about who it is.
     pub(super) fn accepted(&self) -> bool {
         self.accepted
@@ -72,6 +87,7 @@ impl Watch {
             self.over = true;
         } else if self.request.is_none() {
             self.request = Some(request(number, rest));
+            self.number = Some(number);
         }
     }
 }
@@ -86,7 +102,10 @@ fn request(number: i32, rest: &[u8]) -> Request {
                 return Request::Password;
             }
             Some(names) => LoginMethod::Sasl(names),
-            None => LoginMethod::Gauss(number),
+            None => match Challenge::read(rest) {
+                Some(challenge) => return Request::Gauss(challenge),
+                None => LoginMethod::Gauss(number),
+            },
         },
         11..=14 => LoginMethod::Gauss(number),
         number => LoginMethod::Other(number),
@@ -154,7 +173,8 @@ mod tests {
         check(&steps, Some(Request::Password), true);
         let other = authentication(10, b"OAUTHBEARER\0\0");
         check(&[other], unsupported(LoginMethod::Sasl(vec!["OAUTHBEARER".to_owned()])), false);
-        check(&[authentication(10, &gauss())], unsupported(LoginMethod::Gauss(10)), false);
+        let challenge = Challenge::read(&gauss()).unwrap();
+        check(&[authentication(10, &gauss())], Some(Request::Gauss(challenge)), false);
         check(&[authentication(10, b"")], unsupported(LoginMethod::Gauss(10)), false);
         check(&[authentication(11, &[b'a'; 68])], unsupported(LoginMethod::Gauss(11)), false);
         check(&[authentication(13, &gauss())], unsupported(LoginMethod::Gauss(13)), false);

@@ -10,15 +10,18 @@
 //! env     ┘                ▲ passfile                        ▲ ask: the operator's password
 //! ```
 
+mod bounds;
 mod certificate;
 mod conninfo;
 mod dial;
 mod error;
+mod gauss;
 mod link;
 mod login;
 mod parameter;
 mod passfile;
 mod remedy;
+mod reply;
 mod service;
 mod session;
 mod settings;
@@ -27,8 +30,8 @@ mod tls;
 mod verifier;
 
 pub use conninfo::{
-    ChannelBinding, ConnInfo, Host, Keepalive, NamedFile, Password, PasswordSource, Place, RootCertificates,
-    SslMode, Surroundings, TlsSettings,
+    ANSWER_TIMEOUT_VARIABLE, ChannelBinding, ConnInfo, Host, Keepalive, NamedFile, Password, PasswordSource,
+    Place, RootCertificates, SslMode, Surroundings, TlsSettings,
 };
 pub(super) use error::with_causes;
 pub use error::{CertificateProblem, ConnectError, LoginMethod};

@@ -56,9 +56,14 @@ impl ConnectError {
             E::LoginRefused { .. } => {
                 "check the user and the database, and the server's pg_hba.conf for this machine".to_owned()
             }
+            E::UnsupportedLogin { method: LoginMethod::Gauss(11), .. } => {
+                "let the server's pg_hba.conf ask this user by sha256 in place of md5: its password is kept as SHA-256, and no \
+                 client's md5 fits that"
+                    .to_owned()
+            }
             E::UnsupportedLogin { method: LoginMethod::Gauss(_), user, .. } => format!(
-                "on the server set password_encryption_type to 1 (or 0) and give {user:?} a password anew, so that \
-                 it is also kept as MD5; or write an SQL script as the target and load it with gsql"
+                "on the server set password_encryption_type to 2, give {user:?} a password anew, so that it is kept as SHA-256, and \
+                 let pg_hba.conf ask this user by sha256; or write an SQL script as the target and load it with gsql"
             ),
             E::UnsupportedLogin { .. } => {
                 "let this user log in by password (scram-sha-256, md5), by certificate or by peer in the server's \
@@ -83,7 +88,7 @@ impl ConnectError {
     }
 
     /// Whether libpq would go on to the next address: this one gave no answer, or not from a server in service.
-    pub(super) fn concerns_only_this_address(&self) -> bool {
+    pub(in crate::load::postgres) fn concerns_only_this_address(&self) -> bool {
         use ConnectError as E;
         match self {
             E::Resolve { .. }

@@ -1,20 +1,22 @@
 //! Logs in: tries the hosts, with and without TLS as `sslmode` says, and asks for a password when it is wanted.
 
 use std::future::{Future, poll_fn};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio::task::JoinHandle;
 use tokio_postgres::config::{self, SslNegotiation};
-use tokio_postgres::error::SqlState;
 use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, Connection, SimpleQueryMessage};
 
 use super::conninfo::{ChannelBinding, ConnInfo, Password, PasswordSource, SslMode};
 use super::dial::{Address, Encryption};
 use super::error::{ConnectError, with_causes};
+use super::gauss;
 use super::link::{Link, Open};
 use super::login::{Request, Watch};
+use super::reply::{ServerError, refused};
 use super::tls::Connector;
 
 /// A session that is logged in.
@@ -31,6 +33,10 @@ pub struct Session {
     pub at: String,
     /// Whether it is inside TLS.
     pub encrypted: bool,
+    /// How the login was made, in words.
+    pub method: &'static str,
+    /// Bytes that were read from and written to the connection.
+    pub moved: Arc<AtomicU64>,
 }
 
 /// Cancels what a session is doing, on a connection of its own, as safely encrypted as the session's.
@@ -48,6 +54,8 @@ struct LoggedIn {
     client: Client,
     connection: Connection<Link, Link>,
     encrypted: bool,
+    method: &'static str,
+    moved: Arc<AtomicU64>,
 }
 
 /// Why one attempt failed, and whether libpq would try the same address the other way, with or without TLS.
@@ -200,6 +208,8 @@ impl Attempts<'_> {
             connection: tokio::spawn(run(logged_in.connection)),
             at: address.at.clone(),
             encrypted: logged_in.encrypted,
+            method: logged_in.method,
+            moved: logged_in.moved,
         };
         if self.settings.must_allow_writes {
             in_time(self.settings.connect_timeout, &address.at, check_writable(&session)).await?;
@@ -220,14 +230,35 @@ impl Attempts<'_> {
             let (carrier, in_tls) = address.open(self.settings, self.connector.as_ref(), encryption).await?;
             encrypted = in_tls;
             let link = Link::watched(carrier, Arc::clone(&watch));
+            let moved = link.moved();
             let login = driver_config(self.settings, password);
-            login.connect_raw(link, Open).await.map_err(|error| {
+            let error = match login.connect_raw(link, Open).await {
+                Ok((client, connection)) => {
+                    let method = watch.lock().unwrap_or_else(PoisonError::into_inner).method();
+                    return Ok((client, connection, moved, method));
+                }
+                Err(error) => error,
+            };
+            let request = watch.lock().unwrap_or_else(PoisonError::into_inner).request().cloned();
+            let (Some(Request::Gauss(first)), Some(password)) = (request, password) else {
                 let seen = watch.lock().unwrap_or_else(PoisonError::into_inner);
-                explain(&error, &seen, &address.at, self.settings, password)
-            })
+                return Err(explain(&error, &seen, &address.at, self.settings, password));
+            };
+            // The driver left the first connection when it did not know the request.
+            let (carrier, in_tls) = address.open(self.settings, self.connector.as_ref(), encryption).await?;
+            encrypted = in_tls;
+            let mut link = Link::unwatched(carrier);
+            let moved = link.moved();
+            gauss::log_in(&mut link, self.settings, password, &first, &address.at).await?;
+            let (client, connection) = login.connect_raw(link.accepted(), Open).await.map_err(|error| {
+                explain(&error, &Watch::default(), &address.at, self.settings, Some(password))
+            })?;
+            Ok((client, connection, moved, gauss::METHOD))
         };
         match in_time(self.settings.connect_timeout, &address.at, attempt).await {
-            Ok((client, connection)) => Ok(LoggedIn { client, connection, encrypted }),
+            Ok((client, connection, moved, method)) => {
+                Ok(LoggedIn { client, connection, encrypted, method, moved })
+            }
             Err(error) => {
                 // A handshake that fails leaves `encrypted` unset, though it was the encryption that failed.
                 let handshake = matches!(error, ConnectError::Tls { .. } | ConnectError::Certificate { .. });
@@ -286,32 +317,16 @@ fn explain(
     password: Option<&Password>,
 ) -> ConnectError {
     let (at, user) = (at.to_owned(), settings.user.clone());
-    if let Some(server) = error.as_db_error() {
-        let mut message = server.message().to_owned();
-        if let Some(detail) = server.detail() {
-            message = format!("{message} ({detail})");
-        }
-        return match server.code() {
-            &SqlState::INVALID_PASSWORD => {
-                let source = password.map_or(PasswordSource::Absent, |password| password.source.clone());
-                ConnectError::PasswordRejected { at, user, source_of_password: source, message }
-            }
-            &SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
-                ConnectError::LoginRefused { at, user, message }
-            }
-            &SqlState::INVALID_CATALOG_NAME => {
-                ConnectError::DatabaseMissing { at, database: settings.database.clone(), message }
-            }
-            &SqlState::TOO_MANY_CONNECTIONS => ConnectError::TooManyConnections { at, message },
-            &SqlState::CANNOT_CONNECT_NOW => ConnectError::NotReady { at, message },
-            code => ConnectError::Refused { at, code: code.code().to_owned(), message },
-        };
+    if let Some(said) = error.as_db_error() {
+        return refused(&ServerError::of(said), &at, settings, password);
     }
     match seen.request() {
         Some(Request::Unsupported(method)) => {
             return ConnectError::UnsupportedLogin { at, user, method: method.clone() };
         }
-        Some(Request::Password) if password.is_none() => return ConnectError::PasswordMissing { at, user },
+        Some(Request::Password | Request::Gauss(_)) if password.is_none() => {
+            return ConnectError::PasswordMissing { at, user };
+        }
         _ => {}
     }
     let problem = with_causes(error);

@@ -22,9 +22,10 @@ use super::{service, target};
 const SOCKET_FOLDER: &str = "/var/run/postgresql";
 const PORT: u16 = 5432;
 /// Keepalives start after this much silence unless told otherwise. The system's default is two hours, in which a
-/// load would seem to hang behind a dead server or a firewall that forgot the connection.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// load would seem to hang behind a dead server or a firewall that forgot the connection. With all probes unanswered a
+/// connection ends after a minute, as `tcp_user_timeout` has it for sent data.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_COUNT: u32 = 6;
 
 const CHANNEL_BINDINGS: &[(&str, ChannelBinding)] = &[

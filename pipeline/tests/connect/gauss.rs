@@ -1,0 +1,149 @@
+//! openGauss' own login, against an imitation of its server.
+
+use super::{SECRET, block_on, log_in, resolve, value};
+use fixtures::gauss::{Gauss, Role, Ways};
+use fixtures::server::shared;
+use pipeline::load::postgres::connect::{ConnectError, Session};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+const PASSWORD: &str = "geheim_密码_1";
+
+fn role() -> Role {
+    Role::new(PASSWORD, 10_000)
+}
+
+/// Logs in at a port with a password, if any, and more parameters.
+fn attempt(port: u16, password: &str, more: &str) -> Result<Session, ConnectError> {
+    let target =
+        format!("host=127.0.0.1 port={port} user=postgres dbname=postgres password='{password}' {more}");
+    let info = resolve(&target, &[], Path::new("/nonexistent")).unwrap();
+    block_on(async { log_in(&info, None).await.0 })
+}
+
+#[track_caller]
+fn refused(port: u16, password: &str, more: &str, expected: &str) {
+    let error = attempt(port, password, more).unwrap_err();
+    let text = format!("{error}\n{}", error.remedy().unwrap_or_default());
+    assert!(text.contains(expected), "{expected:?} is not in: {text}");
+    assert!(!text.contains(SECRET), "{text}");
+}
+
+#[test]
+fn a_password_lets_in_and_the_session_is_the_drivers() {
+    let gauss = Gauss::before(shared().port(), Ways::all(role()));
+    let target =
+        format!("host=127.0.0.1 port={} user=postgres dbname=postgres password='{PASSWORD}'", gauss.port());
+    let info = resolve(&target, &[], Path::new("/nonexistent")).unwrap();
+    block_on(async {
+        let session = log_in(&info, None).await.0.unwrap();
+        assert_eq!(value(&session, "SELECT CAST(current_user AS text)").await, "postgres");
+        let long = "SELECT repeat('x', 300000)";
+        assert_eq!(value(&session, long).await.len(), 300_000);
+        session.canceller.cancel().await.unwrap();
+    });
+    assert_eq!((gauss.proofs(), gauss.failed_logins()), (1, 0));
+}
+
+#[test]
+fn the_number_of_iterations_is_the_servers() {
+    for iterations in [2_048, 20_000] {
+        let gauss = Gauss::before(shared().port(), Ways::all(Role::new(PASSWORD, iterations)));
+        attempt(gauss.port(), PASSWORD, "").unwrap();
+    }
+    let gauss = Gauss::before(shared().port(), Ways::all(Role::new(PASSWORD, 1_024)));
+    refused(
+        gauss.port(),
+        PASSWORD,
+        "",
+        "asks for 1024 iterations over the password; 2048 to 10000000 are accepted",
+    );
+    let gauss = Gauss::before(shared().port(), Ways::all(role().telling(20_000_000)));
+    refused(gauss.port(), PASSWORD, "", "asks for 20000000 iterations");
+    assert_eq!(gauss.proofs(), 0);
+}
+
+#[test]
+fn a_wrong_password_is_found_out_before_anything_is_sent() {
+    let gauss = Gauss::before(shared().port(), Ways::all(role()));
+    let expected = "with the password in the target failed: the server's signature was made with another password, so nothing was sent";
+    for wrong in ["geheim_1", "geheim_密码_1 "] {
+        refused(gauss.port(), wrong, "", expected);
+    }
+    assert_eq!((gauss.proofs(), gauss.failed_logins()), (0, 0));
+    // An impostor does not know the password, so it gets no proof of it.
+    let impostor = Gauss::before(shared().port(), Ways::all(role().unknown()));
+    refused(impostor.port(), PASSWORD, "", expected);
+    assert_eq!(impostor.proofs(), 0);
+    refused(gauss.port(), "", "", "asks for the password of user \"postgres\", and none is known");
+}
+
+#[test]
+fn what_cannot_be_had_is_refused_clearly() {
+    let gauss = Gauss::before(shared().port(), Ways::all(role()));
+    refused(
+        gauss.port(),
+        PASSWORD,
+        "channel_binding=require",
+        "channel_binding=require, and GaussDB's SHA-256 login has none",
+    );
+    let gauss = Gauss::before(shared().port(), Ways::all(role().asked_by_md5()));
+    refused(gauss.port(), PASSWORD, "", "ask this user by sha256 in place of md5");
+    let gauss = Gauss::before(shared().port(), Ways::all(role().kept_as_sm3()));
+    refused(gauss.port(), PASSWORD, "", "own SM3 method (authentication request 13), which is not supported");
+    // 3.0 is answered with md5 for a role that has both: the driver's own login.
+    let gauss = Gauss::before(shared().port(), Ways::all(role().combined()));
+    refused(gauss.port(), PASSWORD, "", "Invalid username/password,login denied.");
+    assert_eq!(gauss.failed_logins(), 1);
+}
+
+/// Passes connections on to `server`, and ends the `connection`th when the server has sent `bytes` bytes on it.
+fn cut(server: u16, connection: usize, bytes: usize) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let count = Arc::new(AtomicUsize::new(0));
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let number = count.fetch_add(1, Ordering::SeqCst);
+            let server = TcpStream::connect(("127.0.0.1", server)).unwrap();
+            let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut from, &mut to);
+                let _ = to.shutdown(Shutdown::Both);
+            });
+            let (mut from, mut to) = (server, client);
+            std::thread::spawn(move || {
+                let mut left = if number == connection { bytes } else { usize::MAX };
+                let mut buffer = [0; 4096];
+                while left > 0
+                    && let Ok(read @ 1..) = from.read(&mut buffer)
+                {
+                    let now = read.min(left);
+                    left -= now;
+                    if to.write_all(&buffer[..now]).is_err() {
+                        break;
+                    }
+                }
+                let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+            });
+        }
+    });
+    port
+}
+
+#[test]
+fn a_connection_that_is_cut_during_the_login_is_told_as_that() {
+    let gauss = Gauss::before(shared().port(), Ways::all(role()));
+    // The first connection's request has 145 bytes, the second's 85, then come 9 of its acceptance.
+    for (connection, bytes) in
+        [(0, 0), (0, 7), (0, 144), (1, 0), (1, 5), (1, 84), (1, 85), (1, 90), (1, 94), (1, 100)]
+    {
+        let port = cut(gauss.port(), connection, bytes);
+        refused(port, PASSWORD, "sslmode=disable", "the connection broke during the login");
+    }
+    let port = cut(gauss.port(), 5, 0);
+    attempt(port, PASSWORD, "sslmode=disable").unwrap();
+}
