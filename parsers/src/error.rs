@@ -292,6 +292,10 @@ impl ErrorKind {
                 }
                 _ => return None,
             },
+            // zstd's own words (ZSTD_error_frameParameter_windowTooLarge); the stream is sound.
+            Self::Compressed { source, .. } if source.to_string().contains("requires too much memory") => {
+                "it is compressed with a larger window than etl has memory for: let zstd unpack it, `zstd -dc FILE | etl run -`"
+            }
             Self::Compressed { .. }
             | Self::Incomplete { .. }
             | Self::OpenBlock { .. }

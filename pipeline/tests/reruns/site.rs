@@ -55,6 +55,7 @@ impl Site {
             trust_known: self.settings.trust_id.is_some(),
             ask: Box::new(|_| None),
             cancel: Arc::new(Cancel::default()),
+            replace: false,
         };
         match &self.place {
             Place::Postgres(database) => {
@@ -93,6 +94,7 @@ impl Site {
             limits: Limits::default(),
             threads: 2,
             rejects: self.rejects.clone(),
+            rejects_taken: pipeline::files::Foreign::Refuse,
             prune: self.prune,
             mode: self.mode,
             proof: None,

@@ -151,7 +151,7 @@ impl Stage {
         let token = api.token().await.unwrap();
         let wanted = Wanted { endpoint: None, interface: "public".to_owned(), region: None };
         let cinder = Cinder::new(&api, token.endpoint(&wanted, api.identity())?);
-        let (journal, past) = Journal::open(&self.journal())?;
+        let (journal, past) = Journal::open(&self.journal(), pipeline::files::Foreign::Refuse)?;
         journal.begin(&past, cinder.root())?;
         let selection = select(&cinder, wishes, &past, Some(&journal), limits, &|_| {}).await?;
         let Selection { plan, kept, gone_since } = selection;
