@@ -109,6 +109,7 @@ fn options(threads: usize, mode: Mode) -> Options {
         limits: Limits::default(),
         threads,
         rejects: None,
+        rejects_taken: pipeline::files::Foreign::Refuse,
         proof: None,
         prune: Prune::No,
         tuning: pipeline::options::tuning(&std::env::temp_dir()),
@@ -123,6 +124,7 @@ fn embedded(file: &Path) -> Box<dyn Target> {
         trust_known: true,
         ask: Box::new(|_| None),
         cancel: Arc::new(Cancel::default()),
+        replace: false,
     };
     load::open(&Spec::Sqlite(file.to_owned()), context).expect("a target")
 }

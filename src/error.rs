@@ -170,6 +170,9 @@ impl Error {
             Self::Unsaid { exit: Exit::Done | Exit::Incomplete | Exit::Different, .. } => {
                 Some("the run itself ended as its exit code says; do not run it again for this".to_owned())
             }
+            Self::System { source, .. } if source.kind() == io::ErrorKind::WouldBlock => {
+                Some("allow this user more processes (ulimit -u)".to_owned())
+            }
             Self::Arguments(_) | Self::Unconfirmed | Self::System { .. } | Self::Unsaid { .. } => None,
         }
     }

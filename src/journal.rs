@@ -7,6 +7,7 @@ pub mod lines;
 use crate::error::Result;
 use lines::{Keeper, Line, Lines};
 use parsers::value::Timestamp;
+use pipeline::files::Foreign;
 use pipeline::sample::Sample;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -148,8 +149,8 @@ impl Journal {
     ///
     /// # Errors
     /// Another batch is using it, it cannot be read or written, or a line in it is damaged.
-    pub fn open(path: &Path) -> Result<Self> {
-        Lines::open(path).map(Self)
+    pub fn open(path: &Path, foreign: Foreign) -> Result<Self> {
+        Lines::open(path, foreign).map(Self)
     }
 
     /// The last commit of a site into a target.
@@ -211,14 +212,14 @@ mod tests {
     #[test]
     fn what_was_added_is_there_again_and_the_last_commit_of_a_site_counts() {
         let (_folder, path) = path();
-        let mut journal = Journal::open(&path).unwrap();
+        let mut journal = Journal::open(&path, Foreign::Refuse).unwrap();
         assert!(journal.last(&facts()).is_none());
         let later = Entry { exit: 0, ..entry("/sites/a") };
         for entry in [entry("/sites/a"), entry("/sites/b"), later.clone()] {
             journal.add(entry).unwrap();
         }
         drop(journal);
-        let journal = Journal::open(&path).unwrap();
+        let journal = Journal::open(&path, Foreign::Refuse).unwrap();
         assert_eq!((journal.last(&facts()), journal.was_torn()), (Some(&later), false));
         let elsewhere = Facts { target: "other".into(), ..facts() };
         assert!(journal.last(&elsewhere).is_none());
@@ -228,7 +229,7 @@ mod tests {
     #[test]
     fn a_torn_last_line_is_left_out_wherever_it_was_torn() {
         let (_folder, path) = path();
-        let mut journal = Journal::open(&path).unwrap();
+        let mut journal = Journal::open(&path, Foreign::Refuse).unwrap();
         journal.add(entry("/sites/a")).unwrap();
         let whole = std::fs::read(&path).unwrap();
         journal.add(entry("/sites/b")).unwrap();
@@ -236,17 +237,17 @@ mod tests {
         let both = std::fs::read(&path).unwrap();
         for length in whole.len()..both.len() {
             std::fs::write(&path, &both[..length]).unwrap();
-            let mut journal = Journal::open(&path).unwrap();
+            let mut journal = Journal::open(&path, Foreign::Refuse).unwrap();
             assert_eq!((journal.0.lines().len(), journal.was_torn()), (1, length > whole.len()));
             journal.add(entry("/sites/b")).unwrap();
             drop(journal);
             let lines = std::fs::read(&path).unwrap();
             assert_eq!(lines.len(), both.len(), "nothing of the torn line is left");
-            assert_eq!(Journal::open(&path).unwrap().0.lines().len(), 2);
+            assert_eq!(Journal::open(&path, Foreign::Refuse).unwrap().0.lines().len(), 2);
         }
         // A file system may bring the length to the disk before the bytes.
         std::fs::write(&path, [&whole[..], &[0; 90], b"\n"].concat()).unwrap();
-        assert!(Journal::open(&path).unwrap().was_torn());
+        assert!(Journal::open(&path, Foreign::Refuse).unwrap().was_torn());
     }
 
     #[test]
@@ -255,11 +256,11 @@ mod tests {
         let line = serde_json::to_string(&entry("/sites/a")).unwrap();
         for (text, place) in [
             (format!("{line}\n{}\n{line}\n", &line[..40]), ":2: the line is damaged: "),
-            (format!("\n{line}\n"), ":1: the line is damaged: "),
+            (format!("{}\n{line}\n", &line[..40]), ":1: the line is damaged: "),
             (format!("{}\n", line.replace("\"journal\":1", "\"journal\":2")), ":1: the line is of version 2"),
         ] {
             std::fs::write(&path, &text).unwrap();
-            let error = Journal::open(&path).unwrap_err();
+            let error = Journal::open(&path, Foreign::Refuse).unwrap_err();
             assert!(error.to_string().contains(place) && error.remedy().is_some(), "{error}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "it is left as it is");
         }
@@ -268,10 +269,10 @@ mod tests {
     #[test]
     fn one_batch_at_a_time_uses_a_journal() {
         let (_folder, path) = path();
-        let journal = Journal::open(&path).unwrap();
-        assert!(matches!(Journal::open(&path), Err(Error::JournalInUse { .. })));
+        let journal = Journal::open(&path, Foreign::Refuse).unwrap();
+        assert!(matches!(Journal::open(&path, Foreign::Refuse), Err(Error::JournalInUse { .. })));
         drop(journal);
-        Journal::open(&path).unwrap();
+        Journal::open(&path, Foreign::Refuse).unwrap();
     }
 
     #[test]

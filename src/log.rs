@@ -5,10 +5,15 @@
 //! events of this program's own crates are kept in detail, so that no driver writes statements or values into it.
 
 use crate::error::{Error, Result};
-use crate::options::{Log, Outputs};
-use std::fs::{File, OpenOptions, Permissions};
-use std::io;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use crate::options::{Log, Outputs, Role, foreign};
+use crate::terminal::Printable;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::stat::fstat;
+use pipeline::files::{Foreign, appended};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Mutex;
 use tracing::level_filters::LevelFilter;
@@ -20,8 +25,8 @@ use tracing_subscriber::layer::SubscriberExt as _;
 /// What the user is told anyway (report and errors) goes to the file under this name, and is not shown twice.
 pub(crate) const TOLD: &str = "told";
 
-/// Access for the owner alone.
-const PRIVATE: u32 = 0o600;
+/// The first line of a log.
+const MARK: &str = "# Log of etl; times are in UTC.\n";
 
 /// Begins to log. Answers a warning where the default file cannot be written: that must not stop a run.
 ///
@@ -30,15 +35,13 @@ const PRIVATE: u32 = 0o600;
 pub fn start(outputs: &Outputs) -> Result<Option<String>> {
     let (file, warning) = match &outputs.log {
         Log::None => (None, None),
-        Log::Named(path) => match open(path) {
-            Ok(file) => (Some(file), None),
-            Err(source) => {
+        Log::Named(path) | Log::Default(path) => match (open(path, outputs.foreign(path)), &outputs.log) {
+            (Ok(Some(file)), _) => (Some(file), None),
+            (Ok(None), _) => return Err(foreign(Role::Log, path).into()),
+            (Err(source), Log::Named(_)) => {
                 return Err(Error::File { what: "the log", path: path.display().to_string(), source });
             }
-        },
-        Log::Default(path) => match open(path) {
-            Ok(file) => (Some(file), None),
-            Err(error) => {
+            (Err(error), _) => {
                 (None, Some(format!("no log is kept: {} cannot be written: {error}", path.display())))
             }
         },
@@ -47,7 +50,7 @@ pub fn start(outputs: &Outputs) -> Result<Option<String>> {
         layer()
             .with_ansi(false)
             .with_target(false)
-            .with_writer(Mutex::new(file))
+            .with_writer(Mutex::new(Printable(file)))
             .with_filter(own(LevelFilter::DEBUG).with_target(TOLD, LevelFilter::INFO))
     });
     let shown = match outputs.verbose {
@@ -58,7 +61,7 @@ pub fn start(outputs: &Outputs) -> Result<Option<String>> {
     let shown = layer()
         .with_ansi(false)
         .with_target(false)
-        .with_writer(io::stderr)
+        .with_writer(|| Printable(io::stderr()))
         .with_filter(own(shown).with_target(TOLD, LevelFilter::OFF));
     // A second log in one process is a test's, which does without.
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(file).with(shown));
@@ -74,30 +77,86 @@ fn own(level: LevelFilter) -> Targets {
     targets
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().append(true).create(true).mode(PRIVATE).open(path)?;
-    let found = file.metadata()?;
-    if found.is_file() && found.permissions().mode() & 0o077 != 0 {
-        file.set_permissions(Permissions::from_mode(PRIVATE))?;
+/// Whether a file that begins with `head` is a log of etl's; those before the first line was one began with an event.
+pub(crate) fn is_log(head: &[u8]) -> bool {
+    let event = |head: &[u8]| {
+        let (time, rest) = head.split_at_checked("2026-01-01T00:00:00.000000Z".len())?;
+        let digits = time.iter().all(|byte| byte.is_ascii_digit() || b"-:.TZ".contains(byte));
+        Some(digits && time.ends_with(b"Z") && rest.trim_ascii_start().starts_with(b"INFO etl "))
+    };
+    head.starts_with(MARK.as_bytes()) || event(head) == Some(true)
+}
+
+/// Whether a path leads to this process' own standard output or error, such as `/dev/stderr`.
+pub(crate) fn is_own_stream(path: &Path) -> bool {
+    let Ok(found) = std::fs::metadata(path) else { return false };
+    let same = |stream: nix::Result<nix::sys::stat::FileStat>| {
+        stream.is_ok_and(|stream| (stream.st_dev, stream.st_ino) == (found.dev(), found.ino()))
+    };
+    same(fstat(io::stdout().as_fd())) || same(fstat(io::stderr().as_fd()))
+}
+
+/// Opens the log; `None` where a file is there that etl did not write.
+fn open(path: &Path, foreign: Foreign) -> io::Result<Option<File>> {
+    let found = std::fs::metadata(path).map(|found| found.file_type());
+    if found.is_ok_and(|found| found.is_char_device() || found.is_fifo() && is_own_stream(path)) {
+        // Without waiting for a reader that is gone.
+        let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+        let file = OpenOptions::new().append(true).custom_flags(flags.bits()).open(path)?;
+        fcntl(&file, FcntlArg::F_SETFL(OFlag::O_APPEND))?;
+        return Ok(Some(file));
     }
-    Ok(file)
+    let Some(appended::Appended { mut file, is_empty }) = appended::open(path, is_log, foreign)? else {
+        return Ok(None);
+    };
+    if is_empty {
+        file.write_all(MARK.as_bytes())?;
+    }
+    Ok(Some(file))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    use std::os::unix::fs::PermissionsExt as _;
+
     #[test]
     fn a_log_is_private_and_grows() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("etl.log");
-        std::fs::write(&path, "before\n").unwrap();
-        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
-        for path in [path.clone(), folder.path().join("new.log")] {
-            let mut file = open(&path).unwrap();
-            io::Write::write_all(&mut file, b"now\n").unwrap();
-            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, PRIVATE);
+        for (name, before) in [
+            ("older.log", Some("2026-11-28T23:00:00.000000Z  INFO etl 0.1.0 run\n")),
+            ("etl.log", Some(MARK)),
+            ("empty.log", Some("")),
+            ("new.log", None),
+        ] {
+            let path = folder.path().join(name);
+            if let Some(before) = before {
+                std::fs::write(&path, before).unwrap();
+                std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+            }
+            for _ in 0..2 {
+                let mut file = open(&path, Foreign::Refuse).unwrap().unwrap();
+                file.write_all(b"now\n").unwrap();
+            }
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            let begin = before.filter(|before| !before.is_empty()).unwrap_or(MARK);
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{begin}now\nnow\n"));
         }
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "before\nnow\n");
+    }
+
+    #[test]
+    fn what_is_no_log_is_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("etl.log");
+        for text in ["notes\n", "2026-11-28T23:00:00.000000Z  INFO other 1.0\n", "#"] {
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+            assert!(open(&path, Foreign::Refuse).unwrap().is_none());
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
+            assert!(open(&path, Foreign::Replace).unwrap().is_some());
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), MARK);
+        }
     }
 }

@@ -11,6 +11,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // Without it the process only ends less politely there.
     drop(etl::signals::outlive_long_files());
+    // What is refused here cannot be had in another way either.
+    drop(etl::memory::keep_private());
     let line: Vec<OsString> = std::env::args_os().collect();
     let exit = match execute(&line, &Surroundings::of_process(), &mut io::stdout().lock()) {
         Ok(exit) => exit,

@@ -1,4 +1,17 @@
-//! The most memory this process ever had, for the report.
+//! The memory of this process: the most it ever had, for the report; and that no core dump shows what is in it.
+
+use nix::sys::prctl::set_dumpable;
+use nix::sys::resource::{Resource, setrlimit};
+
+/// Switches core dumps off, which would write passwords to the disk: by the limit, which programs that are started inherit,
+/// and by the attribute (prctl(2), PR_SET_DUMPABLE) that also keeps a program that core_pattern names from them.
+///
+/// # Errors
+/// The system's.
+pub fn keep_private() -> std::io::Result<()> {
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+    Ok(set_dumpable(false)?)
+}
 
 /// Peak resident memory in bytes: `VmHWM` of `/proc/self/status` (proc(5)); `None` where the system has no such file.
 #[must_use]

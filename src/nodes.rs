@@ -34,6 +34,7 @@ pub use conversation::Who;
 pub use dumping::Dumped;
 pub use error::{Failure, NodeError, Result};
 pub use record::{Record, beside};
+pub(crate) use record::{is_record, is_recorded};
 pub use session::Trust;
 
 use crate::progress::{Screen, Style};
@@ -46,6 +47,7 @@ use parsers::columns::ColumnMap;
 use secrets::Secrets;
 use settings::{Node, NodeSettings};
 use std::fs::{File, TryLockError};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -284,6 +286,13 @@ fn block_on<T>(work: impl Future<Output = T>) -> Result<T> {
     Ok(done)
 }
 
+/// Does what blocks in a thread of its own; the runtime's would panic where none can be made.
+async fn in_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    let (done, wait) = tokio::sync::oneshot::channel();
+    std::thread::Builder::new().spawn(move || drop(done.send(work())))?;
+    wait.await.map_err(io::Error::other)
+}
+
 fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -302,10 +311,15 @@ fn failed_here(folder: &Path, problem: &str) -> NodeError {
 
 /// Makes the folder if it is not there, and holds it.
 fn lock(folder: &Path) -> Result<File> {
-    use std::os::unix::fs::DirBuilderExt as _;
+    use nix::fcntl::OFlag;
+    use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
     let path = folder.join(LOCK);
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    let file = made.and_then(|()| File::options().write(true).create(true).truncate(false).open(&path));
+    // A FIFO that lies there is not waited for, and a link not followed.
+    let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
+    let mut options = File::options();
+    options.write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);
+    let file = made.and_then(|()| options.open(&path));
     let file =
         file.map_err(|error| failed_here(folder, &format!("the folder cannot be written to: {error}")))?;
     match file.try_lock() {

@@ -10,6 +10,7 @@ mod error;
 mod identity;
 mod maintenance;
 mod outputs;
+mod places;
 mod purge;
 mod site;
 pub(crate) mod spool;
@@ -23,8 +24,9 @@ pub use dump::DumpOptions;
 pub use error::OptionError;
 pub use identity::Role;
 pub use maintenance::{RollbackOptions, StatusOptions};
-pub(crate) use outputs::part_of;
+pub(crate) use outputs::check_cutover;
 pub use outputs::{Log, Outputs};
+pub(crate) use places::foreign;
 pub use purge::PurgeOptions;
 pub use sync::SyncOptions;
 pub(crate) use target::may_hold_password;
@@ -35,6 +37,7 @@ use crate::error::Result;
 use crate::settings::{Said, Settings, SettingsFile};
 use crate::surroundings::Surroundings;
 use pipeline::compare::Prune;
+use pipeline::files::Foreign;
 use pipeline::firings::{DEFAULT_HORIZON_DAYS, Horizon};
 use pipeline::load::names::TargetNames;
 use pipeline::options::Mode;
@@ -72,7 +75,10 @@ impl Options {
     pub fn of_run(args: &RunArgs, surroundings: &Surroundings<'_>) -> Result<Self> {
         let target = Choice::find(args.target.as_deref(), surroundings)?;
         let target = target.unwrap_or_else(Choice::fallback);
-        Self::check(&args.conversion, Some(target), args.rejects.as_deref(), Mode::Run, surroundings)
+        let options =
+            Self::check(&args.conversion, Some(target), args.rejects.as_deref(), Mode::Run, surroundings)?;
+        options.check_force()?;
+        Ok(options)
     }
 
     /// Checks the arguments of `etl check`.
@@ -86,7 +92,9 @@ impl Options {
             (true, Some(_)) => Mode::FullCheck,
             (false, _) => Mode::Check,
         };
-        Self::check(&args.conversion, target, None, mode, surroundings)
+        let options = Self::check(&args.conversion, target, None, mode, surroundings)?;
+        options.check_force()?;
+        Ok(options)
     }
 
     fn check(
@@ -102,6 +110,11 @@ impl Options {
         let inputs = (args.dumps.as_slice(), args.columns.as_deref());
         let prune = args.prune.map_or(Prune::No, |typed| Prune::Yes { typed });
         Self::assemble(inputs, settings, (target, rejects, prune, mode), outputs, surroundings)
+    }
+
+    fn check_force(&self) -> std::result::Result<(), OptionError> {
+        let target = self.target.as_ref().and_then(Choice::path);
+        self.outputs.check_force(target.into_iter().chain(self.pipeline.rejects.as_deref()))
     }
 
     /// Puts what was checked together, and checks what goes together.
@@ -130,6 +143,7 @@ impl Options {
                 limits: settings.limits,
                 threads: settings.threads,
                 rejects: rejects.map(Path::to_owned),
+                rejects_taken: rejects.map_or(Foreign::Refuse, |path| outputs.foreign(path)),
                 prune,
                 proof: Some(Horizon::new(now(), DEFAULT_HORIZON_DAYS)),
                 tuning: pipeline::options::tuning(&spool_dir),

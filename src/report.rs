@@ -23,6 +23,20 @@ pub mod verify;
 pub(crate) use advice::quote;
 pub use text::text;
 
+/// How a report begins that lies beside a site's dumps as text.
+const TEXT_MARK: &str = "Report of etl ";
+
+/// The first line of such a report.
+#[must_use]
+pub fn text_head() -> String {
+    format!("{TEXT_MARK}{}\n\n", env!("CARGO_PKG_VERSION"))
+}
+
+/// Whether a file that begins with `head` is such a report.
+pub(crate) fn is_text(head: &[u8]) -> bool {
+    head.starts_with(TEXT_MARK.as_bytes())
+}
+
 use pipeline::load::spec::Spec;
 use pipeline::outcome::Report;
 use std::time::Duration;

@@ -49,7 +49,9 @@ impl Watch {
             screen.say(&answer(name, first, progress.stage()));
             if first {
                 let (ended, progress, screen) = (Arc::clone(&ended), Arc::clone(&progress), screen.clone());
-                std::thread::spawn(move || leave_if_stuck(name, &ended, &progress, &screen));
+                // Where no thread can be made, a run that is stuck waits for its pipe.
+                let watch = move || leave_if_stuck(name, &ended, &progress, &screen);
+                drop(std::thread::Builder::new().spawn(watch));
             }
         };
         let mut watch = Self::on_each(act)?;

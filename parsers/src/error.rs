@@ -387,6 +387,10 @@ impl ErrorKind {
             Self::Export { .. } => {
                 "dump the database itself, on its node: gs_dump -F p -f FILE DATABASE (-t TABLE for single tables), and name FILE"
             }
+            // zstd's own words (ZSTD_error_frameParameter_windowTooLarge); the stream is sound.
+            Self::Compressed { source, .. } if source.to_string().contains("requires too much memory") => {
+                "it is compressed with a larger window than etl has memory for: let zstd unpack it, `zstd -dc FILE | etl run -`"
+            }
             Self::Compressed { .. }
             | Self::Incomplete { .. }
             | Self::OpenBlock { .. }

@@ -51,6 +51,19 @@ impl Stamp {
     fn of(metadata: &Metadata) -> Self {
         Self { size: metadata.len(), modified: metadata.modified().ok() }
     }
+
+    /// Checks that the file of the dump called `name`, which is so `now`, is as it was.
+    fn check(&self, now: Self, name: &str) -> Result<()> {
+        if now == *self {
+            return Ok(());
+        }
+        let what = if now.size == self.size {
+            "its modification time moved".to_owned()
+        } else {
+            format!("{} bytes at first, now {} bytes with another time", self.size, now.size)
+        };
+        Err(ErrorKind::Changed { dump: name.to_owned(), what }.into())
+    }
 }
 
 /// Where the bytes come from.
@@ -135,6 +148,16 @@ impl Input {
         &self.name
     }
 
+    /// Checks that the file on disk is what it was when it was opened; what was spooled cannot change.
+    ///
+    /// # Errors
+    /// Its size or its time changed, or it cannot be looked at any more.
+    pub fn check_unchanged(&self) -> Result<()> {
+        let Storage::Regular(path, stamp) = &self.storage else { return Ok(()) };
+        let io = |source| ErrorKind::Io { dump: self.name.clone(), doing: Doing::Opening, source };
+        stamp.check(Stamp::of(&std::fs::metadata(path).map_err(io)?), &self.name)
+    }
+
     /// Bytes on disk; `None` for a pipe that has not been read to its end.
     #[must_use]
     pub fn size(&self) -> Option<u64> {
@@ -182,14 +205,7 @@ impl Input {
             Storage::Regular(path, stamp) => {
                 let io = |source| ErrorKind::Io { dump: self.name.clone(), doing: Doing::Opening, source };
                 let file = File::open(path).map_err(io)?;
-                let now = Stamp::of(&file.metadata().map_err(io)?);
-                if now != *stamp {
-                    let what =
-                        format!("{} bytes at first, now {} bytes with another time", stamp.size, now.size);
-                    let what =
-                        if now.size == stamp.size { "its modification time moved".to_owned() } else { what };
-                    return Err(ErrorKind::Changed { dump: self.name.clone(), what }.into());
-                }
+                stamp.check(Stamp::of(&file.metadata().map_err(io)?), &self.name)?;
                 Box::new(file)
             }
             Storage::Spooled(spool) if spool.whole.load(Ordering::Acquire) => {
@@ -541,5 +557,37 @@ mod tests {
         all(input.text().unwrap()).unwrap();
         assert_eq!(input.meter().load(Ordering::Relaxed), u64::try_from(bytes.len()).unwrap());
         assert_eq!(input.size(), Some(u64::try_from(bytes.len()).unwrap()));
+    }
+
+    /// The frame is sound: it is only etl that has less memory than it asks for.
+    #[test]
+    fn a_frame_with_a_large_window_is_for_zstd_to_unpack() {
+        for (window, reads) in [(20, true), (23, true), (24, false), (27, false)] {
+            let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+            encoder.window_log(window).unwrap();
+            encoder.write_all(TEXT).unwrap();
+            let file = written(&encoder.finish().unwrap());
+            let mut input = Input::open(file.path().to_str().unwrap(), Path::new("/tmp")).unwrap();
+            let mut text = Vec::new();
+            let read = input.text().and_then(|mut source| {
+                let mut piece = [0; 64];
+                loop {
+                    match source.read(&mut piece)? {
+                        0 => return Ok(()),
+                        n => text.extend_from_slice(&piece[..n]),
+                    }
+                }
+            });
+            match read {
+                Ok(()) => assert!(reads && text == TEXT, "{window}"),
+                Err(error) => {
+                    assert!(!reads, "{window}: {error}");
+                    assert!(
+                        error.remedy().unwrap().contains("`zstd -dc FILE | etl run -`"),
+                        "{window}: {error}"
+                    );
+                }
+            }
+        }
     }
 }

@@ -10,6 +10,7 @@
 use crate::error::Result;
 use crate::input::Text;
 use crate::position::{Place, Position};
+use twox_hash::XxHash3_128;
 
 /// The first size of the buffer, and the least that is read at once.
 const READ_BYTES: usize = 256 * 1024;
@@ -38,6 +39,8 @@ pub struct Reader {
     limit: usize,
     position: Position,
     ended: bool,
+    /// The digest of what is consumed, while one is kept. It does not depend on the pieces in which that happens.
+    digest: Option<Box<XxHash3_128>>,
 }
 
 impl Reader {
@@ -53,6 +56,7 @@ impl Reader {
             limit: limit.max(READ_BYTES),
             position,
             ended: false,
+            digest: None,
         }
     }
 
@@ -95,7 +99,11 @@ impl Reader {
     /// Drops the first `n` buffered bytes; answers how many lines they ended.
     pub fn consume(&mut self, n: usize) -> u64 {
         let n = n.min(self.end - self.start);
-        let after = self.position.after(self.buffer.get(self.start..self.start + n).unwrap_or_default());
+        let consumed = self.buffer.get(self.start..self.start + n).unwrap_or_default();
+        if let Some(digest) = &mut self.digest {
+            digest.write(consumed);
+        }
+        let after = self.position.after(consumed);
         self.start += n;
         if self.start == self.end {
             self.start = 0;
@@ -123,8 +131,21 @@ impl Reader {
         }
         std::mem::swap(&mut self.buffer, rows);
         rows.truncate(n);
+        if let Some(digest) = &mut self.digest {
+            digest.write(rows);
+        }
         (self.start, self.end) = (0, rest);
         self.move_to(self.position.after(rows))
+    }
+
+    /// Begins a digest of what is consumed from now on.
+    pub fn begin_digest(&mut self) {
+        self.digest = Some(Box::new(XxHash3_128::with_seed(0)));
+    }
+
+    /// The digest of what was consumed since it was begun, which ends it; 0 where none was.
+    pub fn take_digest(&mut self) -> u128 {
+        self.digest.take().map_or(0, |digest| digest.finish_128())
     }
 
     fn move_to(&mut self, position: Position) -> u64 {

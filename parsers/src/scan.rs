@@ -16,11 +16,13 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-pub use self::block::{Block, Chunk, Contents, Cut, Form, Limits, REJECTS_HEADER, Rows, SCRIPT_HEADER};
+pub use self::block::{
+    Block, Chunk, Contents, Cut, Form, Limits, REJECTS_HEADER, REPLACES_NOTE, Rows, SCRIPT_HEADER,
+};
 
 use self::frame::Frame;
 use self::session::Session;
-use crate::columns::{ColumnMap, Table};
+use crate::columns::{ColumnMap, Reading, Table};
 use crate::error::{ErrorKind, Maker, Result};
 use crate::input::Input;
 use crate::lexer::{self, Lexer, Stop};
@@ -52,6 +54,10 @@ pub struct Scanner<'m> {
     /// Whether this is a second pass, over what the first one has looked at.
     resumed: bool,
     open: Option<Arc<Block>>,
+    /// The columns of the last block, which the next one mostly has too.
+    columns: Arc<Vec<String>>,
+    /// The digest of the last bulk block that was read to its end.
+    digest: u128,
 }
 
 /// What comes next in the open block.
@@ -90,7 +96,8 @@ impl<'m> Scanner<'m> {
         let text = input.text_from(block.data.byte)?;
         let reader = Reader::new(input.name(), text, block.data, limits.buffer());
         let mut scanner = Self::at(reader, block.dump, map, limits);
-        (scanner.open, scanner.resumed) = (Some(block), true);
+        scanner.resumed = true;
+        scanner.open(block);
         Ok(scanner)
     }
 
@@ -110,6 +117,8 @@ impl<'m> Scanner<'m> {
             frame: Frame::default(),
             resumed: false,
             open: None,
+            columns: Arc::default(),
+            digest: 0,
         }
     }
 
@@ -137,12 +146,26 @@ impl<'m> Scanner<'m> {
             match self.statement()? {
                 Some(block) => {
                     let block = Arc::new(block);
-                    self.open = Some(Arc::clone(&block));
+                    self.open(Arc::clone(&block));
                     return Ok(Some(block));
                 }
                 None => continue,
             }
         }
+    }
+
+    /// Opens a block. Those that are read twice must be the same both times.
+    fn open(&mut self, block: Arc<Block>) {
+        if block.table.reading() == Reading::Bulk {
+            self.reader.begin_digest();
+        }
+        self.open = Some(block);
+    }
+
+    /// The digest (XXH3, 128 bits) of the bytes of the bulk block that was last read to its end.
+    #[must_use]
+    pub fn digest(&self) -> u128 {
+        self.digest
     }
 
     /// Fills `chunk` with the next rows of the open block.
@@ -192,6 +215,7 @@ impl<'m> Scanner<'m> {
         }?;
         if matches!(span, Span::End) {
             self.open = None;
+            self.digest = self.reader.take_digest();
         }
         Ok(span)
     }
@@ -244,15 +268,13 @@ impl<'m> Scanner<'m> {
     }
 
     fn line_comment(&mut self) -> Result<()> {
-        const NOTE: &str = "-- etl ";
         let at = self.reader.position();
         let line = self.line()?;
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end();
         self.framed(text, at)?;
-        if let Some(note) = text.strip_prefix(NOTE) {
-            self.contents.notes.push(note.to_owned());
-        }
+        let digest = text.strip_prefix(REPLACES_NOTE);
+        self.contents.replaced.extend(digest.and_then(|hex| u128::from_str_radix(hex.trim(), 16).ok()));
         Ok(())
     }
 
@@ -359,8 +381,11 @@ impl<'m> Scanner<'m> {
         let began = self.reader.place();
         let text = self.whole_statement()?;
         if let Some(table) = statement::create_table(&self.readable(&text)) {
-            let key = self.qualified(&table.name);
-            self.created.insert(key, table.columns);
+            // Nobody asks for the columns of a table that is not known, and a dump may create any number of them.
+            if self.map.table(&table.name.table).is_some() {
+                let key = self.qualified(&table.name);
+                self.created.insert(key, table.columns);
+            }
             return Ok(());
         }
         self.routine_body(routine::body(&text), began)
@@ -428,17 +453,21 @@ impl<'m> Scanner<'m> {
     }
 
     fn opened(
-        &self,
+        &mut self,
         table: Table,
         columns: Vec<String>,
         oids: bool,
         form: Form,
         statement: Position,
     ) -> Block {
+        // A dump may have a block for each row.
+        if *self.columns != columns {
+            self.columns = Arc::new(columns);
+        }
         Block {
             dump: self.dump,
             table,
-            columns,
+            columns: Arc::clone(&self.columns),
             oids,
             form,
             quoting: self.session.quoting,

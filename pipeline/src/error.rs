@@ -62,6 +62,9 @@ impl Error {
             Self::Dump(error) => error.remedy().map(str::to_owned),
             Self::Connect(error) => error.remedy(),
             Self::Target { remedy, .. } | Self::TargetRow { remedy, .. } => remedy.clone(),
+            Self::File { source, .. } if source.kind() == std::io::ErrorKind::AlreadyExists => {
+                Some("see what it is, then run again or name another file".to_owned())
+            }
             Self::File { .. } => Some("make room, or name a place that can be written".to_owned()),
             Self::Imbalance(_) => {
                 Some("this is a fault of etl, nothing was written: keep the dumps and report it".to_owned())
@@ -78,11 +81,19 @@ impl Error {
     /// Whoever reads it at night need not know what a transaction is.
     #[must_use]
     pub(crate) fn undone(self, nothing: &str) -> Self {
-        let told = |what: String| if what.ends_with(nothing) { what } else { format!("{what}; {nothing}") };
+        // What a sink says of a run is said once, in the words of this command.
+        let told = |what: String| match what.strip_suffix("nothing was written") {
+            _ if what.ends_with(nothing) => what,
+            Some(before) => format!("{}; {nothing}", before.trim_end_matches([' ', ':', ';'])),
+            None => format!("{what}; {nothing}"),
+        };
         match self {
             Self::Target { what, remedy } => Self::Target { what: told(what), remedy },
             Self::TargetRow { place, what, remedy } => Self::TargetRow { place, what: told(what), remedy },
             file @ Self::File { .. } => Self::Target { what: told(file.to_string()), remedy: file.remedy() },
+            stopped @ Self::Interrupted(_) if nothing != "nothing was written" => {
+                Self::Target { what: told(stopped.to_string()), remedy: stopped.remedy() }
+            }
             other => other,
         }
     }
@@ -91,5 +102,32 @@ impl Error {
     #[must_use]
     pub fn target(what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::Target { what: what.into(), remedy: Some(remedy.into()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_did_not_happen_is_said_once() {
+        let nothing = "nothing was deleted";
+        for (what, expected) in [
+            ("karbor: it broke", "karbor: it broke; nothing was deleted"),
+            (
+                "karbor: it broke, and it was not committed: nothing was written",
+                "karbor: it broke, and it was not committed; nothing was deleted",
+            ),
+            ("karbor: 3 rows are left; nothing was deleted", "karbor: 3 rows are left; nothing was deleted"),
+        ] {
+            let error = Error::Target { what: what.to_owned(), remedy: None }.undone(nothing);
+            assert_eq!(error.to_string(), expected);
+            let again = error.undone(nothing);
+            assert_eq!(again.to_string(), expected);
+        }
+        assert_eq!(
+            Error::Interrupted("SIGINT").undone(nothing).to_string(),
+            "stopped by SIGINT; nothing was deleted"
+        );
     }
 }

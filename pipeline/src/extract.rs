@@ -34,6 +34,8 @@ pub struct Bulk {
     pub block: Arc<Block>,
     /// Its rows.
     pub rows: u64,
+    /// The digest of its bytes, which the second pass must find again.
+    pub digest: u128,
 }
 
 /// What pass one found.
@@ -90,8 +92,11 @@ pub fn survey(
             let dump = input.name().to_owned();
             return Err(parsers::error::Error::from(ErrorKind::NoKnownTable { dump, others }).into());
         }
-        let digests = contents.notes.iter().filter_map(|note| note.strip_prefix(REPLACES));
-        row_digests.extend(digests.filter_map(|hex| u128::from_str_radix(hex.trim(), 16).ok()));
+        if row_digests.is_empty() {
+            row_digests = contents.replaced;
+        } else {
+            row_digests.extend(contents.replaced);
+        }
         report.name = input.name().to_owned();
         report.bytes = contents.bytes;
         report.rejects = contents.rejects;
@@ -110,9 +115,6 @@ pub fn survey(
     }
     Ok(sources)
 }
-
-/// How a note in a file of set-aside rows names the bytes of a row whose key cannot be read.
-pub const REPLACES: &str = "replaces ";
 
 struct SurveyReport {
     dump: DumpReport,
@@ -147,7 +149,7 @@ impl<'s> Survey<'s> {
             if block.table.reading() == TableReading::Bulk {
                 let rows = Self::bulk(scanner, cancel)?;
                 self.tally(block.table).read += rows;
-                self.sources.bulk.push(Bulk { block, rows });
+                self.sources.bulk.push(Bulk { block, rows, digest: scanner.digest() });
             } else {
                 let mut reader = HeldReader::bind(block.table, &binding);
                 self.block(scanner, &block, &mut reader, &mut chunk, cancel)?;

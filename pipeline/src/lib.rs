@@ -12,6 +12,7 @@ pub mod compare;
 pub mod engine;
 pub mod error;
 pub mod extract;
+pub mod files;
 pub mod firings;
 pub mod icalendar;
 pub mod karbor;

@@ -1,6 +1,7 @@
 //! What a run is told to do, checked; made by the command.
 
 use crate::compare::{BATCH_ROWS, Prune, Spool, Tuning};
+use crate::files::Foreign;
 use crate::firings::Horizon;
 use crate::settings::Settings;
 use parsers::columns::ColumnMap;
@@ -23,6 +24,8 @@ pub struct Options {
     pub threads: usize,
     /// Where rejected rows are set aside; without it one rejected row fails the run.
     pub rejects: Option<PathBuf>,
+    /// What becomes of a file that is there already.
+    pub rejects_taken: Foreign,
     /// Over which time schedules are proved for the report, if they are.
     pub proof: Option<Horizon>,
     /// Whether imported rows go that the dumps no longer have.

@@ -1,15 +1,15 @@
 //! The file that rejected rows are set aside in: a dump of its own, to be mended and run again with the others.
 //!
-//! It is written as FILE.part, is on disk before the commit, and gets its name after it. It holds the rows' own bytes: those
+//! It is on the disk before the commit under a name of its own, and gets its name after it. It holds the rows' own bytes: those
 //! of copies as they come, those of held rows copied from the dumps by their places.
 
 use crate::error::{Error, Result};
+use crate::files::{Foreign, Replacement};
 use crate::transform::rejections::SetAside;
 use parsers::columns::ColumnMap;
 use parsers::input::{Input, Text};
 use parsers::position::Origin;
-use parsers::scan::{Block, Form, REJECTS_HEADER};
-use std::fs::File;
+use parsers::scan::{Block, Form, REJECTS_HEADER, REPLACES_NOTE};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,10 +17,9 @@ use std::sync::Arc;
 /// A file of set-aside rows that is being written. Dropping it removes it.
 pub struct RejectsFile {
     path: PathBuf,
-    part: PathBuf,
     /// What the tables are called where the file is read again.
     map: ColumnMap,
-    out: Option<BufWriter<File>>,
+    out: BufWriter<Replacement>,
     open: Option<Arc<Block>>,
     digests: Vec<u128>,
     rows: u64,
@@ -35,24 +34,24 @@ const EXPLANATION: &str = "--
 ";
 
 impl RejectsFile {
-    /// Begins `path`.part, readable by nobody else; tables stand in it under the names that `map` knows.
+    /// Begins the file, readable by nobody else; tables are called in it by the names that `map` knows.
     ///
     /// # Errors
     /// The file cannot be made.
-    pub fn create(path: &Path, map: &ColumnMap) -> Result<Self> {
-        let mut part = path.as_os_str().to_owned();
-        part.push(".part");
-        let part = PathBuf::from(part);
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&part).map_err(file_error(&part, "cannot be made"))?;
+    pub fn create(path: &Path, taken: Foreign, map: &ColumnMap) -> Result<Self> {
+        let file = Replacement::create(path).map_err(file_error(path, "cannot be made"))?;
+        if file.replaces_something() && taken == Foreign::Refuse {
+            let taken = std::io::Error::new(
+                std::io::ErrorKind::AlreadyExists,
+                "it has become another run's meanwhile",
+            );
+            return Err(file_error(path, "cannot be made")(taken));
+        }
         let mut out = BufWriter::new(file);
-        write!(out, "{REJECTS_HEADER}\n{EXPLANATION}").map_err(file_error(&part, "cannot be written"))?;
+        write!(out, "{REJECTS_HEADER}\n{EXPLANATION}").map_err(file_error(path, "cannot be written"))?;
         let path = path.to_owned();
         let map = map.clone();
-        Ok(Self { path, part, map, out: Some(out), open: None, digests: Vec::new(), rows: 0 })
+        Ok(Self { path, map, out, open: None, digests: Vec::new(), rows: 0 })
     }
 
     /// Writes one row; `digest` is that of its bytes where its key could not be read.
@@ -101,27 +100,27 @@ impl RejectsFile {
         Ok(())
     }
 
-    /// Closes the dump and waits until it is on disk; answers its rows.
+    /// Closes the dump and waits until it is on disk; returns its rows.
     ///
     /// # Errors
-    /// The file cannot be written.
+    /// The file cannot be written, or another run made one of its name since.
     pub fn close(&mut self) -> Result<u64> {
         self.end()?;
         self.write(&[b"--\n-- PostgreSQL database dump complete\n--\n"])?;
-        if let Some(out) = &mut self.out {
-            let sync = out.flush().and_then(|()| out.get_ref().sync_all());
-            sync.map_err(file_error(&self.part, "cannot be written"))?;
-        }
+        let sync = self.out.flush().and_then(|()| self.out.get_ref().sync());
+        sync.map_err(file_error(&self.path, "cannot be written"))?;
+        self.out.get_ref().check_place().map_err(file_error(&self.path, "cannot be written"))?;
         Ok(self.rows)
     }
 
-    /// Gives the file its name, after the commit; answers where the rows are. Where it cannot be renamed they stay in
-    /// FILE.part, and the reason comes with it: what is committed is no failure any more.
-    pub fn publish(mut self) -> (PathBuf, Option<std::io::Error>) {
-        self.out = None;
-        match std::fs::rename(&self.part, &self.path) {
-            Ok(()) => (self.path.clone(), None),
-            Err(error) => (self.part.clone(), Some(error)),
+    /// Gives the file its name, after the commit; returns where the rows are. Where it cannot be renamed they are kept beside
+    /// it, and the reason comes with it: what is committed is not a failure any more.
+    pub fn publish(self) -> (PathBuf, Option<std::io::Error>) {
+        // Everything is on the disk since it was closed.
+        let (file, _) = self.out.into_parts();
+        match file.publish_or_keep() {
+            Ok(_) => (self.path, None),
+            Err((kept, error)) => (kept, Some(error)),
         }
     }
 
@@ -157,26 +156,14 @@ impl RejectsFile {
             self.write(&[b"\\.\n"])?;
         }
         for digest in std::mem::take(&mut self.digests) {
-            self.write(&[format!("-- etl {}{digest:032x}\n", crate::extract::REPLACES).as_bytes()])?;
+            self.write(&[format!("{REPLACES_NOTE}{digest:032x}\n").as_bytes()])?;
         }
         Ok(())
     }
 
     fn write(&mut self, parts: &[&[u8]]) -> Result<()> {
-        let Some(out) = &mut self.out else { return Ok(()) };
-        parts
-            .iter()
-            .try_for_each(|part| out.write_all(part))
-            .map_err(file_error(&self.part, "cannot be written"))
-    }
-}
-
-impl Drop for RejectsFile {
-    fn drop(&mut self) {
-        // Still open: the run failed, and what it set aside is of no use.
-        if self.out.take().is_some() {
-            let _ = std::fs::remove_file(&self.part);
-        }
+        let written = parts.iter().try_for_each(|part| self.out.write_all(part));
+        written.map_err(file_error(&self.path, "cannot be written"))
     }
 }
 

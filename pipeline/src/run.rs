@@ -84,7 +84,7 @@ pub fn run(
     };
     let rejects = match &options.rejects {
         Some(path) if options.mode == Mode::Run && !refused => {
-            Some(RejectsFile::create(path, &options.columns)?)
+            Some(RejectsFile::create(path, options.rejects_taken, &options.columns)?)
         }
         _ => None,
     };
@@ -294,6 +294,9 @@ impl Loading<'_> {
             if written != rejected {
                 return Err(Error::Imbalance(format!("{rejected} rows rejected, {written} set aside")));
             }
+        }
+        for input in inputs.iter() {
+            input.check_unchanged()?;
         }
         self.cancel.check()?;
         match (self.sink.take(), options.mode) {

@@ -132,6 +132,10 @@ pub struct StepArgs {
 /// What is shown of a cutover.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ShownArgs {
+    /// Permit to replace FILE in the folder although etl did not write it.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub force: Vec<PathBuf>,
+
     /// Show no progress; steps and errors are still told.
     #[arg(long, short, help_heading = "Output", conflicts_with = "verbose")]
     pub quiet: bool,

@@ -10,6 +10,12 @@ pub struct OutputArgs {
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub report: Option<PathBuf>,
 
+    /// Permit to replace FILE although etl did not write it.
+    ///
+    /// Files that are written or added to are recognised by what they begin with. Name each file that may be lost.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub force: Vec<PathBuf>,
+
     /// File to which the log is added; etl.log in the current folder when not given.
     ///
     /// It is readable by you alone and holds no passwords.

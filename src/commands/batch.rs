@@ -6,19 +6,17 @@ use crate::cli::BatchArgs;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::journal::{Dump, Facts, Journal, Proof};
-use crate::options::{BatchOptions, Options, Outputs, Site, part_of};
+use crate::options::{BatchOptions, Options, Outputs, Site};
 use crate::report::Errand;
 use crate::report::batch::{Document, Shared, Site as SiteReport, State, Summary, text};
 use crate::report::file::ReportFile;
 use crate::surroundings::Surroundings;
 use crate::terminal::Paper;
-use crate::{digest, log, memory};
+use crate::{digest, log, memory, report};
 use pipeline::load::spec::Spec;
 use pipeline::options::Mode;
-use pipeline::{load, sample};
-use std::fs::OpenOptions;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
+use pipeline::{files, load, sample};
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -27,9 +25,9 @@ pub(super) fn batch(args: &BatchArgs, surroundings: &Surroundings<'_>, out: &mut
     let options = BatchOptions::check(args, surroundings)?;
     let started = Instant::now();
     let mut warnings: Vec<String> = log::start(&options.outputs)?.into_iter().collect();
-    let file = options.outputs.report.as_deref().map(ReportFile::try_place).transpose()?;
+    let file = options.outputs.report.as_deref().map(ReportFile::create).transpose()?;
     tracing::info!("etl {} batch, journal {}", env!("CARGO_PKG_VERSION"), options.journal.display());
-    let mut journal = Journal::open(&options.journal)?;
+    let mut journal = Journal::open(&options.journal, options.outputs.foreign(&options.journal))?;
     if journal.was_torn() {
         warnings.push(format!(
             "the last line of {} was cut off by a crash and is left out: its site is looked at again",
@@ -177,12 +175,12 @@ fn try_load(
         }
     }
     let mut options = site.options.clone();
-    if let Some(Err(error)) = options.outputs.report.as_deref().map(ReportFile::try_place) {
+    if let Some(Err(error)) = options.outputs.report.as_deref().map(ReportFile::create) {
         // Dumps may lie where nothing can be written.
         report.warnings.push(error.to_string());
         options.outputs.report = None;
     }
-    let mut text = Vec::new();
+    let mut text = report::text_head().into_bytes();
     let Converted { report: done, end } = carry_out(command, Errand::Run, &options, None, &mut text);
     if let Some(done) = &done {
         let read = done.sources.iter().map(|(_, tally)| tally.read).sum();
@@ -190,9 +188,9 @@ fn try_load(
         report.deferred = Some(done.deferred());
     }
     if let (None, Err(error)) = (&done, &end) {
-        text = error.text().into_bytes();
+        text.extend_from_slice(error.text().as_bytes());
     }
-    if let Err(error) = keep(&site.text_report(), &text) {
+    if let Err(error) = files::replace(&site.text_report(), &text) {
         report.warnings.push(format!("{} cannot be written: {error}", site.text_report().display()));
     }
     let exit = match end {
@@ -308,16 +306,4 @@ fn disproved(command: &Command, options: &Options, proof: &Proof) -> Result<Opti
 /// No progress is shown of what takes a moment.
 fn quiet(options: &Options) -> Outputs {
     Outputs { quiet: true, ..options.outputs.clone() }
-}
-
-/// Writes a site's report, which may hold values from dumps, in the place of an older one. A link there is replaced too, and
-/// what it points to left alone: it may be a dump.
-fn keep(path: &Path, text: &[u8]) -> io::Result<()> {
-    let part = part_of(path);
-    match std::fs::remove_file(&part) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?.write_all(text)?;
-    std::fs::rename(&part, path)
 }

@@ -48,7 +48,7 @@ pub(super) fn carry_out(
     out: &mut dyn Write,
 ) -> Converted {
     let started = Instant::now();
-    let file = match options.outputs.report.as_deref().map(ReportFile::try_place).transpose() {
+    let file = match options.outputs.report.as_deref().map(ReportFile::create).transpose() {
         Ok(file) => file,
         Err(error) => return error.into(),
     };
@@ -121,6 +121,7 @@ pub(super) fn load(command: &Command, options: &Options) -> Result<Report> {
             let context = Context {
                 service_id: settings.service_id,
                 trust_known: settings.trust_id.is_some(),
+                replace: options.outputs.replaces(choice),
                 ..work.context(&options.names)
             };
             load::open(&choice.spec, context)

@@ -18,12 +18,13 @@ use crate::cutover::told::Standing;
 use crate::cutover::{init, settings};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::nodes::NodeError;
-use crate::nodes::document::Section;
+use crate::nodes::document::{self, Section};
 use crate::nodes::settings::NodeSettings;
-use crate::options::{Maps, Outputs, read_columns};
+use crate::options::{Maps, Outputs, check_cutover, read_columns};
 use crate::surroundings::Surroundings;
+use crate::terminal::printable_json;
 use crate::{digest, log};
+use pipeline::files::Foreign;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use world::World;
@@ -88,7 +89,19 @@ fn go(request: &Request<'_>, surroundings: &Surroundings<'_>, out: &mut dyn Writ
     };
     let lines = Lines { settings: &settings, quiet: shown.quiet };
     let state_file = settings.file(FILE);
-    let (position, _) = State::glance(&state_file)?;
+    let outputs = OutputArgs {
+        log: Some(settings.file(LOG)),
+        force: shown.force.clone(),
+        quiet: shown.quiet,
+        verbose: shown.verbose,
+        ..OutputArgs::default()
+    };
+    let outputs = Outputs::check(&outputs, surroundings);
+    if !asked.dry_run {
+        check_cutover(&state_file, &lines.files(), &outputs)?;
+    }
+    let foreign = outputs.foreign(&state_file);
+    let (position, _) = State::glance(&state_file, foreign)?;
     if asked.dry_run {
         onward.check(request.goal, &settings)?;
         let files = |folder: &Path| files(&nodes, folder);
@@ -97,14 +110,7 @@ fn go(request: &Request<'_>, surroundings: &Surroundings<'_>, out: &mut dyn Writ
         return Ok(Exit::Done);
     }
     private_folder(&settings.folder)?;
-    let mut state = State::open(&state_file, &digest)?;
-    let outputs = OutputArgs {
-        log: Some(settings.file(LOG)),
-        quiet: shown.quiet,
-        verbose: shown.verbose,
-        ..OutputArgs::default()
-    };
-    let outputs = Outputs::check(&outputs, surroundings);
+    let mut state = State::open(&state_file, &digest, foreign)?;
     if let Some(warning) = log::start(&outputs)? {
         tracing::warn!("{warning}");
     }
@@ -130,8 +136,7 @@ fn go(request: &Request<'_>, surroundings: &Surroundings<'_>, out: &mut dyn Writ
 
 /// Reads the settings file.
 fn read(path: &Path, surroundings: &Surroundings<'_>) -> Result<File> {
-    let bytes =
-        std::fs::read(path).map_err(|source| NodeError::Unreadable { path: path.to_owned(), source })?;
+    let bytes = document::bytes(path)?;
     parse(path, &bytes, surroundings)
 }
 
@@ -162,14 +167,15 @@ fn place(file: &Path, folder: &Path) -> PathBuf {
 /// How a cutover stands.
 fn status(args: &StandingArgs, surroundings: &Surroundings<'_>, out: &mut dyn Write) -> Result<Exit> {
     let File { settings, digest, .. } = read(&args.file, surroundings)?;
-    let (position, at_work) = State::glance(&settings.file(FILE))?;
+    let (position, at_work) = State::glance(&settings.file(FILE), Foreign::Refuse)?;
     let standing = Standing::new(&settings, &digest, &position, at_work);
     let text = if args.json {
         let text = serde_json::to_string_pretty(&standing);
-        text.map_err(|error| Error::System {
+        let text = text.map_err(|error| Error::System {
             what: "the status cannot be put in JSON",
             source: error.into(),
-        })? + "\n"
+        })?;
+        printable_json(&text).into_owned() + "\n"
     } else {
         standing.text(&settings, &position)
     };

@@ -31,7 +31,7 @@ pub(super) fn dump(args: &DumpArgs, surroundings: &Surroundings<'_>, out: &mut d
     }
     let started = Instant::now();
     let unlogged = log::start(&options.outputs)?;
-    let file = options.outputs.report.as_deref().map(ReportFile::try_place).transpose()?;
+    let file = options.outputs.report.as_deref().map(ReportFile::create).transpose()?;
     tracing::info!("etl {} dump", env!("CARGO_PKG_VERSION"));
     let screen = Screen::new(Style::of(&options.outputs));
     if let Some(warning) = unlogged {

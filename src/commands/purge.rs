@@ -38,7 +38,7 @@ pub(super) fn purge(args: &PurgeArgs, surroundings: &Surroundings<'_>, out: &mut
     let options = PurgeOptions::check(args, surroundings)?;
     let started = Instant::now();
     let unlogged = log::start(&options.outputs)?;
-    let file = options.outputs.report.as_deref().map(ReportFile::try_place).transpose()?;
+    let file = options.outputs.report.as_deref().map(ReportFile::create).transpose()?;
     tracing::info!("etl {} purge", env!("CARGO_PKG_VERSION"));
     tracing::debug!("{:?}", options.limits);
     let mut work = Work::new(&options)?;
@@ -146,7 +146,11 @@ impl<'o> Work<'o> {
         let known = credentials.complete(&mut self.ask);
         self.interrupted()?;
         known?;
-        let journal = if options.dry_run { None } else { Some(Journal::open(&options.journal)?) };
+        let journal = if options.dry_run {
+            None
+        } else {
+            Some(Journal::open(&options.journal, options.outputs.foreign(&options.journal))?)
+        };
         let (journal, past) =
             journal.map_or((None, Past::default()), |(journal, past)| (Some(journal), past));
         let pace = Pace::new(options.limits.burst, options.limits.burst_every);

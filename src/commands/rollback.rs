@@ -88,7 +88,7 @@ pub(super) fn rollback(
     if let Some(warning) = unlogged {
         tracing::warn!("{warning}");
     }
-    let file = options.outputs.report.as_deref().map(ReportFile::try_place).transpose()?;
+    let file = options.outputs.report.as_deref().map(ReportFile::create).transpose()?;
     tracing::info!("etl {} rollback", env!("CARGO_PKG_VERSION"));
     tracing::info!("target {:?}, {:?}", options.target, options.request);
     let paper = options.outputs.paper;

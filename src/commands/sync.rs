@@ -20,7 +20,7 @@ pub(super) fn sync(args: &SyncArgs, surroundings: &Surroundings<'_>, out: &mut d
     let options = SyncOptions::check(args, surroundings)?;
     let started = Instant::now();
     let unlogged = log::start(&options.outputs)?;
-    let file = options.outputs.report.as_deref().map(ReportFile::try_place).transpose()?;
+    let file = options.outputs.report.as_deref().map(ReportFile::create).transpose()?;
     note_begin(&options);
     let result = Command::of(surroundings).work(
         &options.dumps,

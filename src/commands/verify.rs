@@ -26,7 +26,7 @@ pub(super) fn verify(
     let options = Options::of_verify(args, surroundings)?;
     let started = Instant::now();
     let unlogged = log::start(&options.outputs)?;
-    let file = options.outputs.report.as_deref().map(ReportFile::try_place).transpose()?;
+    let file = options.outputs.report.as_deref().map(ReportFile::create).transpose()?;
     note_begin("verify", &options);
     let result = compare(&options, surroundings);
     let (elapsed, peak_memory) = (started.elapsed(), memory::peak());

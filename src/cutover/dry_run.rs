@@ -49,7 +49,7 @@ pub fn dry_run(
                     Safety::None => {}
                     Safety::Command(one) => each(std::slice::from_ref(one), &mut command),
                     Safety::PgDump { program, options } => {
-                        let path = settings.file(format!("{}.sql", step.file_name()));
+                        let path = lines.safety();
                         command(&typed(&lines.pg_dump(program, options, names, &path)), vec![None]);
                     }
                 },

@@ -1,10 +1,9 @@
 //! The files that a cutover itself writes: private, and under their names only when they are whole.
 
 use crate::error::{Error, Result};
-use crate::options::part_of;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 /// The last line of a whole dump, which pg_dump and gs_dump write alike.
@@ -30,22 +29,6 @@ pub fn whole(path: &Path) -> io::Result<Option<u64>> {
     let mut end = Vec::new();
     file.take(512).read_to_end(&mut end)?;
     Ok(String::from_utf8_lossy(&end).contains(WHOLE).then_some(size))
-}
-
-/// Writes a file in one piece, for its owner alone, in the place of an older one.
-///
-/// # Errors
-/// The system's; what was there is there.
-pub fn put(path: &Path, text: &[u8]) -> io::Result<()> {
-    let part = part_of(path);
-    match std::fs::remove_file(&part) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
-    file.write_all(text)?;
-    file.sync_all()?;
-    std::fs::rename(&part, path)
 }
 
 /// Writes everything twice.

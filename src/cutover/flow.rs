@@ -4,7 +4,7 @@
 //! and what it left half done is either whole (a commit), or nothing (a roll back), or replaced (files).
 
 use super::error::CutoverError;
-use super::files::{Tee, private_folder, put, whole};
+use super::files::{Tee, private_folder, whole};
 use super::lines::{Back, Lines, own, typed};
 use super::outside::{Outside, Ran};
 use super::plan::{Goal, Next, Onward, next, parts, refuse_changes, steps, worth};
@@ -14,15 +14,13 @@ use super::step::{Part, Step};
 use super::told;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::options::part_of;
 use crate::report::number::{bytes, counted, duration};
 use crate::terminal::{heard, printable};
 use pipeline::engine::without_trust;
+use pipeline::files::{self, Replacement};
 use pipeline::load::names::TargetNames;
 use std::fmt::Write as _;
-use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::time::{Duration, Instant};
 
 /// How long a node may take to show that commands can be run there.
@@ -276,7 +274,7 @@ impl Flow<'_> {
 
     /// Dumps Karbor's own tables as they were before the first row of this cutover: never again once rows may be there.
     fn safety(&mut self) -> Result<Ended> {
-        let path = self.settings().file(format!("{}.sql", Step::Safety.file_name()));
+        let path = self.lines.safety();
         let loaded = self.state.position().loaded;
         let (program, options) = match self.settings().safety.clone() {
             Safety::None => return Ok(Ended::well("not wanted")),
@@ -287,15 +285,14 @@ impl Flow<'_> {
             }
             Safety::PgDump { program, options } => (program, options),
         };
-        let part = part_of(&path);
         let file = |source| Error::File {
             what: "the dump of Karbor's tables",
             path: path.display().to_string(),
             source,
         };
         // Private before the first byte is in it: pg_dump writes into the file that is there.
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part).map_err(file)?;
-        let line = self.lines.pg_dump(&program, &options, self.names, &part);
+        let part = Replacement::create(&path).map_err(file)?;
+        let line = self.lines.pg_dump(&program, &options, self.names, part.path());
         tracing::info!("{}", typed(&line));
         let ran = self.outside.here(&line, None, true)?;
         if !ran.well() {
@@ -304,13 +301,13 @@ impl Flow<'_> {
                           leave it out with dump = false";
             return Err(CutoverError::Failed { what, remedy: Some(remedy.to_owned()) }.into());
         }
-        let size = whole(&part).map_err(file)?;
+        let size = whole(part.path()).map_err(file)?;
         let Some(size) = size else {
-            let what = format!("{}: the dump has no end", part.display());
+            let what = format!("{}: the dump has no end", path.display());
             let remedy = Some("see whether the disk is full, and type the same command again".to_owned());
             return Err(CutoverError::Failed { what, remedy }.into());
         };
-        std::fs::rename(&part, &path).map_err(file)?;
+        part.publish().map_err(file)?;
         Ok(Ended::well(format!("{} of Karbor's own tables: {}", bytes(size), path.display())))
     }
 
@@ -451,7 +448,7 @@ impl Flow<'_> {
     /// Keeps what a step told.
     fn keep(&self, step: Step, text: &[u8]) -> Result<()> {
         let path = self.lines.text(step);
-        let kept = put(&path, text);
+        let kept = files::replace(&path, text);
         kept.map_err(|source| Error::File {
             what: "what a step told",
             path: path.display().to_string(),

@@ -3,9 +3,9 @@
 //! No secret is asked for, and none comes to stand in the file: passwords are asked for when they are needed.
 
 use super::error::CutoverError;
-use super::files::put;
 use crate::error::{Error, Result};
 use crate::terminal::printable;
+use pipeline::files;
 use std::fmt::Write as _;
 use std::io::{BufRead, Write};
 use std::path::Path;
@@ -44,7 +44,7 @@ pub fn init(
     )?;
     let text = desk.settings()?;
     sound(&text)?;
-    put(path, text.as_bytes()).map_err(|source| Error::File {
+    files::replace(path, text.as_bytes()).map_err(|source| Error::File {
         what: "the settings file",
         path: path.display().to_string(),
         source,

@@ -61,6 +61,19 @@ impl Lines<'_> {
         self.settings.file(format!("{}.txt", step.file_name()))
     }
 
+    /// The files that steps leave in the folder beside their reports.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let texts = Step::ALL.into_iter().map(|step| self.text(step));
+        texts.chain([self.safety()]).collect()
+    }
+
+    /// The dump of Karbor's own tables.
+    #[must_use]
+    pub fn safety(&self) -> PathBuf {
+        self.settings.file(format!("{}.sql", Step::Safety.file_name()))
+    }
+
     /// Leaves of a folder's dumps those that a step reads: a sync only the task manager's, where it is known which that is.
     pub fn choose(&self, step: Step, dumps: &mut Vec<String>) {
         let of_jobs = |path: &String| {

@@ -414,7 +414,7 @@ timeout = \"1min\"
         for (old, new, said) in [
             ("target = ", "goal = ", ":1: this file has no target"),
             ("postgresql://karbor@db1/karbor", "karbor.sql", ":1: target: a script holds nothing"),
-            ("postgresql://karbor@db1/karbor", "karbor", ":1: target: no target is called \"karbor\""),
+            ("postgresql://karbor@db1/karbor", "karbor", ":1: target: this names no target"),
             (
                 "unsteady = \"carry\"",
                 "unsteady = \"drop\"",

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::journal::lines::{Keeper, Line, Lines};
 use crate::journal::utc_now;
+use pipeline::files::Foreign;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -203,16 +204,16 @@ impl State {
     ///
     /// # Errors
     /// Another cutover is at work with it, it cannot be read or written, or a line in it is damaged.
-    pub fn open(path: &Path, settings: &str) -> Result<Self> {
-        Ok(Self { lines: Lines::open(path)?, settings: settings.to_owned() })
+    pub fn open(path: &Path, settings: &str, foreign: Foreign) -> Result<Self> {
+        Ok(Self { lines: Lines::open(path, foreign)?, settings: settings.to_owned() })
     }
 
     /// Looks at a state file; answers the position, and whether somebody is at work.
     ///
     /// # Errors
     /// It cannot be read, or a line in it is damaged.
-    pub fn glance(path: &Path) -> Result<(Position, bool)> {
-        let glance = Lines::<Entry>::glance(path)?;
+    pub fn glance(path: &Path, foreign: Foreign) -> Result<(Position, bool)> {
+        let glance = Lines::<Entry>::glance(path, foreign)?;
         Ok((Position::of(&glance.lines), glance.taken))
     }
 
@@ -261,14 +262,14 @@ mod tests {
     fn after(events: Vec<Event>) -> Position {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE);
-        let mut state = State::open(&path, "digest").unwrap();
+        let mut state = State::open(&path, "digest", Foreign::Refuse).unwrap();
         for event in events {
             state.add(event).unwrap();
         }
         let position = state.position();
-        assert_eq!(State::glance(&path).unwrap(), (position.clone(), true));
+        assert_eq!(State::glance(&path, Foreign::Refuse).unwrap(), (position.clone(), true));
         drop(state);
-        assert_eq!(State::glance(&path).unwrap(), (position.clone(), false));
+        assert_eq!(State::glance(&path, Foreign::Refuse).unwrap(), (position.clone(), false));
         position
     }
 
@@ -328,14 +329,17 @@ mod tests {
     fn one_cutover_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE);
-        let state = State::open(&path, "digest").unwrap();
-        let error = State::open(&path, "digest").unwrap_err();
+        let state = State::open(&path, "digest", Foreign::Refuse).unwrap();
+        let error = State::open(&path, "digest", Foreign::Refuse).unwrap_err();
         assert!(
             error.to_string().ends_with("another etl cutover is at work with this state file"),
             "{error}"
         );
         drop(state);
-        State::open(&path, "digest").unwrap();
-        assert_eq!(State::glance(&folder.path().join("absent")).unwrap(), (Position::default(), false));
+        State::open(&path, "digest", Foreign::Refuse).unwrap();
+        assert_eq!(
+            State::glance(&folder.path().join("absent"), Foreign::Refuse).unwrap(),
+            (Position::default(), false)
+        );
     }
 }

@@ -5,17 +5,16 @@
 //! and taken away; damage anywhere else is an error, for what stood there is lost.
 
 use crate::error::{Error, Result};
+use crate::options::{Role, foreign};
+use pipeline::files::mark::{self, Found};
+use pipeline::files::{Foreign, appended};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
-use std::fs::{File, OpenOptions, Permissions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-
-/// Access for the owner alone.
-const PRIVATE: u32 = 0o600;
 
 /// How long a file may be held by somebody who only glances at it.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -47,6 +46,27 @@ impl Keeper {
         match self {
             Self::Batch => "the journal",
             Self::Cutover => "the state file",
+        }
+    }
+
+    /// How every line begins, and with it the file.
+    fn mark(self) -> &'static [u8] {
+        match self {
+            Self::Batch => b"{\"journal\":",
+            Self::Cutover => b"{\"cutover\":",
+        }
+    }
+
+    /// Whether a file that begins with `head` is one of these; the first line may have been cut off by a crash.
+    pub(crate) fn is_own(self, head: &[u8]) -> bool {
+        head.starts_with(self.mark()) || self.mark().starts_with(head)
+    }
+
+    /// What the file is among those of a command.
+    fn role(self) -> Role {
+        match self {
+            Self::Batch => Role::Journal,
+            Self::Cutover => Role::State,
         }
     }
 
@@ -107,13 +127,13 @@ impl<L: Line> Lines<L> {
     /// Opens the file, or makes it.
     ///
     /// # Errors
-    /// Another process is using it, it cannot be read or written, or a line in it is damaged.
-    pub(crate) fn open(path: &Path) -> Result<Self> {
+    /// Another process is using it, etl did not write it, it cannot be read or written, or a line in it is damaged.
+    pub(crate) fn open(path: &Path, foreign_file: Foreign) -> Result<Self> {
         let fails = fails::<L>(path);
-        let is_new = !path.exists();
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(PRIVATE);
-        let mut file = options.open(path).map_err(&fails)?;
+        let opened = appended::open(path, |head| L::KEEPER.is_own(head), foreign_file).map_err(&fails)?;
+        let Some(appended::Appended { mut file, .. }) = opened else {
+            return Err(foreign(L::KEEPER.role(), path).into());
+        };
         let begun = Instant::now();
         loop {
             match file.try_lock() {
@@ -127,10 +147,6 @@ impl<L: Line> Lines<L> {
                 Err(TryLockError::Error(source)) => return Err(fails(source)),
             }
         }
-        file.set_permissions(Permissions::from_mode(PRIVATE)).map_err(&fails)?;
-        if is_new {
-            sync_folder(path);
-        }
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(&fails)?;
         let (lines, length, torn) = read(path, &bytes)?;
@@ -143,15 +159,18 @@ impl<L: Line> Lines<L> {
     ///
     /// # Errors
     /// It cannot be read, or a line in it is damaged.
-    pub(crate) fn glance(path: &Path) -> Result<Glance<L>> {
+    pub(crate) fn glance(path: &Path, foreign_file: Foreign) -> Result<Glance<L>> {
         let fails = fails::<L>(path);
-        let mut file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        match mark::look(path, |head| L::KEEPER.is_own(head)).map_err(&fails)? {
+            Found::Foreign if foreign_file == Foreign::Replace => {
                 return Ok(Glance { lines: Vec::new(), taken: false });
             }
-            Err(error) => return Err(fails(error)),
-        };
+            Found::Nothing => return Ok(Glance { lines: Vec::new(), taken: false }),
+            Found::Own => {}
+            Found::Foreign => return Err(foreign(L::KEEPER.role(), path).into()),
+            _ => return Err(fails(io::Error::other("this is no regular file"))),
+        }
+        let mut file = File::open(path).map_err(&fails)?;
         let taken = match file.try_lock_shared() {
             Ok(()) => {
                 // Held no longer than it takes to know: whoever wants to write comes first.
@@ -212,14 +231,6 @@ impl<L: Line> Lines<L> {
 fn fails<L: Line>(path: &Path) -> impl Fn(io::Error) -> Error {
     let path = path.display().to_string();
     move |source| Error::File { what: L::KEEPER.file(), path: path.clone(), source }
-}
-
-/// Without this a power cut could make a new file vanish; that it cannot be done on some file systems stops nobody.
-fn sync_folder(path: &Path) {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if let Ok(folder) = File::open(folder) {
-        let _ = folder.sync_all();
-    }
 }
 
 /// The lines of a file, the bytes of those that are whole, and whether the last one is not.

@@ -7,7 +7,10 @@ use super::error::{NodeError, Result};
 use crate::settings::line_of;
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::ops::{Range, RangeInclusive};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -27,6 +30,32 @@ pub struct Placed<T> {
     pub value: T,
     /// The line, from 1.
     pub line: usize,
+}
+
+/// Reads a settings file, whose commands are run: nobody but its owner may write it, and that is this user or root.
+///
+/// # Errors
+/// It cannot be read, or others can say in it what is run.
+pub fn bytes(path: &Path) -> Result<Vec<u8>> {
+    let unreadable = |source| NodeError::Unreadable { path: path.to_owned(), source };
+    let mut file = File::open(path).map_err(unreadable)?;
+    let found = file.metadata().map_err(unreadable)?;
+    let user = nix::unistd::geteuid().as_raw();
+    let problem = match found.mode() & 0o022 {
+        _ if found.uid() != user && found.uid() != 0 => "it belongs to another user",
+        0 => "",
+        _ => "others may write it",
+    };
+    if found.is_file() && !problem.is_empty() {
+        let shown = path.display();
+        return Err(NodeError::Usage {
+            problem: format!("{shown}: {problem}, and etl runs the commands in it"),
+            remedy: format!("see what is in it, make it yours, then: chmod go-w {shown}"),
+        });
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(unreadable)?;
+    Ok(bytes)
 }
 
 /// A section of a file: a table of TOML whose keys are taken one by one.
@@ -71,9 +100,12 @@ impl Section {
     /// # Errors
     /// It cannot be read, is not TOML, or holds what looks like a password.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| NodeError::Unreadable { path: path.to_owned(), source })?;
-        Self::parse(path, &text)
+        let unreadable = |source| NodeError::Unreadable { path: path.to_owned(), source };
+        let text = String::from_utf8(bytes(path)?);
+        Self::parse(
+            path,
+            &text.map_err(|error| unreadable(io::Error::new(io::ErrorKind::InvalidData, error)))?,
+        )
     }
 
     /// Reads the text of a file.

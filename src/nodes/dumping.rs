@@ -8,16 +8,14 @@ use super::record::Record;
 use super::secrets::{Purpose, Secrets};
 use super::session::{Session, Trust};
 use super::settings::{Dump, Node};
-use super::{script, space, transfer, whole, zone};
-use crate::options::part_of;
+use super::{in_thread, script, space, transfer, whole, zone};
 use crate::report::number::{bytes, counted};
 use crate::stop::{Stop, Stopping};
 use chrono::{SecondsFormat, Utc};
 use parsers::columns::{ColumnMap, Table};
+use pipeline::files::Replacement;
 use secrecy::SecretString;
 use std::collections::BTreeSet;
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -167,15 +165,10 @@ impl<'d> Dumping<'d> {
                 ));
             }
         };
-        let part = part_of(&self.dump.file);
-        self.fetch(session, shared, &remote, &part).await?;
+        let mut file = Replacement::create(&self.dump.file).map_err(|error| self.unwritable(&error))?;
+        self.fetch(session, shared, &remote, &mut file).await?;
         shared.gauge.enter(self.place, Phase::Checking);
-        let checked = self.check(&remote, &part, shared).await;
-        if checked.is_err() {
-            // It is no beginning of anything that could be gone on with.
-            drop(std::fs::remove_file(&part));
-        }
-        checked
+        self.check(&remote, file, shared).await
     }
 
     /// Runs gs_dump on the node.
@@ -309,14 +302,8 @@ impl<'d> Dumping<'d> {
         session: &mut Option<Session>,
         shared: &Shared<'_>,
         remote: &Remote,
-        part: &Path,
+        file: &mut Replacement,
     ) -> Result<()> {
-        let here = |error: std::io::Error| {
-            let problem = format!("{} cannot be written: {error}", part.display());
-            self.failed(Failure::Here, &problem, "make room, or name another folder: folder = \"…\"")
-        };
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(part);
-        let mut file: File = file.map_err(here)?;
         let fetched = shared.gauge.fetching(self.place, remote.bytes);
         let mut pauses = self.pauses();
         loop {
@@ -333,7 +320,7 @@ impl<'d> Dumping<'d> {
             }
             let Some(open) = session.as_ref() else { continue };
             let before = fetched.load(Ordering::Relaxed);
-            let done = transfer::fetch(open, &self.what, &remote.path, remote.bytes, &mut file, &fetched);
+            let done = transfer::fetch(open, &self.what, (&remote.path, remote.bytes), file, &fetched);
             match done.await {
                 Ok(()) => return Ok(()),
                 Err(error) if passing(&error) => {
@@ -350,6 +337,11 @@ impl<'d> Dumping<'d> {
         }
     }
 
+    fn unwritable(&self, error: &std::io::Error) -> NodeError {
+        let problem = format!("{} cannot be written: {error}", self.dump.file.display());
+        self.failed(Failure::Here, &problem, "make room, or name another folder: folder = \"…\"")
+    }
+
     /// How long is waited before each further connection.
     fn pauses(&self) -> impl Iterator<Item = Duration> + use<> {
         let longest = PAUSES.last().copied().unwrap_or_default();
@@ -364,17 +356,17 @@ impl<'d> Dumping<'d> {
     }
 
     /// Checks what arrived, and gives it its name.
-    async fn check(&mut self, remote: &Remote, part: &Path, shared: &Shared<'_>) -> Result<Dumped> {
-        let (path, map) = (part.to_owned(), Arc::clone(shared.map));
-        let checked = tokio::task::spawn_blocking(move || {
+    async fn check(&mut self, remote: &Remote, part: Replacement, shared: &Shared<'_>) -> Result<Dumped> {
+        let (path, map) = (part.path().to_owned(), Arc::clone(shared.map));
+        let checked = in_thread(move || {
             let digest = crate::digest::of_file(&path, |error| error, || Ok(()));
             digest.map(|(digest, bytes)| (digest, bytes, whole::check(&path, &map)))
         });
-        let checked = checked.await.map_err(std::io::Error::other).and_then(|checked| checked);
+        let checked = checked.await.and_then(|checked| checked);
         let (digest, size, whole) = checked.map_err(|error| {
             self.failed(
                 Failure::Here,
-                &format!("{} cannot be read: {error}", part.display()),
+                &format!("{} cannot be read: {error}", self.dump.file.display()),
                 "check the disk",
             )
         })?;
@@ -410,11 +402,7 @@ impl<'d> Dumping<'d> {
         }
         let file = self.dump.file.clone();
         // In this order: a dump without a record, or with one of another dump, is believed in nothing.
-        let kept = std::fs::rename(part, &file).and_then(|()| record.write(&file));
-        kept.map_err(|error| {
-            let problem = format!("{} cannot be written: {error}", file.display());
-            self.failed(Failure::Here, &problem, "make room, or name another folder: folder = \"…\"")
-        })?;
+        part.publish().and_then(|()| record.write(&file)).map_err(|error| self.unwritable(&error))?;
         let rows = counted(whole.rows, "row", "rows");
         tracing::info!(
             "{}: {} in {}, {rows}, SHA-256 {}",

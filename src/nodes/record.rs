@@ -3,12 +3,27 @@
 //! `cinder.sql` has `cinder.sql.toml`. A run takes the time zone of its dumps' node from there where nobody says otherwise,
 //! but only where size and digest are those of the dump: a record beside another file would be believed by mistake.
 
+use pipeline::files;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+
+/// How a record begins.
+const MARK: &str = "# What `etl dump` knows of ";
+
+/// Whether a file that begins with `head` is a record.
+pub(crate) fn is_record(head: &[u8]) -> bool {
+    head.starts_with(MARK.as_bytes())
+}
+
+/// Whether the file at `dump` is one that etl brought here, by the record beside it.
+pub(crate) fn is_recorded(dump: &Path) -> bool {
+    let size = fs::metadata(dump).map(|found| found.len());
+    Record::read(dump)
+        .is_ok_and(|record| record.is_some_and(|record| size.is_ok_and(|size| size == record.bytes)))
+}
 
 /// What is known of a dump.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,14 +59,9 @@ impl Record {
     /// The system's.
     pub fn write(&self, dump: &Path) -> io::Result<()> {
         let text = toml::to_string(self).map_err(io::Error::other)?;
-        let text =
-            format!("# What `etl dump` knows of {}.\n{text}", dump.file_name().unwrap_or_default().display());
+        let text = format!("{MARK}{}.\n{text}", dump.file_name().unwrap_or_default().display());
         let path = beside(dump);
-        let part = crate::options::part_of(&path);
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(part, path)
+        files::replace(&path, text.as_bytes())
     }
 
     /// Reads the record beside a dump; `None` where there is none.

@@ -4,6 +4,7 @@
 //! other side runs out; then the node is connected to anew.
 
 use super::error::{Failure, NodeError, Result};
+use super::in_thread;
 use super::known_hosts::{Known, Verdict, fingerprint, shown_host};
 use super::login;
 use super::secrets::Secrets;
@@ -225,7 +226,7 @@ async fn accept(node: &Node, key: &PublicKey, trust: &Trust) -> Result<()> {
                 node.name
             );
             let ask = Arc::clone(ask);
-            let asked = tokio::task::spawn_blocking(move || ask(&question)).await;
+            let asked = in_thread(move || ask(&question)).await;
             asked.unwrap_or(false)
         }
     };

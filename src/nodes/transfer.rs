@@ -1,9 +1,9 @@
-//! A file comes here over SFTP. What has come is kept in FILE.part; a broken transfer goes on where it ended.
+//! A file comes here over SFTP; a broken transfer goes on where it ended.
 
 use super::error::{Failure, NodeError, Result};
 use super::session::Session;
+use pipeline::files::Replacement;
 use russh_sftp::client::{Config, SftpSession};
-use std::fs::File;
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
@@ -22,13 +22,12 @@ const ANSWER: u64 = 3_600;
 pub(super) async fn fetch(
     session: &Session,
     what: &str,
-    remote: &str,
-    size: u64,
-    local: &mut File,
+    (remote, size): (&str, u64),
+    local: &mut Replacement,
     fetched: &AtomicU64,
 ) -> Result<()> {
     tokio::select! {
-        done = copy(session, what, remote, size, local, fetched) => done,
+        done = copy(session, what, (remote, size), local, fetched) => done,
         () = session.lost() => Err(session.broken("")),
     }
 }
@@ -36,9 +35,8 @@ pub(super) async fn fetch(
 async fn copy(
     session: &Session,
     what: &str,
-    remote: &str,
-    size: u64,
-    local: &mut File,
+    (remote, size): (&str, u64),
+    local: &mut Replacement,
     fetched: &AtomicU64,
 ) -> Result<()> {
     let failed = |kind: Failure, problem: String, remedy: &str| NodeError::Failed {
@@ -86,5 +84,5 @@ async fn copy(
         at += u64::try_from(count).unwrap_or(0);
         fetched.store(at, Ordering::Relaxed);
     }
-    local.sync_all().map_err(here)
+    local.sync().map_err(here)
 }

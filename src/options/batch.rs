@@ -1,12 +1,14 @@
 //! What `etl batch` is to do, checked: every site before the first is begun.
 
 use super::error::OptionError;
-use super::identity::Role;
+use super::identity::{Identity, Role};
 use super::outputs::{self, Log, Outputs};
+use super::places::{Places, Written};
 use super::target::Choice;
 use super::{Options, site};
 use crate::cli::BatchArgs;
 use crate::error::{Error, Result};
+use crate::journal::lines::Keeper;
 use crate::settings::{Settings, SettingsFile};
 use crate::surroundings::Surroundings;
 use crate::terminal::Paper;
@@ -79,11 +81,22 @@ impl BatchOptions {
         }
         share(&mut sites, args.prune)?;
         let journal = journal(args)?;
-        outputs::check_batch_places(
-            sites.iter().flat_map(|site| &site.options.dumps),
-            &[(Role::Journal, Some(&journal)), (Role::Report, outputs.report.as_deref())],
-            &outputs,
-        )?;
+        let mut places = Places::new(&outputs.force);
+        for dump in sites.iter().flat_map(|site| &site.options.dumps) {
+            places.read(Role::Dump(dump.clone()), Identity::at(Path::new(dump)));
+        }
+        for site in &sites {
+            places.write(Role::Text, &site.text_report(), Written::Text)?;
+        }
+        places.write(Role::Journal, &journal, Written::Lines(Keeper::Batch))?;
+        outputs.claim(&mut places)?;
+        let texts: Vec<PathBuf> = sites.iter().map(Site::text_report).collect();
+        let of_sites = sites.iter().flat_map(|site| {
+            let target = site.options.target.as_ref().and_then(Choice::path);
+            target.into_iter().chain(site.options.outputs.report.as_deref())
+        });
+        let written = texts.iter().map(PathBuf::as_path).chain(of_sites).chain([journal.as_path()]);
+        outputs.check_force(written)?;
         Ok(Self { sites, journal, keep_going: args.keep_going, outputs })
     }
 

@@ -1,6 +1,7 @@
 //! What `etl dump` is to do, checked: everything that can be known before anybody is asked or a node is touched.
 
 use super::columns::{Maps, read as read_columns};
+use super::places::Places;
 use super::{Outputs, outputs};
 use crate::cli::DumpArgs;
 use crate::cutover;
@@ -47,6 +48,15 @@ impl DumpOptions {
         choose(&mut settings, &args.node)?;
         let outputs = Outputs::check(&args.outputs, surroundings);
         outputs::check_no_page(&outputs)?;
+        let mut places = Places::new(&outputs.force);
+        if !args.dry_run {
+            for dump in settings.nodes.iter().flat_map(|node| &node.dumps) {
+                places.bring(dump.database, &dump.file)?;
+            }
+            outputs.claim(&mut places)?;
+            let dumps = settings.nodes.iter().flat_map(|node| &node.dumps).map(|dump| dump.file.as_path());
+            outputs.check_force(dumps)?;
+        }
         let secrets = args.secrets_fd.map(SecretLines::read).transpose()?;
         Ok(Self {
             settings,

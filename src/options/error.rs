@@ -108,9 +108,15 @@ pub enum OptionError {
         /// The place.
         path: PathBuf,
         /// What is wrong with it.
-        problem: &'static str,
+        problem: String,
         /// What to do about it.
-        remedy: &'static str,
+        remedy: String,
+    },
+    /// A file that is permitted to be replaced, and that nothing writes.
+    #[error("--force {}: this command does not write to this file", path.display())]
+    ForceOfNothing {
+        /// The file.
+        path: PathBuf,
     },
     /// No folder to copy pipes to.
     #[error("{}: {problem}", path.display())]
@@ -169,7 +175,10 @@ impl OptionError {
                 "name another file with --log, or keep none with --no-log"
             }
             Self::SamePlace { .. } => "name another file",
-            Self::Place { remedy, .. } => remedy,
+            Self::Place { remedy, .. } => return Some(remedy.clone()),
+            Self::ForceOfNothing { .. } => {
+                "leave it out, or name the file as it is named where it is written"
+            }
             Self::Spool { .. } => "name a folder on disk with --spool-dir",
             Self::Columns { .. } => "`etl columns` prints a file of the form, with all tables and columns",
             Self::NoCommand { commands, .. } => {

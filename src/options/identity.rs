@@ -77,8 +77,16 @@ pub enum Role {
     Log,
     /// `--ids`.
     Ids,
-    /// The file that becomes another one once it is complete.
-    PartOf(Box<Role>),
+    /// A report as text.
+    Text,
+    /// A dump that is brought here, by its database.
+    Brought(&'static str),
+    /// The record beside it.
+    Record,
+    /// The state of a cutover.
+    State,
+    /// What a step of a cutover leaves.
+    Step,
 }
 
 impl fmt::Display for Role {
@@ -91,7 +99,11 @@ impl fmt::Display for Role {
             Self::Journal => f.write_str("the journal"),
             Self::Log => f.write_str("the log"),
             Self::Ids => f.write_str("the --ids file"),
-            Self::PartOf(whole) => write!(f, "{whole} while it is being written"),
+            Self::Text => f.write_str("the site's report"),
+            Self::Brought(database) => write!(f, "the dump of {database}"),
+            Self::Record => f.write_str("the record of a dump"),
+            Self::State => f.write_str("the state file"),
+            Self::Step => f.write_str("the file of a step"),
         }
     }
 }

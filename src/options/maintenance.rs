@@ -51,6 +51,7 @@ impl RollbackOptions {
         let outputs = Outputs::check(&args.outputs, surroundings);
         outputs::check_no_page(&outputs)?;
         outputs::check_places(&[], Some(&target), None, &outputs)?;
+        outputs.check_force(target.path())?;
         let comparison = Self::comparison(args, &target, &outputs, surroundings)?;
         let scope = match args.source {
             SourceChoice::Vbs => Scope::Of(Source::Vbs),

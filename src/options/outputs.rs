@@ -3,12 +3,15 @@
 use super::dumps::Dump;
 use super::error::OptionError;
 use super::identity::{Identity, Role};
+use super::places::{Places, Written};
 use super::target::Choice;
 use crate::cli::OutputArgs;
+use crate::journal::lines::Keeper;
 use crate::report::file::is_page;
 use crate::surroundings::Surroundings;
 use crate::terminal::Paper;
-use std::ffi::OsString;
+use pipeline::files::mark::{self, Found};
+use pipeline::files::{self, Foreign};
 use std::path::{Path, PathBuf};
 
 /// The log that is kept where none is named.
@@ -21,6 +24,8 @@ pub struct Outputs {
     pub log: Log,
     /// The report as a file, a page where its name ends so, else JSON.
     pub report: Option<PathBuf>,
+    /// Files that may be replaced although etl did not write them.
+    pub force: Vec<PathBuf>,
     /// No progress.
     pub quiet: bool,
     /// How much of the log is shown: 0 nothing, 1 what matters, 2 all.
@@ -65,42 +70,90 @@ impl Outputs {
         Self {
             log,
             report: args.report.clone(),
+            force: args.force.clone(),
             quiet: args.quiet,
             verbose: args.verbose,
             paper: surroundings.paper(),
             terminal: surroundings.stderr_terminal,
         }
     }
+
+    /// What becomes of a file at `path` that etl did not write.
+    #[must_use]
+    pub fn foreign(&self, path: &Path) -> Foreign {
+        let identity = Identity::at(path);
+        let named = self.force.iter().any(|forced| identity.is_some() && Identity::at(forced) == identity);
+        if named { Foreign::Replace } else { Foreign::Refuse }
+    }
+
+    /// Whether the target is a file that etl did not write and that is to be replaced by a new database.
+    #[must_use]
+    pub fn replaces(&self, target: &Choice) -> bool {
+        target.path().is_some_and(|path| {
+            let own = |head: &[u8]| Written::Database.is_own(path, head);
+            self.foreign(path) == Foreign::Replace
+                && mark::look(path, own).is_ok_and(|found| found == Found::Foreign)
+        })
+    }
+
+    /// Claims the files of these outputs.
+    pub(super) fn claim(&self, places: &mut Places<'_>) -> Result<(), OptionError> {
+        if let Some(path) = &self.report {
+            places.write(Role::Report, path, Written::Report)?;
+        }
+        match self.log.path() {
+            Some(path) => places.write(Role::Log, path, Written::Log),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that every file that may be replaced is one of these outputs, or of those that are `written` beside them.
+    pub(super) fn check_force<'p>(
+        &'p self,
+        written: impl IntoIterator<Item = &'p Path>,
+    ) -> Result<(), OptionError> {
+        let written = written.into_iter().chain(self.report.as_deref()).chain(self.log.path());
+        let written: Vec<_> = written.filter_map(Identity::at).collect();
+        let unused = |path: &&PathBuf| Identity::at(path).is_none_or(|identity| !written.contains(&identity));
+        match self.force.iter().find(unused) {
+            Some(path) => Err(OptionError::ForceOfNothing { path: path.clone() }),
+            None => Ok(()),
+        }
+    }
 }
 
-/// Checks that nothing written is something read, and that no two things are written to one file.
-pub(super) fn check_places(
+/// Checks that nothing written is something read or another program's, and that no two things are written to one file.
+pub(super) fn check_places<'o>(
     dumps: &[Dump],
     target: Option<&Choice>,
     rejects: Option<&Path>,
-    outputs: &Outputs,
-) -> Result<(), OptionError> {
-    let target = target.and_then(Choice::path);
-    let written =
-        [(Role::Target, target), (Role::Rejects, rejects), (Role::Report, outputs.report.as_deref())];
-    let mut places: Vec<(Role, Option<Identity>)> =
-        dumps.iter().map(|dump| (Role::Dump(dump.name.clone()), dump.identity.clone())).collect();
-    for (role, path) in written {
-        let Some(path) = path else { continue };
-        check_place(&role, path)?;
-        // Whatever is replaced as a whole is written beside it first.
-        let part = part_of(path);
-        claim(&mut places, role.clone(), path)?;
-        claim(&mut places, Role::PartOf(Box::new(role)), &part)?;
+    outputs: &'o Outputs,
+) -> Result<Places<'o>, OptionError> {
+    let mut places = Places::new(&outputs.force);
+    places.dumps(dumps);
+    places.target(target)?;
+    if let Some(path) = rejects {
+        places.write(Role::Rejects, path, Written::Rejects)?;
     }
-    match outputs.log.path() {
-        // A log can go to anything that takes bytes; what is no regular file is nothing that could be lost.
-        Some(path) if std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) => {
-            Ok(())
+    outputs.claim(&mut places)?;
+    Ok(places)
+}
+
+/// Checks the files of a cutover: its state, its log, and those of its `steps` where no state says yet whose they are.
+pub(crate) fn check_cutover(state: &Path, steps: &[PathBuf], outputs: &Outputs) -> Result<(), OptionError> {
+    let mut places = Places::new(&outputs.force);
+    // The folder is made later.
+    if !files::folder_of(state).exists() {
+        return outputs.check_force([]);
+    }
+    places.write(Role::State, state, Written::Lines(Keeper::Cutover))?;
+    outputs.claim(&mut places)?;
+    if mark::look(state, |_| true).is_ok_and(|found| found == Found::Nothing) {
+        for step in steps {
+            places.write(Role::Step, step, Written::Step)?;
         }
-        Some(path) => claim(&mut places, Role::Log, path),
-        None => Ok(()),
     }
+    outputs.check_force(steps.iter().map(PathBuf::as_path).chain([state]))
 }
 
 /// Checks that the report of a command that has no page is not called one.
@@ -109,69 +162,9 @@ pub(super) fn check_no_page(outputs: &Outputs) -> Result<(), OptionError> {
         Some(path) => Err(OptionError::Place {
             role: Role::Report,
             path: path.to_owned(),
-            problem: "this command has no page",
-            remedy: "name FILE.json",
+            problem: "this command has no page".to_owned(),
+            remedy: "name FILE.json".to_owned(),
         }),
         None => Ok(()),
-    }
-}
-
-/// Checks that what a batch writes is no dump of any site, and that no two things are written to one file.
-pub(super) fn check_batch_places<'d>(
-    dumps: impl Iterator<Item = &'d String>,
-    written: &[(Role, Option<&Path>)],
-    outputs: &Outputs,
-) -> Result<(), OptionError> {
-    let dump = |name: &String| (Role::Dump(name.clone()), Identity::at(Path::new(name)));
-    let mut places: Vec<(Role, Option<Identity>)> = dumps.map(dump).collect();
-    for (role, path) in written {
-        let Some(path) = path else { continue };
-        check_place(role, path)?;
-        claim(&mut places, role.clone(), path)?;
-    }
-    match outputs.log.path() {
-        Some(path) if std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) => {
-            Ok(())
-        }
-        Some(path) => claim(&mut places, Role::Log, path),
-        None => Ok(()),
-    }
-}
-
-/// The name under which a file is written until it is complete.
-#[must_use]
-pub(crate) fn part_of(path: &Path) -> PathBuf {
-    let mut part = OsString::from(path);
-    part.push(".part");
-    part.into()
-}
-
-fn claim(places: &mut Vec<(Role, Option<Identity>)>, role: Role, path: &Path) -> Result<(), OptionError> {
-    let identity = Identity::at(path);
-    match places.iter().find(|(_, taken)| identity.is_some() && *taken == identity) {
-        Some((first, _)) => {
-            Err(OptionError::SamePlace { first: first.clone(), second: role, path: path.to_owned() })
-        }
-        None => {
-            places.push((role, identity));
-            Ok(())
-        }
-    }
-}
-
-fn check_place(role: &Role, path: &Path) -> Result<(), OptionError> {
-    let wrong = |problem, remedy| {
-        Err(OptionError::Place { role: role.clone(), path: path.to_owned(), problem, remedy })
-    };
-    match std::fs::metadata(path) {
-        Ok(found) if found.is_dir() => wrong("this is a folder", "name a file in it"),
-        Ok(found) if !found.is_file() => wrong("this is no regular file", "name a file"),
-        Ok(found) if *role == Role::Rejects && found.len() > 0 => wrong(
-            "this file exists, and may hold rows that were mended",
-            "name another file; rows that were mended are read when the file is named among the dumps",
-        ),
-        Ok(_) => Ok(()),
-        Err(_) if Identity::at(path).is_none() => wrong("there is no such folder", "make the folder first"),
-        Err(_) => Ok(()),
     }
 }

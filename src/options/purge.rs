@@ -1,7 +1,7 @@
 //! What `etl purge` is to do, checked: everything that can be known before anything is read or asked.
 
-use super::error::OptionError;
 use super::identity::{Identity, Role};
+use super::places::Written;
 use super::target::Choice;
 use super::{Maps, Outputs, dumps, outputs, read_columns, spool};
 use crate::cli::{CloudArgs, FlowArgs, PurgeArgs, ReadingArgs, SettingArgs, What};
@@ -96,8 +96,14 @@ impl PurgeOptions {
         let dumps = dumps::check(&args.dumps, surroundings.stdin_terminal)?;
         let outputs = Outputs::check(&args.outputs, surroundings);
         outputs::check_no_page(&outputs)?;
-        outputs::check_places(&dumps, target.as_ref(), None, &outputs)?;
-        check_journal(args, &dumps, target.as_ref(), &outputs)?;
+        let mut places = outputs::check_places(&dumps, target.as_ref(), None, &outputs)?;
+        for ids in &args.ids {
+            places.read(Role::Ids, Identity::at(ids));
+        }
+        places.write(Role::Journal, &args.journal, Written::PurgeJournal)?;
+        outputs.check_force(
+            target.as_ref().and_then(Choice::path).into_iter().chain([args.journal.as_path()]),
+        )?;
         let spool_dir = match settings.spool_dir {
             Some(folder) => folder,
             None => spool::unnamed(&dumps, surroundings)?,
@@ -161,38 +167,6 @@ fn named(args: &PurgeArgs) -> Result<()> {
         return Err(usage(what, remedy).into());
     }
     Ok(())
-}
-
-/// The journal is no file that is anything else.
-fn check_journal(
-    args: &PurgeArgs,
-    dumps: &[dumps::Dump],
-    target: Option<&Choice>,
-    outputs: &Outputs,
-) -> std::result::Result<(), OptionError> {
-    let Some(journal) = Identity::at(&args.journal) else {
-        return Err(OptionError::Place {
-            role: Role::Journal,
-            path: args.journal.clone(),
-            problem: "there is no such folder",
-            remedy: "make the folder first",
-        });
-    };
-    let dumps = dumps.iter().map(|dump| (Role::Dump(dump.name.clone()), dump.identity.clone()));
-    let files = [
-        (Role::Target, target.and_then(Choice::path)),
-        (Role::Report, outputs.report.as_deref()),
-        (Role::Log, outputs.log.path()),
-    ];
-    let files = files.into_iter().map(|(role, path)| (role, path.and_then(Identity::at)));
-    let ids = args.ids.iter().map(|path| (Role::Ids, Identity::at(path)));
-    match dumps.chain(files).chain(ids).find(|(_, identity)| identity.as_ref() == Some(&journal)) {
-        Some((first, _)) => {
-            let path = args.journal.clone();
-            Err(OptionError::SamePlace { first, second: Role::Journal, path })
-        }
-        None => Ok(()),
-    }
 }
 
 fn kinds(what: &[What]) -> Vec<Kind> {

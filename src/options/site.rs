@@ -7,6 +7,7 @@ use super::identity::Identity;
 use parsers::error::{ErrorKind, Foreign};
 use parsers::input::Input;
 use parsers::scan::REJECTS_HEADER;
+use pipeline::files::is_unfinished;
 use std::io;
 use std::path::Path;
 
@@ -47,7 +48,8 @@ pub(super) fn contents(folder: &Path, target: Option<&Path>) -> Result<Contents,
             let problem = format!("the name {:?} in it is not UTF-8", entry.file_name());
             return Err(wrong(problem, "give the file another name"));
         };
-        let own = OWN.contains(&name.strip_suffix(".part").unwrap_or(&name))
+        let own = OWN.contains(&name.as_str())
+            || is_unfinished(&entry.file_name())
             || name.strip_suffix(".toml").is_some_and(|dump| folder.join(dump).is_file());
         if own || target.is_some_and(|target| belongs_to(&path, target)) {
             continue;
@@ -77,8 +79,7 @@ fn belongs_to(path: &Path, target: &Path) -> bool {
         name.push(suffix);
         name
     };
-    same(target)
-        || [".part", "-journal", "-wal", "-shm"].iter().any(|suffix| same(Path::new(&beside(suffix))))
+    same(target) || ["-journal", "-wal", "-shm"].iter().any(|suffix| same(Path::new(&beside(suffix))))
 }
 
 /// What a file is; nothing where it is to be read as a dump.

@@ -44,6 +44,7 @@ impl SyncOptions {
         let outputs = Outputs::check(&args.outputs, surroundings);
         outputs::check_no_page(&outputs)?;
         outputs::check_places(&dumps, Some(&target), None, &outputs)?;
+        outputs.check_force(target.path())?;
         let spool_dir = match settings.spool_dir {
             Some(folder) => folder,
             None => spool::unnamed(&dumps, surroundings)?,

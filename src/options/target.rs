@@ -4,7 +4,7 @@ use super::error::OptionError;
 use crate::settings::SiteTarget;
 use crate::surroundings::Surroundings;
 use pipeline::load::postgres::connect::password_in;
-use pipeline::load::spec::{Spec, SpecError};
+use pipeline::load::spec::{Spec, may_contain_password};
 use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
@@ -78,10 +78,6 @@ impl Choice {
     fn parse(text: &str, named_by: NamedBy, name: &'static str) -> Result<Self, OptionError> {
         match Spec::parse(text) {
             Ok(spec) => Ok(Self { spec, named_by }),
-            Err(_) if may_hold_password(text) => {
-                let source = SpecError("(not shown: it may hold a password)".to_owned());
-                Err(OptionError::Target { named_by: name, source })
-            }
             Err(source) => Err(OptionError::Target { named_by: name, source }),
         }
     }
@@ -116,7 +112,7 @@ pub fn password_in_arguments(line: &[OsString]) -> Result<(), OptionError> {
     for argument in line.iter().skip(1) {
         let argument = argument.to_string_lossy();
         let value = argument.strip_prefix('-').and_then(|flag| flag.split_once('=')).map(|(_, value)| value);
-        if may_hold_password(&argument) || value.is_some_and(may_hold_password) {
+        if stands_in(&argument) || value.is_some_and(stands_in) {
             return Err(OptionError::PasswordInArguments);
         }
     }
@@ -136,6 +132,14 @@ pub(crate) fn may_hold_password(text: &str) -> bool {
     let other = scheme_like && rest.starts_with('/') && scheme != "sqlite";
     let credentials = rest.rsplit_once('@').is_some_and(|(before, _)| before.contains(':'));
     !well_formed && (of_ours || other) && (credentials || rest.to_ascii_lowercase().contains("password="))
+}
+
+/// The same of a word of a command line, which may be the name of a file as well.
+fn stands_in(argument: &str) -> bool {
+    let understood =
+        ["sqlite:", "postgresql://", "postgres://"].iter().any(|begin| argument.starts_with(begin));
+    let mistyped = !understood && may_contain_password(argument);
+    may_hold_password(argument) || mistyped && !Path::new(argument).exists()
 }
 
 #[cfg(test)]
@@ -162,6 +166,22 @@ mod tests {
         check(&["etl", "run", "a.sql", "--target", "sqlite:/srv/a:b@c.db"], false);
         check(&["etl", "run", "a@b.sql", "--target", "user@site.db"], false);
         check(&["etl", "run", "password=.sql", "host:/a@b.sql"], false);
+        for target in [
+            "u:pw@h:5432/d",
+            "postgres//u:pw@h/d",
+            "Server=h;Password=pw",
+            "host=h,password=pw",
+            "host=h;PWD=pw",
+            "u:pw@h/x.db",
+            "u:p/w@h/x.sql",
+        ] {
+            check(&["etl", "run", "a.sql", "-t", target], true);
+            check(&["etl", "run", "a.sql", &format!("--target={target}")], true);
+            check(&["etl", "run", target], true);
+        }
+        check(&["etl", "run", "a.sql", "-t", "sqlite:u:pw@h.db"], false);
+        check(&["etl", "purge", "--endpoint", "https://cinder:8776/v3", "--older-than", "1day 2h"], false);
+        check(&["etl", "run", "a.sql", "-t", "postgresql://u@h/d?options=-c%20a%3Db"], false);
     }
 
     #[test]

@@ -23,6 +23,7 @@ impl Options {
         let inputs = (args.dumps.as_slice(), args.columns.as_deref());
         let goal = (Some(target), None, Prune::No, Mode::Check);
         let mut options = Self::assemble(inputs, settings, goal, outputs, surroundings)?;
+        options.check_force()?;
         options.pipeline.proof = Some(Horizon::new(now(), args.horizon));
         Ok(options)
     }

@@ -74,9 +74,9 @@ pub enum JournalProblem {
     /// The system's answer.
     #[error("it cannot be read or written: {0}")]
     Io(#[source] io::Error),
-    /// What is there is a device, say.
-    #[error("it is no regular file")]
-    NoFile,
+    /// Another program's file.
+    #[error("etl did not write this file, and neither replaces it nor adds to it")]
+    Foreign,
     /// Two purges at a time.
     #[error("another etl purge is writing to it")]
     Taken,
@@ -109,7 +109,7 @@ impl PurgeError {
             Self::Journal { problem, .. } => match **problem {
                 JournalProblem::Io(_) => "make room, or name another place with --journal",
                 JournalProblem::Taken => "wait until that is over, or stop it",
-                JournalProblem::NoFile | JournalProblem::Line(_) | JournalProblem::OtherCloud(_) => {
+                JournalProblem::Foreign | JournalProblem::Line(_) | JournalProblem::OtherCloud(_) => {
                     "name another file with --journal; one that does not exist is made"
                 }
             },

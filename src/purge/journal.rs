@@ -6,14 +6,14 @@
 
 use super::Kind;
 use super::error::{JournalProblem, PurgeError, Result};
+use pipeline::files::{Foreign, appended};
 use pipeline::karbor::ids::digest;
 use serde::{Deserialize, Serialize};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, BufRead as _, BufReader, Seek as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
@@ -22,6 +22,14 @@ use tokio::task::yield_now;
 /// How long a journal that is taken is waited for, and how often it is looked at meanwhile.
 const PATIENCE: Duration = Duration::from_secs(1);
 const LOOKS: u32 = 20;
+
+/// How every line begins, and with it the journal.
+const MARK: &[u8] = b"{\"event\":\"";
+
+/// Whether a file that begins with `head` is a journal; its first line may have been cut off by a crash.
+pub(crate) fn is_journal(head: &[u8]) -> bool {
+    head.starts_with(MARK) || MARK.starts_with(head)
+}
 
 /// A line of the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,15 +165,14 @@ impl Journal {
     ///
     /// # Errors
     /// It cannot be read or written, another purge writes to it, or a line is none of a journal.
-    pub fn open(path: &Path) -> Result<(Self, Past)> {
+    pub fn open(path: &Path, foreign: Foreign) -> Result<(Self, Past)> {
         let wrong =
             |problem| PurgeError::Journal { path: path.display().to_string(), problem: Box::new(problem) };
         let io = |source| wrong(JournalProblem::Io(source));
-        let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path);
-        let mut file = file.map_err(io)?;
-        if !file.metadata().map_err(io)?.is_file() {
-            return Err(wrong(JournalProblem::NoFile));
-        }
+        let opened = appended::open(path, is_journal, foreign).map_err(io)?;
+        let Some(appended::Appended { mut file, .. }) = opened else {
+            return Err(wrong(JournalProblem::Foreign));
+        };
         lock(&file).map_err(wrong)?;
         let (past, whole) = read(&mut file).map_err(wrong)?;
         file.set_len(whole).map_err(io)?;
@@ -321,7 +328,7 @@ mod tests {
     async fn what_was_sent_and_has_no_end_is_known_to_the_next_purge() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
-        let (journal, past) = Journal::open(&path).unwrap();
+        let (journal, past) = Journal::open(&path, Foreign::Refuse).unwrap();
         journal.begin(&past, CLOUD).unwrap();
         for id in ["a", "b", "c", "d"] {
             journal.sent(Kind::Backup, id, 1).await.unwrap();
@@ -330,7 +337,7 @@ mod tests {
         journal.done(Kind::Backup, "a").unwrap();
         journal.failed(Kind::Backup, "b", 1, "403: no", Some("req-1")).unwrap();
         drop(journal);
-        let (journal, past) = Journal::open(&path).unwrap();
+        let (journal, past) = Journal::open(&path, Foreign::Refuse).unwrap();
         journal.begin(&past, CLOUD).unwrap();
         let tries: Vec<u32> =
             ["a", "b", "c", "d", "e"].iter().map(|id| past.tries(Kind::Backup, id)).collect();
@@ -342,7 +349,7 @@ mod tests {
     async fn a_burst_is_written_before_anyone_of_it_goes_on() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
-        let (journal, _) = Journal::open(&path).unwrap();
+        let (journal, _) = Journal::open(&path, Foreign::Refuse).unwrap();
         let sent = |id: &'static str| {
             let (journal, path) = (&journal, &path);
             async move {
@@ -358,14 +365,14 @@ mod tests {
     fn a_last_line_that_was_cut_off_is_taken_away() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
-        let (journal, past) = Journal::open(&path).unwrap();
+        let (journal, past) = Journal::open(&path, Foreign::Refuse).unwrap();
         journal.begin(&past, CLOUD).unwrap();
         journal.done(Kind::Backup, "a").unwrap();
         drop(journal);
         let whole = std::fs::read(&path).unwrap();
         for rest in [&b"{\"event\":\"done\",\"at\""[..], b"\0\0\0\n", b"{}\n"] {
             std::fs::write(&path, [whole.as_slice(), rest].concat()).unwrap();
-            let (journal, past) = Journal::open(&path).unwrap();
+            let (journal, past) = Journal::open(&path, Foreign::Refuse).unwrap();
             assert_eq!(past.done, 1);
             journal.done(Kind::Backup, "b").unwrap();
             drop(journal);
@@ -378,23 +385,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
         let refused = |expected: &str| {
-            let error = Journal::open(&path).and_then(|(journal, past)| journal.begin(&past, CLOUD));
+            let error =
+                Journal::open(&path, Foreign::Refuse).and_then(|(journal, past)| journal.begin(&past, CLOUD));
             let error = error.unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         };
-        let (journal, past) = Journal::open(&path).unwrap();
+        let (journal, past) = Journal::open(&path, Foreign::Refuse).unwrap();
         refused("another etl purge is writing to it");
         journal.begin(&past, "https://elsewhere/v3").unwrap();
         drop(journal);
         refused("it is of a purge at https://elsewhere/v3");
         std::fs::write(&path, "-- PostgreSQL database dump\n-- complete\n").unwrap();
-        refused("line 1 is no line of a journal");
+        refused("etl did not write this file");
         assert!(std::fs::read_to_string(&path).unwrap().starts_with("-- PostgreSQL"));
         std::fs::remove_file(&path).unwrap();
         std::fs::create_dir(&path).unwrap();
         refused("it cannot be read or written");
         std::fs::remove_dir(&path).unwrap();
         std::os::unix::fs::symlink("/dev/full", &path).unwrap();
-        refused("it is no regular file");
+        refused("this is not a regular file");
     }
 }

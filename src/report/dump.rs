@@ -63,6 +63,8 @@ impl Fate {
 /// The report file.
 #[derive(Debug, Serialize)]
 pub struct Document<'d> {
+    schema_version: u32,
+    etl_version: &'static str,
     command: &'static str,
     exit_code: u8,
     error: Option<String>,
@@ -75,6 +77,8 @@ impl<'d> Document<'d> {
     #[must_use]
     pub fn new(dumps: &'d [Fate], exit: Exit, error: Option<&Error>, elapsed: Duration) -> Self {
         Self {
+            schema_version: super::json::SCHEMA_VERSION,
+            etl_version: env!("CARGO_PKG_VERSION"),
             command: "dump",
             exit_code: exit.code(),
             error: error.map(ToString::to_string),

@@ -4,12 +4,11 @@ use super::html;
 use super::json::Document;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::options::part_of;
 use crate::report::Summary;
+use crate::terminal::printable_json;
+use pipeline::files::Replacement;
 use serde::Serialize;
-use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// What is known of a run when its report file is written.
@@ -55,23 +54,36 @@ pub fn is_page(path: &Path) -> bool {
     Form::of(path) == Form::Html
 }
 
-/// The place of a report file. It is tried before the run, so that one that cannot be written stops it in time. The file
-/// takes its name when it is complete.
+/// How the JSON of every report begins, blanks aside.
+const JSON_MARK: &[u8] = b"{\"schema_version\":";
+
+/// What the head of every page contains.
+const PAGE_MARK: &[u8] = b"<meta name=\"generator\" content=\"etl\"/>";
+
+/// Whether a file that begins with `head` is a report of etl's, as JSON or as a page.
+pub(crate) fn is_report(head: &[u8]) -> bool {
+    let json = head.iter().filter(|byte| !byte.is_ascii_whitespace()).take(JSON_MARK.len()).eq(JSON_MARK);
+    let page =
+        head.starts_with(b"<!DOCTYPE html>") && head.windows(PAGE_MARK.len()).any(|part| part == PAGE_MARK);
+    json || page
+}
+
+/// A report file. It is begun before the run, so that one that cannot be written stops it in time, and takes its name when it
+/// is complete.
 #[derive(Debug)]
 pub struct ReportFile {
     path: PathBuf,
-    part: PathBuf,
+    file: Replacement,
 }
 
 impl ReportFile {
-    /// Tries the place; nothing is left there.
+    /// Begins the file.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn try_place(path: &Path) -> Result<Self> {
-        let place = Self { path: path.to_owned(), part: part_of(path) };
-        match place.begin().and_then(|_| std::fs::remove_file(&place.part)) {
-            Ok(()) => Ok(place),
+    pub fn create(path: &Path) -> Result<Self> {
+        match Replacement::create(path) {
+            Ok(file) => Ok(Self { path: path.to_owned(), file }),
             Err(source) => Err(Error::File { what: "the report", path: path.display().to_string(), source }),
         }
     }
@@ -108,27 +120,13 @@ impl ReportFile {
     /// # Errors
     /// The system's.
     pub fn write_json(self, document: &impl Serialize) -> io::Result<()> {
-        let mut text = serde_json::to_vec_pretty(document)?;
-        text.push(b'\n');
-        self.put(&text)
+        let text = serde_json::to_string_pretty(document)?;
+        self.put(format!("{}\n", printable_json(&text)).as_bytes())
     }
 
-    fn put(self, text: &[u8]) -> io::Result<()> {
-        let mut file = self.begin()?;
-        file.write_all(text)?;
-        file.sync_all()?;
-        std::fs::rename(&self.part, &self.path)
-    }
-
-    /// The file as yet without its name. Values from dumps may come to stand in it, so it is its owner's alone.
-    fn begin(&self) -> io::Result<File> {
-        // What a killed run left behind goes first: it is never written into, whatever it is by now.
-        if let Err(error) = std::fs::remove_file(&self.part)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            return Err(error);
-        }
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.part)
+    fn put(mut self, text: &[u8]) -> io::Result<()> {
+        self.file.write_all(text)?;
+        self.file.publish()
     }
 }
 

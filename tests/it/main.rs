@@ -15,6 +15,12 @@ mod help;
 /// Arguments that do not go together are refused before anything is read.
 mod arguments;
 
+/// Too few threads, core dumps, settings that others may write.
+mod privacy;
+
+/// Files that etl did not write, in the place of each that it writes.
+mod foreign;
+
 /// No password is taken from, or repeated to, anywhere it can be seen.
 mod secrets;
 

@@ -149,7 +149,13 @@ fn a_full_check_loads_and_leaves_nothing() {
 #[test]
 fn a_check_looks_at_the_target_that_is_named() {
     let scene = Scene::new().with("ETL_TARGET", "no.db");
-    scene.write("no.db", "this is no database, whatever its name says; it is long enough to be one, though");
+    scene.write(
+        "no.db",
+        format!(
+            "SQLite format 3\0{}",
+            "what follows is no database; it is long enough to be one. ".repeat(9)
+        ),
+    );
     let dumps = dumps();
     let answer = scene.etl(&line("check", &dumps, &["--no-log", "--report", "report.json"]));
     assert_eq!((answer.code, answer.stdout.as_str()), (1, ""), "{}", answer.shown());
@@ -220,19 +226,19 @@ fn a_second_run_leaves_the_file_as_it_is() {
 #[test]
 fn a_log_that_cannot_be_kept_is_a_warning_unless_it_was_named() {
     let scene = Scene::new();
-    std::fs::create_dir(scene.path("etl.log")).unwrap();
     let dumps = dumps();
-    let answer = scene.etl(&line("check", &dumps, &["--quiet"]));
-    assert_eq!(answer.code, 0, "{}", answer.stderr);
-    assert!(
-        answer.stdout.contains("! no log is kept: etl.log cannot be written: Is a directory"),
-        "{}",
-        answer.stdout
-    );
-    let answer = scene.etl(&line("check", &dumps, &["--quiet", "--log", "etl.log"]));
+    // No file can be made there.
+    let answer = |more: &[&str]| {
+        let mut command = scene.process(&line("check", &dumps, more));
+        Answer::of(command.current_dir("/proc").output().unwrap())
+    };
+    let unnamed = answer(&["--quiet"]);
+    assert_eq!(unnamed.code, 0, "{}", unnamed.stderr);
+    let warning = "! no log is kept: etl.log cannot be written: No such file or directory";
+    assert!(unnamed.stdout.contains(warning), "{}", unnamed.stdout);
     assert_eq!(
-        answer.shown(),
-        "exit code 1\n---- stderr\netl: the log etl.log cannot be written: Is a directory (os error 21)\n  \
+        answer(&["--quiet", "--log", "etl.log"]).shown(),
+        "exit code 1\n---- stderr\netl: the log etl.log cannot be written: No such file or directory (os error 2)\n  \
          → make room, or name a place that can be written\n"
     );
 }

@@ -39,6 +39,14 @@ fn a_password_in_the_environment_is_repeated_nowhere() {
         ("ETL_TARGET", "postgresql://karbor:hunt/er2@h/hunter2@x"),
         ("ETL_TARGET", "mysql://karbor:hunter2@db1/karbor"),
         ("ETL_TARGET", "postgresql:/karbor:hunter2@db1/karbor"),
+        ("ETL_TARGET", "karbor:hunter2@db1:5432/karbor"),
+        ("ETL_TARGET", "postgres//karbor:hunter2@db1/karbor"),
+        ("ETL_TARGET", "Server=db1;Password=hunter2"),
+        ("ETL_TARGET", "server=db1 password=hunter2"),
+        ("ETL_TARGET", "host=db1,password=hunter2"),
+        ("ETL_TARGET", "karbor:hunter2@db1/karbor.db"),
+        ("ETL_TARGET", "karbor:hunter2@db1/karbor.sql"),
+        ("ETL_TARGET", "hunter2"),
     ] {
         let scene = Scene::new().with(variable, value);
         let answer = scene.etl(&["run", &dump, "-vv", "--report", "report.json"]);

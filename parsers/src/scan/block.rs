@@ -7,6 +7,7 @@ use crate::position::{DumpId, Origin, Position, length};
 use crate::row::{BadRow, Row};
 use crate::{copy, insert};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How a scan cuts and what it assumes.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +41,7 @@ pub struct Block {
     /// The table.
     pub table: Table,
     /// The column list; from CREATE TABLE where the statement has none.
-    pub columns: Vec<String>,
+    pub columns: Arc<Vec<String>>,
     /// Whether each row begins with an object id that the list does not name.
     pub oids: bool,
     /// COPY or INSERT.
@@ -156,8 +157,8 @@ pub struct Contents {
     pub other_tables: BTreeMap<String, u64>,
     /// Progress reports of gs_dump, which openGauss 6.0 and later write to standard output.
     pub progress: u64,
-    /// Lines of comments that begin with `-- etl `, without these characters.
-    pub notes: Vec<String>,
+    /// The digests of the rows that a file of set-aside rows replaces although they have no key.
+    pub replaced: Vec<u128>,
     /// The dump's size in bytes of text.
     pub bytes: u64,
 }
@@ -167,3 +168,6 @@ pub const SCRIPT_HEADER: &str = "-- Rows for Karbor, made by etl.";
 
 /// The first line of a file of set-aside rows.
 pub const REJECTS_HEADER: &str = "-- etl rejects";
+
+/// How a line of such a file begins that names, by the digest of its bytes, a row whose key cannot be read.
+pub const REPLACES_NOTE: &str = "-- etl replaces ";

@@ -3,6 +3,7 @@
 use super::*;
 use crate::input::Text;
 use std::io::Read;
+use std::path::Path;
 
 /// Gives its bytes in pieces of one size.
 struct Pieces(std::io::Cursor<Vec<u8>>, usize);
@@ -258,4 +259,48 @@ fn a_known_table_in_a_form_that_cannot_be_read_is_an_error() {
 #[test]
 fn the_words_of_statements_are_sorted_for_the_search() {
     assert!(STATEMENTS.is_sorted() && session::COMMANDS.is_sorted());
+}
+
+/// Read in chunks, passed over, by any piece: the same digest; and another one for other bytes.
+#[test]
+fn the_digest_of_a_bulk_block_is_that_of_its_bytes() {
+    let map = ColumnMap::built_in().unwrap();
+    let rows: Vec<String> = (0..40).map(|n| format!("id-{n}\tv\tp\tavailable")).collect();
+    let copy = |rows: &[String]| {
+        format!("COPY backups (id, volume_id, project_id, status) FROM stdin;\n{}\n\\.\n", rows.join("\n"))
+    };
+    let insert = |rows: &[String]| {
+        let row = |row: &String| format!("('{}')", row.replace('\t', "','"));
+        let rows: Vec<String> = rows.iter().map(row).collect();
+        format!("INSERT INTO backups (id, volume_id, project_id, status) VALUES {};\n", rows.join(",\n"))
+    };
+    let digest = |text: &str, limits: Limits, passes: bool| {
+        let text = format!("{text}--\n-- PostgreSQL database dump complete\n--\n");
+        let mut input = Input::from_reader("x", Box::new(std::io::Cursor::new(text)), Path::new("/tmp"));
+        let mut scanner = Scanner::new(&mut input, DumpId(0), &map, limits).unwrap();
+        scanner.block().unwrap().unwrap();
+        let mut chunk = Chunk::default();
+        if passes {
+            scanner.skip_block().unwrap();
+        } else {
+            while scanner.chunk(&mut chunk).unwrap() != Cut::End {}
+        }
+        scanner.digest()
+    };
+    for form in [&copy as &dyn Fn(&[String]) -> String, &insert] {
+        let text = form(&rows);
+        let whole = digest(&text, Limits::default(), false);
+        assert_ne!(whole, 0);
+        for (row, chunk) in [(1_000, 1), (1_000, 100), (10, 50), (1, 1)] {
+            let limits = Limits { row, chunk, ..Limits::default() };
+            for passes in [false, true] {
+                assert_eq!(digest(&text, limits, passes), whole, "{row} {chunk} {passes}");
+            }
+        }
+        for n in 0..rows.len() {
+            let mut other = rows.clone();
+            other[n] = other[n].replace("id-", "iD-");
+            assert_ne!(digest(&form(&other), Limits::default(), true), whole, "row {n}");
+        }
+    }
 }

@@ -33,13 +33,13 @@ pub(crate) fn parse(dump: &[u8]) -> Tables {
     let mut chunk = Chunk::default();
     while let Some(block) = scanner.block().unwrap_or_else(|error| panic!("{error}")) {
         let inserts = block.form != Form::Copy;
-        let columns = block.columns.clone();
+        let columns = block.columns.to_vec();
         let table = tables.entry(block.table.name().to_owned()).or_insert_with(|| Rows {
             columns,
             inserts,
             rows: Vec::new(),
         });
-        assert_eq!((&block.columns, inserts), (&table.columns, table.inserts));
+        assert_eq!((&*block.columns, inserts), (&table.columns, table.inserts));
         loop {
             match scanner.chunk(&mut chunk).unwrap_or_else(|error| panic!("{error}")) {
                 Cut::End => break,

@@ -5,8 +5,10 @@
 #![cfg(target_os = "linux")]
 
 use crate::told::{NAME, read};
+use parsers::columns::ColumnMap;
 use parsers::input::Input;
-use parsers::scan::Limits;
+use parsers::position::DumpId;
+use parsers::scan::{Limits, Scanner};
 use std::io::{Cursor, Read, repeat};
 use std::process::Command;
 
@@ -66,24 +68,104 @@ fn measure((what, before, behind, rows, _): (&str, &str, &str, &str, u64)) -> u6
     taken
 }
 
+/// A text that is made as it is read: one statement for each number.
+struct Statements {
+    numbers: std::ops::Range<u32>,
+    statement: fn(u32) -> String,
+    rest: Cursor<String>,
+}
+
+impl Read for Statements {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            match (self.rest.read(buffer)?, self.numbers.is_empty()) {
+                (0, false) => {
+                    let next = self.numbers.by_ref().take(1_000);
+                    self.rest = Cursor::new(next.map(self.statement).collect());
+                }
+                (n, _) => return Ok(n),
+            }
+        }
+    }
+}
+
+/// Many statements, how many, and what of each of them may be held, in bytes.
+const MANY: [(&str, fn(u32) -> String, u32, u64); 3] = [
+    (
+        "tables that are created",
+        |n| format!("CREATE TABLE t{n} (id integer, name text, more text);\n"),
+        1_000_000,
+        0,
+    ),
+    (
+        "blocks of one row",
+        |n| format!("COPY tag (resource_id, tag_key, tag_value) FROM stdin;\n{n}\tk\tv\n\\.\n"),
+        200_000,
+        240,
+    ),
+    ("rows that are replaced", |n| format!("-- etl replaces {n:032x}\n"), 1_000_000, 40),
+];
+
+/// Scans as pass one does, which keeps the blocks; answers the KiB that it took.
+fn measure_many(case: usize) -> u64 {
+    let (_, statement, count, _) = MANY[case];
+    let text = Statements { numbers: 0..count, statement, rest: Cursor::default() };
+    let text = text.chain(Cursor::new("-- PostgreSQL database dump complete\n"));
+    let map = ColumnMap::built_in().unwrap();
+    let mut input = Input::from_reader(NAME, Box::new(text), &std::env::temp_dir());
+    let start = greatest_kib();
+    let mut scanner = Scanner::new(&mut input, DumpId(0), &map, Limits::default()).unwrap();
+    let mut blocks = Vec::new();
+    while let Some(block) = scanner.block().unwrap() {
+        assert_eq!(scanner.skip_block().unwrap(), 1);
+        blocks.push(block);
+    }
+    let contents = scanner.finish().unwrap();
+    let taken = greatest_kib() - start;
+    assert!(
+        blocks.len() + contents.replaced.len() == 0
+            || blocks.len() + contents.replaced.len() == count as usize
+    );
+    taken
+}
+
+/// Runs `test` of this module again, in a process of its own, and returns the KiB that it says it grew by.
+fn grown_by(test: &str, case: usize) -> u64 {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", &format!("memory::{test}"), "--nocapture"]);
+    let output = child.env(CASE, case.to_string()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let grown: Option<u64> = said.split(LIMIT).nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok());
+    grown.unwrap_or_else(|| panic!("{test} {case}: {said}{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+/// The variable that names the case to a process of its own, and how that says what it took.
+const CASE: &str = "GRAMMAR_MEMORY_CASE";
+const LIMIT: &str = "grew by ";
+
 #[test]
 fn what_is_passed_over_is_not_held() {
-    const CASE: &str = "GRAMMAR_MEMORY_CASE";
-    const LIMIT: &str = "grew by ";
     if let Ok(case) = std::env::var(CASE) {
         println!("{LIMIT}{} KiB", measure(CASES[case.parse::<usize>().unwrap()]));
         return;
     }
     for (n, (what, .., most)) in CASES.iter().enumerate() {
-        let mut child = Command::new(std::env::current_exe().unwrap());
-        child.args(["--exact", "memory::what_is_passed_over_is_not_held", "--nocapture"]);
-        let output = child.env(CASE, n.to_string()).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout);
-        let grown: Option<u64> =
-            said.split(LIMIT).nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok());
-        let grown =
-            grown.unwrap_or_else(|| panic!("{what}: {said}{}", String::from_utf8_lossy(&output.stderr)));
+        let grown = grown_by("what_is_passed_over_is_not_held", n);
         println!("{what}: {grown} KiB");
         assert!(grown <= *most, "{what}: {grown} KiB, at most {most}");
+    }
+}
+
+#[test]
+fn many_statements_are_held_in_few_bytes_each() {
+    if let Ok(case) = std::env::var(CASE) {
+        println!("{LIMIT}{} KiB", measure_many(case.parse().unwrap()));
+        return;
+    }
+    for (n, (what, _, count, each)) in MANY.iter().enumerate() {
+        let most = SHORT_KIB + u64::from(*count) * each / 1024;
+        let grown = grown_by("many_statements_are_held_in_few_bytes_each", n);
+        println!("{what}: {grown} KiB");
+        assert!(grown <= most, "{what}: {grown} KiB, at most {most}");
     }
 }

@@ -159,8 +159,8 @@ impl Told {
         for (table, rows) in &contents.other_tables {
             self.line(&format!("other table {}: {rows}", cell(Some(table))));
         }
-        for note in &contents.notes {
-            self.line(&format!("note: {note}"));
+        for digest in &contents.replaced {
+            self.line(&format!("replaces the row {digest:032x}"));
         }
         if contents.progress > 0 {
             self.line(&format!("progress reports: {}", contents.progress));

@@ -6,7 +6,6 @@
 mod fit;
 pub(crate) mod lookup;
 pub mod names;
-pub(crate) mod part;
 pub mod policies;
 pub mod postgres;
 pub mod presence;
@@ -221,13 +220,15 @@ pub struct Context {
     pub ask: Ask,
     /// Asks the run to stop.
     pub cancel: Arc<Cancel>,
+    /// Whether a file that is not a database of Karbor's is replaced by a new one.
+    pub replace: bool,
 }
 
 impl Context {
     /// What a command has to know that imports nothing: no service, and no trust is looked for.
     #[must_use]
     pub fn without_import(names: names::TargetNames, ask: Ask, cancel: Arc<Cancel>) -> Self {
-        Self { names, service_id: None, trust_known: true, ask, cancel }
+        Self { names, service_id: None, trust_known: true, ask, cancel, replace: false }
     }
 }
 

@@ -9,13 +9,13 @@ use super::preview::copies;
 use super::sets::{GONE, Sets, sources};
 use super::{OnDependents, Request};
 use crate::error::{Error, Result};
+use crate::files;
+use crate::files::mark::REMOVAL_HEADER;
 use crate::karbor::ddl::Dialect;
 use crate::karbor::{ITEMS, OPERATIONS, RESOURCES, Table, WRITTEN};
 use crate::load::names::TargetNames;
-use crate::load::part::{Part, Place};
 use crate::load::script::{layouts, sql::opening};
 use crate::load::session::literal;
-use std::io::Write as _;
 use std::path::Path;
 
 /// Rows there were before and rows that are to go, by table.
@@ -29,10 +29,8 @@ const NAMED: usize = 20;
 /// # Errors
 /// It cannot be written.
 pub fn write(path: &Path, names: &TargetNames, request: Request) -> Result<()> {
-    let mut part = Part::create(path)?;
     let failed = |source| Error::File { path: path.to_owned(), doing: "writing the script", source };
-    part.write_all(text(names, request).as_bytes()).map_err(failed)?;
-    part.publish(Place::Any)
+    files::replace(path, text(names, request).as_bytes()).map_err(failed)
 }
 
 /// The script.
@@ -74,7 +72,7 @@ fn comment(request: Request) -> String {
         OnDependents::KeepFamilies => "-- Families on which rows hang that Karbor made are left alone.\n",
     };
     format!(
-        "-- Deletes what was imported into Karbor from {whose}, as a whole or not at all. Made by etl.
+        "{REMOVAL_HEADER} from {whose}, as a whole or not at all. Made by etl.
 {dependents}\
 -- To run it:  psql -X -f FILE DATABASE      (openGauss, GaussDB:  gsql -f FILE -d DATABASE)
 -- The rows are gone only if the last line says: etl: the rollback is committed

@@ -96,7 +96,12 @@ pub(crate) fn pool(threads: usize) -> Result<ThreadPool> {
         .num_threads(threads.max(1))
         .thread_name(|n| format!("transform-{n}"))
         .build();
-    pool.map_err(|e| Error::target(format!("no threads can be made: {e}"), "try fewer threads (--threads)"))
+    pool.map_err(|error| no_thread(&error))
+}
+
+fn no_thread(error: &dyn std::fmt::Display) -> Error {
+    let remedy = "try fewer threads (--threads), or allow this user more processes (ulimit -u)";
+    Error::target(format!("no thread can be made: {error}"), remedy)
 }
 
 /// Reads `blocks` again, transforms their chunks on `pool`, and gives them to `take` in order.
@@ -121,10 +126,12 @@ pub(crate) fn stream(
     let budget = Budget::default();
     std::thread::scope(|threads| {
         let budget = &budget;
-        let reading = threads.spawn(move || {
+        let read = move || {
             let reader = Reader { blocks, context, digests, options, free, done, budget };
             pool.in_place_scope(|scope| reader.read(scope, inputs))
-        });
+        };
+        let reading = std::thread::Builder::new().name("reader".to_owned()).spawn_scoped(threads, read);
+        let reading = reading.map_err(|error| no_thread(&error))?;
         let taken = in_order(&ready, &free_sender, budget, take);
         // Whoever still reads or transforms stops at the next channel.
         drop((ready, free_sender));
@@ -219,6 +226,10 @@ impl<'r> Reader<'r> {
             }
             if rows != bulk.rows {
                 let what = format!("{} rows of {} at first, then {rows}", bulk.rows, bulk.block.table);
+                return Err(parsers::error::Error::from(ErrorKind::Changed { dump: name, what }).into());
+            }
+            if scanner.digest() != bulk.digest {
+                let what = format!("the bytes of {} are not those that were read at first", bulk.block.table);
                 return Err(parsers::error::Error::from(ErrorKind::Changed { dump: name, what }).into());
             }
         }

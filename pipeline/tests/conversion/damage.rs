@@ -2,6 +2,7 @@
 
 use crate::dumps::*;
 use crate::harness::{Outcome, Setup, convert, dumps_of, text};
+use crate::landing::When;
 
 /// A dump of cinder with these lines in its COPY block.
 fn cinder(lines: &[&[u8]]) -> Vec<u8> {
@@ -204,4 +205,46 @@ fn rejections_are_listed_up_to_a_hundred_and_counted_beyond() {
         (0..150).map(|n| policy(&format!("p-{n}")).with("rentention_num", "x")).collect();
     let out = convert(&policies);
     assert_eq!((out.report.rejections.len(), out.report.rejected), (100, 150));
+}
+
+/// One byte of a bulk block, anywhere in it, that is overwritten in its place after the first pass.
+#[test]
+fn a_dump_that_changes_between_the_passes_fails_the_run() {
+    let ids = ["00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"];
+    for rows in [ids.map(backup), ids.map(item)] {
+        for form in [Form::Copy, Form::Insert] {
+            let dumps = dumps_of(&rows, form);
+            let dump = String::from_utf8(dumps[0].1.clone()).unwrap();
+            let begin = dump.find(ids[0]).unwrap();
+            let end = dump.rfind(ids[1]).unwrap() + ids[1].len();
+            for at in begin..end {
+                let byte = dump.as_bytes()[at];
+                if !byte.is_ascii_digit() || at % 3 > 0 {
+                    continue;
+                }
+                let edited =
+                    Some((at as u64, if byte == b'7' { b'6' } else { b'7' }, true, When::WithTheBeginning));
+                let error = Setup { edited, ..Setup::default() }.run(&dumps).err();
+                let error =
+                    error.unwrap_or_else(|| panic!("{form:?}: byte {at} changed and nothing was said"));
+                let told = error.to_string();
+                assert!(told.contains(rows[0].table) && told.contains("changed"), "{told}");
+            }
+        }
+    }
+}
+
+/// Whatever was written to a file, its size and time are what they were when the transaction ends.
+#[test]
+fn a_dump_whose_time_moves_before_the_commit_fails_the_run() {
+    let rows = [backup("00000000-0000-4000-8000-000000000001")];
+    let dumps = dumps_of(&rows, Form::Copy);
+    let (at, byte) = (dumps[0].1.len() as u64 - 1, b'\n');
+    for when in [When::WithTheBeginning, When::WithTheLastTable] {
+        let edited = Some((at, byte, false, when));
+        let error = Setup { edited, ..Setup::default() }.run(&dumps).err().unwrap().to_string();
+        assert!(error.contains("its modification time moved"), "{error}");
+        let edited = Some((at, byte, true, when));
+        assert!(Setup { edited, ..Setup::default() }.run(&dumps).unwrap().committed());
+    }
 }

@@ -1,12 +1,13 @@
 //! Runs a conversion of the tests' dumps and answers everything that it said and wrote.
 
 use crate::dumps::{self, Form, Source};
-use crate::landing::{Ended, Held, Landed, Landing, Row};
+use crate::landing::{Deed, Ended, Held, Landed, Landing, Row, When};
 use parsers::columns::ColumnMap;
 use parsers::input::Input;
 use parsers::scan::Limits;
 use pipeline::compare::Prune;
 use pipeline::error::Error;
+use pipeline::files::Foreign;
 use pipeline::firings::Horizon;
 use pipeline::options::{Mode, Options};
 use pipeline::outcome::Report;
@@ -28,8 +29,10 @@ pub(crate) struct Setup {
     pub(crate) threads: usize,
     /// Whether rejected rows are set aside.
     pub(crate) rejects: bool,
-    /// Whether the file for them cannot get its name, because a folder has it.
-    pub(crate) rejects_taken: bool,
+    /// When another run makes a file of that name, if one does.
+    pub(crate) rejects_taken: Option<When>,
+    /// A change of the first dump, in its place: where, to what, whether its time is kept, and when.
+    pub(crate) edited: Option<(u64, u8, bool, When)>,
     /// Over which time schedules are proved.
     pub(crate) proof: Option<Horizon>,
     pub(crate) mode: Mode,
@@ -46,7 +49,8 @@ impl Default for Setup {
             limits: Limits::default(),
             threads: 2,
             rejects: false,
-            rejects_taken: false,
+            rejects_taken: None,
+            edited: None,
             // From 2020-01-01 00:00:00 UTC on.
             proof: Some(Horizon::new(1_577_836_800, 400)),
             mode: Mode::Run,
@@ -84,17 +88,20 @@ impl Setup {
             std::fs::write(&path, bytes).unwrap();
             inputs.push(Input::open(path.to_str().unwrap(), folder.path()).unwrap());
         }
-        if self.rejects_taken {
-            std::fs::create_dir(folder.path().join(REJECTS)).unwrap();
-            std::fs::write(folder.path().join(REJECTS).join("file"), "").unwrap();
-        }
-        let (target, landed) = Landing::new(self.held.clone());
+        let taken = self.rejects_taken.is_some();
+        let made = self.rejects_taken.map(|when| (when, Deed::Make(folder.path().join(REJECTS))));
+        let changed = self.edited.map(|(at, to, keeps_time, when)| {
+            let path = folder.path().join(&dumps[0].0);
+            (when, Deed::Change { path, at, to, keeps_time })
+        });
+        let (target, landed) = Landing::new(Held { meanwhile: made.or(changed), ..self.held.clone() });
         let options = Options {
             settings: self.settings.clone(),
             columns: self.columns.clone(),
             limits: self.limits,
             threads: self.threads,
             rejects: self.rejects.then(|| folder.path().join(REJECTS)),
+            rejects_taken: Foreign::Refuse,
             proof: self.proof,
             prune: Prune::No,
             tuning: pipeline::options::tuning(&std::env::temp_dir()),
@@ -110,7 +117,8 @@ impl Setup {
             Ok(report) => report,
             Err(error) => {
                 assert_ne!(landed.ended, Some(Ended::Committed), "an error after the commit: {error}");
-                assert_eq!(left, [] as [PathBuf; 0], "a failed run leaves nothing behind");
+                let others = if taken { vec![folder.path().join(REJECTS)] } else { Vec::new() };
+                assert_eq!(left, others, "a failed run leaves nothing behind");
                 return Err(error);
             }
         };
@@ -168,7 +176,7 @@ pub(crate) struct Outcome {
     pub(crate) report: Report,
     pub(crate) landed: Landed,
     /// Files that the run left beside the dumps.
-    left: Vec<PathBuf>,
+    pub(crate) left: Vec<PathBuf>,
     #[allow(dead_code, reason = "removes the folder when dropped")]
     folder: TempDir,
     dumps: Vec<Dump>,

@@ -10,6 +10,8 @@ use pipeline::karbor::layout::{Format, Layout};
 use pipeline::load::{Intent, Opened, Refusal, Service, Sink, Survey, Target};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 /// A row by column; `None` is NULL.
@@ -37,11 +39,45 @@ pub(crate) enum Ended {
 pub(crate) struct Held {
     pub(crate) service_id: i64,
     pub(crate) trusts: HashMap<(String, String), String>,
+    /// What another program does meanwhile, and when.
+    pub(crate) meanwhile: Option<(When, Deed)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    /// Between the two passes over the dumps.
+    WithTheBeginning,
+    WithTheLastTable,
+    WithTheCommit,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Deed {
+    /// Makes a file.
+    Make(PathBuf),
+    /// Changes a byte of a file in its place, and its time unless that is kept.
+    Change { path: PathBuf, at: u64, to: u8, keeps_time: bool },
+}
+
+impl Held {
+    fn make(&self, now: When) {
+        match &self.meanwhile {
+            Some((when, Deed::Make(path))) if *when == now => std::fs::write(path, "another run's").unwrap(),
+            Some((when, Deed::Change { path, at, to, keeps_time })) if *when == now => {
+                let time = std::fs::metadata(path).unwrap().modified().unwrap();
+                let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+                file.write_all_at(&[*to], *at).unwrap();
+                let later = time + std::time::Duration::from_secs(2);
+                file.set_modified(if *keeps_time { time } else { later }).unwrap();
+            }
+            _ => {}
+        }
+    }
 }
 
 impl Default for Held {
     fn default() -> Self {
-        Self { service_id: 3, trusts: HashMap::new() }
+        Self { service_id: 3, trusts: HashMap::new(), meanwhile: None }
     }
 }
 
@@ -80,11 +116,14 @@ impl Target for Landing {
     }
 
     fn begin(self: Box<Self>, _: Intent) -> Result<Box<dyn Sink>> {
-        Ok(Box::new(LandingSink { landed: self.landed, open: None, ids: HashSet::new(), taken: 0 }))
+        let Self { held, landed } = *self;
+        held.make(When::WithTheBeginning);
+        Ok(Box::new(LandingSink { held, landed, open: None, ids: HashSet::new(), taken: 0 }))
     }
 }
 
 struct LandingSink {
+    held: Held,
     landed: Rc<RefCell<Landed>>,
     open: Option<Layout>,
     /// The primary keys of the open table so far.
@@ -134,11 +173,13 @@ impl Sink for LandingSink {
 
     fn end(&mut self) -> std::result::Result<u64, Refusal> {
         assert!(self.open.take().is_some(), "no table to end");
+        self.held.make(When::WithTheLastTable);
         Ok(self.taken)
     }
 
     fn commit(self: Box<Self>) -> Result<()> {
         assert!(self.open.is_none(), "a table is still open");
+        self.held.make(When::WithTheCommit);
         self.landed.borrow_mut().ended = Some(Ended::Committed);
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use crate::dumps::*;
 use crate::harness::{Dump, Outcome, REJECTS, Setup, dumps_of};
-use crate::landing::Row;
+use crate::landing::{Row, When};
 use pipeline::outcome::Ending;
 use std::collections::BTreeMap;
 
@@ -122,16 +122,25 @@ fn nothing_is_set_aside_where_nothing_is_written() {
     }
 }
 
+/// Two runs with one name for the file: until the commit the second one fails.
+#[test]
+fn a_file_that_another_run_made_meanwhile_fails_the_run() {
+    let setup = Setup { rejects_taken: Some(When::WithTheLastTable), ..Setup::aside() };
+    let error = setup.run(&dumps_of(&rows(true), Form::Copy)).err().unwrap().to_string();
+    assert!(error.contains("bad.sql") && error.contains("another program made or changed it"), "{error}");
+}
+
 /// After the commit nothing is a failure any more, least of all a file that cannot be renamed.
 #[test]
 fn a_file_that_cannot_be_renamed_is_told_and_kept() {
-    let out = Setup { rejects_taken: true, ..Setup::aside() }.convert(&rows(true));
+    let out = Setup { rejects_taken: Some(When::WithTheCommit), ..Setup::aside() }.convert(&rows(true));
     assert!(out.committed());
     assert_eq!(out.report.ending, Ending::Committed);
     let path = out.report.rejects_file.clone().unwrap();
-    assert!(path.ends_with("bad.sql.part"), "{path}");
+    assert!(path.contains("bad.sql.") && path.ends_with(".kept"), "{path}");
     assert!(out.report.warnings.iter().any(|w| w.contains(&path)), "{:?}", out.report.warnings);
     assert!(std::fs::read(path).unwrap().starts_with(b"-- etl rejects\n"));
+    assert!(out.left.iter().any(|file| std::fs::read(file).unwrap() == b"another run's"), "{:?}", out.left);
 }
 
 /// All dumps with the mended file are as good as dumps that were never bad, wherever the file is named.

@@ -76,6 +76,7 @@ impl Site {
             trust_known: self.settings.trust_id.is_some(),
             ask: Box::new(|_| None),
             cancel: Arc::new(Cancel::default()),
+            replace: false,
         };
         match &self.place {
             Place::Postgres(database) => {
@@ -121,6 +122,7 @@ impl Site {
             limits: Limits::default(),
             threads: 2,
             rejects: self.rejects.clone(),
+            rejects_taken: pipeline::files::Foreign::Refuse,
             prune: self.prune,
             tuning: self.tuning.clone(),
             mode: self.mode,

@@ -41,6 +41,7 @@ fn context_with(cancel: &Arc<Cancel>) -> Context {
         trust_known: false,
         ask: Box::new(|_| None),
         cancel: Arc::clone(cancel),
+        replace: false,
     }
 }
 

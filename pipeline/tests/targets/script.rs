@@ -150,7 +150,7 @@ fn a_script_that_is_not_finished_leaves_nothing() {
         let cancel = std::sync::Arc::clone(&context.cancel);
         let (survey, mut sink) = begun(Box::new(Script::new(&path, context)));
         load(&survey, sink.as_mut());
-        assert_eq!(entries(), 1, "karbor.sql.part is there");
+        assert_eq!(entries(), 1, "the script is under way");
         match end {
             "drop" => drop(sink),
             "rollback" => sink.rollback().unwrap(),
@@ -163,8 +163,5 @@ fn a_script_that_is_not_finished_leaves_nothing() {
     }
     let mut elsewhere = of(&folder.path().join("absent/karbor.sql"));
     elsewhere.survey().unwrap();
-    refused(
-        elsewhere.begin(Intent::Write).map(drop),
-        &["absent/karbor.sql.part", "No such file", "name a place"],
-    );
+    refused(elsewhere.begin(Intent::Write).map(drop), &["absent/karbor.sql", "No such file", "name a place"]);
 }

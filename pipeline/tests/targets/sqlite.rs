@@ -89,8 +89,8 @@ fn a_new_file_that_is_not_finished_leaves_nothing() {
         let cancel = Arc::clone(&context.cancel);
         let (survey, mut sink) = begun(Box::new(Sqlite::new(&path, context)));
         load(&survey, sink.as_mut());
-        assert_eq!(names(folder.path()), ["karbor.db.part"]);
-        refused(of(&path).begin(Intent::Write).map(drop), &["another etl run is writing this file"]);
+        let [name] = &names(folder.path())[..] else { panic!("{:?}", names(folder.path())) };
+        assert!(name.starts_with("karbor.db.") && name.ends_with(".part"), "{name}");
         match end {
             "drop" => drop(sink),
             "rollback" => sink.rollback().unwrap(),
@@ -101,11 +101,42 @@ fn a_new_file_that_is_not_finished_leaves_nothing() {
         }
         assert!(names(folder.path()).is_empty(), "after {end}");
     }
-    // What a killed run left is no obstacle, and an empty file is none either.
-    fs::write(folder.path().join("karbor.db.part"), "half a database").unwrap();
+    // What a killed run left is no obstacle, and an empty file is none either. A file of a similar name is not etl's.
+    let left = format!("karbor.db.{}.part", "0".repeat(32));
+    for name in [left.as_str(), "karbor.db.part"] {
+        fs::write(folder.path().join(name), "half a database").unwrap();
+    }
     fs::write(&path, "").unwrap();
     loaded(&path);
+    assert_eq!(names(folder.path()), ["karbor.db", "karbor.db.part"]);
+    assert_eq!(fs::read(folder.path().join("karbor.db.part")).unwrap(), b"half a database");
+}
+
+#[test]
+fn of_two_runs_that_make_one_file_only_the_first_commits() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("karbor.db");
+    let [mut first, mut second] = [0, 1].map(|_| begun(of(&path)));
+    for (survey, sink) in [&mut first, &mut second] {
+        load(survey, sink.as_mut());
+    }
+    first.1.commit().unwrap();
+    let made = fs::read(&path).unwrap();
+    refused(second.1.commit(), &["karbor.db", "another program made or changed it meanwhile", "run again"]);
+    assert_eq!(fs::read(&path).unwrap(), made);
     assert_eq!(names(folder.path()), ["karbor.db"]);
+}
+
+#[test]
+fn the_journal_of_another_database_is_not_played_into_a_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("karbor.db");
+    for journal in ["karbor.db-journal", "karbor.db-wal"] {
+        fs::write(folder.path().join(journal), "pages").unwrap();
+        refused(of(&path).begin(Intent::Write).map(drop), &[journal, "in the way", "move it away"]);
+        assert_eq!(names(folder.path()), [journal]);
+        fs::remove_file(folder.path().join(journal)).unwrap();
+    }
 }
 
 #[test]

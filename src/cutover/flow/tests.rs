@@ -8,6 +8,7 @@ use super::super::state::Position;
 use super::*;
 use crate::cutover::state::State;
 use pipeline::engine::Engine;
+use pipeline::files::Foreign;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -167,7 +168,7 @@ impl Stage {
 
     fn state(&self) -> State {
         private_folder(&self.settings.folder).unwrap();
-        State::open(&self.settings.file(FILE), "digest").unwrap()
+        State::open(&self.settings.file(FILE), "digest", Foreign::Refuse).unwrap()
     }
 
     /// Does what is asked for, in a world in which one thing goes wrong.
@@ -196,7 +197,7 @@ impl Stage {
     }
 
     fn position(&self) -> Position {
-        State::glance(&self.settings.file(FILE)).unwrap().0
+        State::glance(&self.settings.file(FILE), Foreign::Refuse).unwrap().0
     }
 }
 
@@ -469,7 +470,7 @@ fn back_and_anew() {
 fn settings_that_changed_are_noticed_and_the_operator_says_where_it_goes_on() {
     let mut stage = Stage::new();
     stage.go(EVERYTHING, Onward::AsItStands, &[(FULL[7], Wrong::Fails)]).unwrap_err();
-    let state = |stage: &Stage| State::open(&stage.settings.file(FILE), "another").unwrap();
+    let state = |stage: &Stage| State::open(&stage.settings.file(FILE), "another", Foreign::Refuse).unwrap();
     let mut world = Pretence::default();
     let mut run = |stage: &Stage, onward| {
         let (mut state, mut out) = (state(stage), Vec::new());

@@ -129,9 +129,15 @@ fn ctrl_c_while_the_file_comes_removes_it_there() {
     let node = shared();
     let proxy = Proxy::to(node.port()).at_most(1 << 20);
     let scene = scene(&[(node, by_key("cinder1", node, proxy.port()))]);
-    let part = scene.path("dumps/cinder.sql.part");
     let child = begin(&scene, &[]);
-    until("the file comes", || std::fs::metadata(&part).is_ok_and(|part| part.len() > 0));
+    let begun = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.is_ok_and(|entry| {
+            let name = entry.file_name().into_string().unwrap();
+            name.starts_with("cinder.sql.") && entry.metadata().is_ok_and(|part| part.len() > 0)
+        })
+    };
+    let arrives = || std::fs::read_dir(scene.path("dumps")).is_ok_and(|mut entries| entries.any(begun));
+    until("the file comes", arrives);
     let answer = interrupt(child);
     check_stopped(&scene, node, &answer, "stopped by SIGINT");
 }

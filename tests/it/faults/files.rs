@@ -38,15 +38,16 @@ fn a_script_is_written_whole_or_not_at_all() {
     let scene = Scene::new();
     assert_eq!(scene.etl(&run("whole.sql", &dumps, &[])).code, 3);
     let whole = scene.read("whole.sql");
+    let before = format!("{}\nbefore\n", whole.lines().next().unwrap());
     for limit in limits(blocks(&scene, "whole.sql")) {
-        scene.write("karbor.sql", "before");
+        scene.write("karbor.sql", &before);
         let answer = limited(&scene, limit, &run("karbor.sql", &dumps, &[]));
         if answer.code == 3 {
             assert!(scene.read("karbor.sql") == whole, "{limit}");
             continue;
         }
         failed(&answer, &["karbor.sql", "File too large", "nothing was written", "→ make room"]);
-        assert_eq!((scene.read("karbor.sql").as_str(), scene.files().len()), ("before", 2), "{limit}");
+        assert_eq!((scene.read("karbor.sql").as_str(), scene.files().len()), (before.as_str(), 2), "{limit}");
     }
     let enough = limited(&scene, blocks(&scene, "whole.sql"), &run("karbor.sql", &dumps, &[]));
     assert_eq!(enough.code, 3, "{}", enough.shown());

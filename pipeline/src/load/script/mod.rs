@@ -7,11 +7,12 @@
 pub(crate) mod sql;
 
 use crate::error::{Error, Result};
+use crate::files::Replacement;
+use crate::files::mark::{self, Found};
 use crate::karbor::layout::{Format, Layout};
 use crate::karbor::{STATES, WRITTEN};
 use crate::load::lookup::Lookup;
 use crate::load::names::TargetNames;
-use crate::load::part::{Part, Place};
 use crate::load::{Context, Intent, Opened, Refusal, Service, Sink, Survey, Target, fit};
 use crate::progress::Cancel;
 use std::collections::{BTreeSet, HashMap};
@@ -31,7 +32,7 @@ pub struct Script {
 /// A script being written.
 struct Writer {
     /// `None` once the script was finished.
-    out: Option<BufWriter<Part>>,
+    out: Option<BufWriter<Replacement>>,
     path: PathBuf,
     lookup: Lookup,
     trust_known: bool,
@@ -84,11 +85,18 @@ impl Target for Script {
     }
 
     fn begin(self: Box<Self>, _: Intent) -> Result<Box<dyn Sink>> {
-        let part = Part::create(&self.path)?;
+        let failed = |source| Error::File { path: self.path.clone(), doing: "making the script", source };
+        let found = mark::look(&self.path, mark::is_script).map_err(failed)?;
+        if found == Found::Foreign && !self.context.replace {
+            let what =
+                format!("{}: etl did not write this file, and does not replace it", self.path.display());
+            return Err(Error::target(what, "name another file"));
+        }
+        let file = Replacement::create(&self.path).map_err(failed)?;
         let Context { names, service_id, trust_known, cancel, .. } = self.context;
         let lookup = Lookup { names, qualified: HashMap::new() };
         let head = sql::head(&lookup, service_id.is_some());
-        let out = Some(BufWriter::with_capacity(BUFFER, part));
+        let out = Some(BufWriter::with_capacity(BUFFER, file));
         let lines = [0; WRITTEN.len()];
         let mut writer = Writer { out, path: self.path, lookup, trust_known, cancel, open: None, lines };
         writer.write(head.as_bytes())?;
@@ -133,12 +141,12 @@ impl Sink for Writer {
         let tail = sql::tail(&self.lookup, &self.lines);
         self.write(tail.as_bytes())?;
         let Some(out) = self.out.take() else { return Ok(()) };
-        let part = out.into_inner().map_err(|error| Error::File {
+        let published = out.into_inner().map_err(|error| error.into_error()).and_then(Replacement::publish);
+        published.map_err(|source| Error::File {
             path: self.path.clone(),
             doing: "writing the script",
-            source: error.into_error(),
-        })?;
-        part.publish(Place::Any)
+            source,
+        })
     }
 
     fn rollback(self: Box<Self>) -> Result<()> {

@@ -11,13 +11,13 @@ pub(super) mod presence;
 mod sink;
 
 use crate::error::{Error, Result};
+use crate::files::{Replacement, mark};
 use crate::karbor::ddl::{self, Dialect};
 use crate::karbor::layout::{Format, Layout, Stored, Width, Wire};
 use crate::karbor::{Source, WRITTEN};
 use crate::load::fit::{Fit, Found, all_built_in, fit};
 use crate::load::lookup::{ENGINE, Lookup, ServiceRow, choose_service, live_services, source_of};
 use crate::load::names::TargetNames;
-use crate::load::part::Part;
 use crate::load::{Context, Intent, Opened, Service, Sink, Survey, Target};
 use failure::Explain;
 use rusqlite::{Connection, OpenFlags};
@@ -49,23 +49,34 @@ impl Sqlite {
         Self { path: path.to_owned(), context, existed: None }
     }
 
-    /// An empty file holds no database either.
+    /// An empty file contains no database, and one that is to be replaced none that counts.
     fn exists(&self) -> bool {
-        fs::metadata(&self.path).is_ok_and(|metadata| !metadata.is_file() || metadata.len() > 0)
+        !self.context.replace
+            && fs::metadata(&self.path).is_ok_and(|metadata| !metadata.is_file() || metadata.len() > 0)
     }
 
     fn create(self) -> Result<Box<dyn Sink>> {
-        let part = Part::create(&self.path)?;
+        for suffix in ["-journal", "-wal"] {
+            let path = with_suffix(&self.path, suffix);
+            // SQLite would play it back into the new database.
+            if fs::symlink_metadata(&path).is_ok() {
+                let what = format!("{}: the journal of another database is in the way", path.display());
+                return Err(Error::target(what, "move it away, or name another file"));
+            }
+        }
+        let failed = |source| Error::File { path: self.path.clone(), doing: "making the database", source };
+        let part = Replacement::create(&self.path).map_err(failed)?;
         let explain = Explain::of(&self.path);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         // Locks are the part's affair: it is nobody else's file.
-        let connection = Connection::open_with_flags_and_vfs(&part.path, flags, c"unix-none")
+        let connection = Connection::open_with_flags_and_vfs(part.path(), flags, c"unix-none")
             .map_err(|e| explain.error(e))?;
         let service = self.context.service_id.unwrap_or(SERVICE);
         let made = (|| {
             // Nobody sees the file before it is whole, and then it is brought to the disk as a whole.
             connection.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")?;
             connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+            connection.pragma_update(None, "application_id", mark::APPLICATION_ID)?;
             connection.execute_batch("PRAGMA foreign_keys = ON; BEGIN")?;
             for table in ddl::tables(Dialect::Sqlite) {
                 connection.execute_batch(&table)?;
@@ -133,11 +144,7 @@ impl Sqlite {
         let explain = Explain::of(&self.path);
         let fails = |e| explain.error(e);
         let names = TargetNames::default();
-        let absent = ["services"].into_iter().chain(WRITTEN.map(|table| table.name)).filter(|table| {
-            let sql = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?1";
-            connection.query_row(sql, [table], |row| row.get(0)).is_ok_and(|count: i64| count == 0)
-        });
-        let absent: Vec<_> = absent.collect();
+        let absent = absent_tables(connection);
         if !absent.is_empty() {
             let what = format!(
                 "{}: is a database without Karbor's tables {}",
@@ -163,6 +170,34 @@ impl Sqlite {
         }
         Ok((layouts, warnings))
     }
+}
+
+/// The tables that a database of Karbor's has and this one lacks.
+fn absent_tables(connection: &Connection) -> Vec<&'static str> {
+    let absent = ["services"].into_iter().chain(WRITTEN.map(|table| table.name)).filter(|table| {
+        let sql = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?1";
+        connection.query_row(sql, [table], |row| row.get(0)).is_ok_and(|count: i64| count == 0)
+    });
+    absent.collect()
+}
+
+/// Whether the database of SQLite at `path` is another program's: none that etl made, and without Karbor's tables. One that
+/// cannot be looked at, since it is locked or damaged, is not judged.
+#[must_use]
+pub fn is_foreign(path: &Path, head: &[u8]) -> bool {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    !mark::is_own_database(head)
+        && Connection::open_with_flags(path, flags).is_ok_and(|connection| {
+            let all = WRITTEN.len() + 1;
+            let readable = connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(())).is_ok();
+            readable && absent_tables(&connection).len() == all
+        })
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 /// Reads the policies that the file at `path` holds.

@@ -2,10 +2,10 @@
 
 use super::failure::Explain;
 use super::insert;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::files::Replacement;
 use crate::karbor::ddl::{self, Dialect};
 use crate::karbor::layout::Layout;
-use crate::load::part::{Part, Place};
 use crate::load::session::{Presence, Session, TakeRow, TakeTexts, miscounted};
 use crate::load::{Refusal, Sink};
 use crate::progress::Cancel;
@@ -24,7 +24,8 @@ pub(super) struct Transaction {
     /// Closed before [`Transaction::part`] removes its file, for fields are dropped in their order.
     connection: Connection,
     /// The file being made, where there was none.
-    part: Option<Part>,
+    part: Option<Replacement>,
+    path: PathBuf,
     explain: Explain,
     cancel: Arc<Cancel>,
     open: Option<Open>,
@@ -46,9 +47,9 @@ impl Transaction {
         connection: Connection,
         path: PathBuf,
         cancel: Arc<Cancel>,
-        part: Option<Part>,
+        part: Option<Replacement>,
     ) -> Self {
-        Self { connection, part, explain: Explain::of(&path), cancel, open: None }
+        Self { connection, part, explain: Explain::of(&path), path, cancel, open: None }
     }
 }
 
@@ -122,7 +123,7 @@ impl Sink for Transaction {
     }
 
     fn commit(self: Box<Self>) -> Result<()> {
-        let Self { connection, part, explain, cancel, .. } = *self;
+        let Self { connection, part, path, explain, cancel, .. } = *self;
         if part.is_some() {
             for index in ddl::indexes() {
                 cancel.check()?;
@@ -133,7 +134,11 @@ impl Sink for Transaction {
         connection.execute_batch("COMMIT").map_err(|e| explain.error(e))?;
         let Some(part) = part else { return Ok(()) };
         connection.close().map_err(|(_, error)| explain.error(error))?;
-        part.publish(Place::Free)
+        part.publish().map_err(|source| Error::File {
+            path,
+            doing: "moving the finished database to its place",
+            source,
+        })
     }
 
     fn rollback(self: Box<Self>) -> Result<()> {

@@ -64,6 +64,7 @@ fn load(bytes: &[u8], folder: &Path, aside: bool, chunk: usize) -> Result<Report
         limits: Limits { row: 4_000, chunk, sql_ascii: encoding(one_of(bytes, "ascii", *b"aug")) },
         threads: 1,
         rejects: aside.then(|| folder.join("rejects.sql")),
+        rejects_taken: pipeline::files::Foreign::Replace,
         proof: (draw(bytes, "proof", 8) == 0).then(|| Horizon::new(1_577_836_800, 30)),
         prune: Prune::No,
         tuning: pipeline::options::tuning(&std::env::temp_dir()),
@@ -76,6 +77,7 @@ fn load(bytes: &[u8], folder: &Path, aside: bool, chunk: usize) -> Result<Report
         trust_known: false,
         ask: Box::new(|_| None),
         cancel: Arc::clone(&cancel),
+        replace: false,
     };
     let target: Box<dyn Target> = Box::new(Script::new(&folder.join("karbor.sql"), context));
     let mut inputs = [piped(bytes, bytes.len())];

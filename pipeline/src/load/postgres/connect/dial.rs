@@ -3,12 +3,12 @@
 //! Source: PostgreSQL documentation, "SSL Session Encryption" in the chapter on the protocol.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UnixStream, lookup_host};
+use tokio::net::{TcpStream, UnixStream};
 
 use super::conninfo::{ConnInfo, Host, Place};
 use super::error::ConnectError;
@@ -65,9 +65,8 @@ impl Address {
             Place::Address(ip) => Ok(vec![address(*ip)]),
             Place::Name(name) => {
                 let failed = |problem: String| ConnectError::Resolve { host: name.clone(), problem };
-                let found =
-                    lookup_host((name.as_str(), port)).await.map_err(|error| failed(error.to_string()))?;
-                let addresses: Vec<_> = found.map(|found| address(found.ip())).collect();
+                let found = resolve(name.clone(), port).await.map_err(|error| failed(error.to_string()))?;
+                let addresses: Vec<_> = found.into_iter().map(|found| address(found.ip())).collect();
                 if addresses.is_empty() { Err(failed("it has no address".to_owned())) } else { Ok(addresses) }
             }
         }
@@ -157,4 +156,13 @@ fn configure(stream: &TcpStream, settings: &ConnInfo) -> io::Result<()> {
         socket.set_tcp_user_timeout(Some(timeout))?;
     }
     Ok(())
+}
+
+/// The addresses of a name. The system's resolver blocks, so that it gets a thread of its own; the runtime's would panic
+/// where none can be made.
+async fn resolve(name: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let (found, wait) = tokio::sync::oneshot::channel();
+    let resolve = move || drop(found.send((name.as_str(), port).to_socket_addrs().map(Iterator::collect)));
+    std::thread::Builder::new().name("resolver".to_owned()).spawn(resolve)?;
+    wait.await.map_err(io::Error::other)?
 }

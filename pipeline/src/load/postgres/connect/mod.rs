@@ -38,4 +38,5 @@ pub use error::{CertificateProblem, ConnectError, LoginMethod};
 pub use parameter::Origin;
 pub use passfile::Warning;
 pub use session::{Canceller, Session, connect};
+pub(crate) use target::names_password;
 pub use target::password_in;

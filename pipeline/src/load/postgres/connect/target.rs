@@ -22,7 +22,10 @@ pub fn password_in(target: &str) -> bool {
             named(name).is_some_and(|parameter| parameter.secret) && !value.expose_secret().is_empty()
         }),
         Err(_) if after_scheme(target).is_some() => target.contains('@') || target.contains("password"),
-        Err(_) => target.contains('=') && target.contains("password"),
+        Err(_) => {
+            target.contains('=')
+                && (target.to_ascii_lowercase().contains("password") || names_password(target))
+        }
     }
 }
 
@@ -163,17 +166,36 @@ fn keyword_values(text: &str) -> Result<Vec<Pair>, ConnectError> {
     while !rest.is_empty() {
         let (name, after) =
             rest.split_at(rest.find(|c: char| c == '=' || c.is_whitespace()).unwrap_or(rest.len()));
-        let Some(value) = after.trim_start().strip_prefix('=') else {
+        let Some(value) = after.trim_start().strip_prefix('=').filter(|_| !name.is_empty()) else {
             let number = pairs.len() + 1;
             return Err(wrong(format!(
-                "the {number}. parameter has no \"=\"; a value with blanks in it needs 'single quotes'"
+                "the {number}. parameter is not NAME=VALUE; a value with blanks in it needs 'single quotes'"
             )));
         };
+        let quoted = value.trim_start().starts_with('\'');
         let (value, after) = keyword_value(value.trim_start())?;
+        if !quoted && !named(name).is_some_and(|parameter| parameter.secret) && names_password(&value) {
+            return Err(wrong("a value contains another parameter; parameters are separated by blanks"));
+        }
         pairs.push((name.to_owned(), SecretString::from(value)));
         rest = after.trim_start();
     }
     Ok(pairs)
+}
+
+/// Whether a text contains `password=` or the like, as other programs' connection strings do.
+pub(crate) fn names_password(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    ["password", "passwd", "pwd"].iter().any(|name| {
+        let mut rest = lower.as_str();
+        while let Some((_, after)) = rest.split_once(name) {
+            if after.trim_start().strip_prefix('=').is_some_and(|value| !value.trim().is_empty()) {
+                return true;
+            }
+            rest = after;
+        }
+        false
+    })
 }
 
 /// One value and what follows it.
@@ -261,6 +283,9 @@ mod tests {
             "postgresql://h?password=sec=ret",
             "password=sec ret host=h",
             "password='sec ret",
+            "host=h,password=secret",
+            "host=h;Password = secret",
+            "host=h&dbname=d&password=secret",
         ] {
             let shown = shown(target);
             assert!(shown.starts_with("the target is not understood"), "{target}: {shown}");

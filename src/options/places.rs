@@ -1,0 +1,176 @@
+//! The files of a command: what is read is not written, no two things are written to one file, and what etl did not write is
+//! neither replaced nor added to unless the operator permits it for that file.
+
+use super::dumps::Dump;
+use super::error::OptionError;
+use super::identity::{Identity, Role};
+use super::target::Choice;
+use crate::journal::lines::Keeper;
+use crate::{log, nodes, purge, report};
+use pipeline::files::mark::{self, Found};
+use pipeline::load::spec::Spec;
+use pipeline::load::sqlite::is_foreign as is_foreign_database;
+use std::path::{Path, PathBuf};
+
+/// What is written to a file, and by what it is recognised the next time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// A script.
+    Script,
+    /// A database of SQLite.
+    Database,
+    /// Rejected rows.
+    Rejects,
+    /// A report as JSON or as a page.
+    Report,
+    /// A report as text.
+    Text,
+    /// The log.
+    Log,
+    /// Lines of JSON.
+    Lines(Keeper),
+    /// The journal of a purge.
+    PurgeJournal,
+    /// A dump that was brought here.
+    Dump,
+    /// The record beside it.
+    Record,
+    /// What a step of a cutover leaves, which only the cutover's state tells from another program's file.
+    Step,
+}
+
+impl Written {
+    /// Whether the file at `path`, which begins with `head`, is one that etl wrote.
+    pub(super) fn is_own(self, path: &Path, head: &[u8]) -> bool {
+        match self {
+            Self::Script => mark::is_script(head),
+            Self::Database => mark::is_sqlite(head) && !is_foreign_database(path, head),
+            Self::Rejects => mark::is_rejects(head),
+            Self::Report => report::file::is_report(head),
+            Self::Text => report::is_text(head),
+            Self::Log => log::is_log(head),
+            Self::Lines(keeper) => keeper.is_own(head),
+            Self::PurgeJournal => purge::journal::is_journal(head),
+            Self::Dump => nodes::is_recorded(path),
+            Self::Record => nodes::is_record(head),
+            Self::Step => false,
+        }
+    }
+}
+
+/// The files of a command, as they are named.
+#[derive(Debug)]
+pub(super) struct Places<'f> {
+    taken: Vec<(Role, Option<Identity>)>,
+    /// The files that may be replaced although etl did not write them.
+    force: &'f [PathBuf],
+}
+
+impl<'f> Places<'f> {
+    pub(super) fn new(force: &'f [PathBuf]) -> Self {
+        Self { taken: Vec::new(), force }
+    }
+
+    /// Files that are read.
+    pub(super) fn read(&mut self, role: Role, identity: Option<Identity>) {
+        self.taken.push((role, identity));
+    }
+
+    /// The dumps, which are read.
+    pub(super) fn dumps(&mut self, dumps: &[Dump]) {
+        for dump in dumps {
+            self.read(Role::Dump(dump.name.clone()), dump.identity.clone());
+        }
+    }
+
+    /// The file that the target is.
+    pub(super) fn target(&mut self, target: Option<&Choice>) -> Result<(), OptionError> {
+        match target.map(|choice| &choice.spec) {
+            Some(Spec::Script(path)) => self.write(Role::Target, path, Written::Script),
+            Some(Spec::Sqlite(path)) => self.write(Role::Target, path, Written::Database),
+            Some(Spec::Postgres(_)) | None => Ok(()),
+        }
+    }
+
+    /// A dump that is brought here, and the record beside it. Its folder may be made yet.
+    pub(super) fn bring(&mut self, database: &'static str, dump: &Path) -> Result<(), OptionError> {
+        if dump.parent().is_some_and(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+            return Ok(());
+        }
+        self.write(Role::Brought(database), dump, Written::Dump)?;
+        self.write(Role::Record, &nodes::beside(dump), Written::Record)
+    }
+
+    /// A file that is replaced or added to.
+    ///
+    /// # Errors
+    /// It is something else too, etl did not write it, or no file can be there.
+    pub(super) fn write(&mut self, role: Role, path: &Path, written: Written) -> Result<(), OptionError> {
+        let refused = |problem: String, remedy: String| {
+            Err(OptionError::Place { role: role.clone(), path: path.to_owned(), problem, remedy })
+        };
+        let found = match mark::look(path, |head| written.is_own(path, head)) {
+            Ok(found) => found,
+            Err(_) if Identity::at(path).is_none() => {
+                return refused("there is no such folder".to_owned(), "make the folder first".to_owned());
+            }
+            Err(error) => {
+                let problem = format!("whether etl wrote this file cannot be seen: {error}");
+                return refused(problem, "name another file".to_owned());
+            }
+        };
+        let log = written == Written::Log;
+        match found {
+            Found::Folder => return refused("this is a folder".to_owned(), "name a file in it".to_owned()),
+            // What takes the bytes of a log and is no file contains nothing that could be lost.
+            Found::Device if log => return Ok(()),
+            Found::Blocking if log && log::is_own_stream(path) => return Ok(()),
+            Found::Device | Found::Blocking => {
+                return refused("this is no regular file".to_owned(), name_another(&role, "name a file"));
+            }
+            Found::Nothing | Found::Own | Found::Foreign => {}
+        }
+        let identity = Identity::at(path);
+        if identity.is_none() {
+            return refused("there is no such folder".to_owned(), "make the folder first".to_owned());
+        }
+        if let Some((first, _)) = self.taken.iter().find(|(_, taken)| *taken == identity) {
+            let (first, second, path) = (first.clone(), role, path.to_owned());
+            return Err(OptionError::SamePlace { first, second, path });
+        }
+        let permitted = self.force.iter().any(|forced| Identity::at(forced) == identity);
+        match (found, written) {
+            _ if permitted => {}
+            (Found::Own, Written::Rejects) => {
+                let problem = "this file exists, and may hold rows that were mended".to_owned();
+                let remedy = "name another file; rows that were mended are read when the file is named among the dumps";
+                return refused(problem, remedy.to_owned());
+            }
+            (Found::Foreign, _) => {
+                return Err(foreign(role, path));
+            }
+            _ => {}
+        }
+        self.taken.push((role, identity));
+        Ok(())
+    }
+}
+
+/// The refusal of a file that etl did not write.
+pub(crate) fn foreign(role: Role, path: &Path) -> OptionError {
+    let permit = format!("permit it for this one: --force {}", report::quote(&path.display().to_string()));
+    OptionError::Place {
+        problem: "etl did not write this file, and neither replaces it nor adds to it".to_owned(),
+        remedy: format!("{}, or {permit}", name_another(&role, "name another file")),
+        role,
+        path: path.to_owned(),
+    }
+}
+
+fn name_another(role: &Role, otherwise: &str) -> String {
+    match role {
+        Role::Log => "name another file with --log, or keep none with --no-log".to_owned(),
+        Role::Journal => "name another file with --journal".to_owned(),
+        _ => otherwise.to_owned(),
+    }
+}
