@@ -15,7 +15,7 @@ use crate::transform::items::{IdSet, JobLinks, Replaced, row_digest};
 use crate::transform::ledger::Tallies;
 use crate::transform::rejections::{DumpNames, Rejections};
 use crate::transform::vbs::VbsTables;
-use parsers::columns::{ColumnMap, Reading as TableReading, Table};
+use parsers::columns::{Reading as TableReading, Table};
 use parsers::error::ErrorKind;
 use parsers::input::Input;
 use parsers::models::vbs::{RunningJob, WaitingJob};
@@ -79,7 +79,7 @@ pub fn survey(
     for (n, input) in inputs.iter_mut().enumerate() {
         let id = DumpId(u16::try_from(n).unwrap_or(u16::MAX));
         progress.set_total(n, input.size().unwrap_or(0) * 2);
-        let mut survey = Survey::new(&options.columns, options.settings.unsteady, &mut sources);
+        let mut survey = Survey::new(options.settings.unsteady, &mut sources);
         let mut scanner = Scanner::new(input, id, &options.columns, options.limits)?;
         survey.dump(&mut scanner, cancel)?;
         let known = survey.report.known;
@@ -95,6 +95,7 @@ pub fn survey(
         report.name = input.name().to_owned();
         report.bytes = contents.bytes;
         report.rejects = contents.rejects;
+        report.progress_reports = contents.progress;
         report.other_tables = contents.other_tables;
         sources.dumps.push(report);
         sources.replaced.files.push(contents.rejects);
@@ -120,16 +121,15 @@ struct SurveyReport {
 }
 
 struct Survey<'s> {
-    map: &'s ColumnMap,
     keep_jobs: bool,
     sources: &'s mut Sources,
     report: SurveyReport,
 }
 
 impl<'s> Survey<'s> {
-    fn new(map: &'s ColumnMap, unsteady: Unsteady, sources: &'s mut Sources) -> Self {
+    fn new(unsteady: Unsteady, sources: &'s mut Sources) -> Self {
         let report = SurveyReport { dump: DumpReport::default(), known: false };
-        Self { map, keep_jobs: unsteady == Unsteady::Carry, sources, report }
+        Self { keep_jobs: unsteady == Unsteady::Carry, sources, report }
     }
 
     fn dump(&mut self, scanner: &mut Scanner<'_>, cancel: &Cancel) -> Result<()> {
@@ -137,8 +137,7 @@ impl<'s> Survey<'s> {
         while let Some(block) = scanner.block()? {
             cancel.check()?;
             self.report.known = true;
-            let at = scanner.place_at(block.statement);
-            let binding = self.map.bind(block.table, &block.columns, block.oids, &at)?;
+            let binding = scanner.bind(&block)?;
             let unknown = binding.unknown();
             if !unknown.is_empty() {
                 self.report.dump.unknown_columns.insert(block.table.name().to_owned(), unknown);

@@ -103,6 +103,61 @@ fn where_several_outcomes_apply_the_mildest_is_taken() {
     ]);
 }
 
+/// `deleted` decides in every table that has it, whatever deleted_at says; deleted_at where there is no `deleted`.
+#[test]
+fn deleted_decides_and_not_the_time_of_a_deletion() {
+    // The empty string is as absent as NULL.
+    const ABSENT: &str = "";
+    const AT: &str = "2018-05-02 00:00:00";
+    let rows = [
+        backup("b"),
+        policy(P),
+        extend("e", P),
+        trigger("t", "0 0 1 ? * MON"),
+        relation("r", P, "t"),
+        resource(P, "v"),
+        tag(P, "k", "v"),
+        job("j", P, "v", "n"),
+        waiting("w"),
+        taskmgr("1"),
+        quota("quotas"),
+        plan("p"),
+        object("o", "p", "v"),
+        dps_policy("pol", "local"),
+        mapping("p", "pol"),
+        timer("ti", "pol"),
+        item("i"),
+    ];
+    let mut seen = 0;
+    for row in rows {
+        let table = row.table;
+        let became = |deleted: &str, at: &str| {
+            let columns = [("deleted", deleted), ("deleted_at", at)];
+            let columns: Vec<_> = columns.into_iter().filter(|(_, value)| *value != "-").collect();
+            convert(&[row.clone().without("deleted").without("deleted_at").with_all(&columns)]).became(table)
+        };
+        let live = became("-", "-");
+        assert!(!live.contains("soft-deleted"), "{table}: {live}");
+        for (deleted, at) in
+            [("f", AT), ("f", ABSENT), ("f", "-"), ("-", ABSENT), (ABSENT, AT), (ABSENT, ABSENT), ("0", AT)]
+        {
+            assert_eq!(became(deleted, at), live, "{table}: deleted {deleted}, deleted_at {at}");
+        }
+        // Where every row is skipped by one rule, it is that one.
+        if !live.contains("quota") && table != "taskmgr_job" {
+            for (deleted, at) in [("t", ABSENT), ("t", AT), ("t", "-"), ("-", AT)] {
+                assert_eq!(
+                    became(deleted, at),
+                    "1 soft-deleted",
+                    "{table}: deleted {deleted}, deleted_at {at}"
+                );
+            }
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 15);
+}
+
 #[test]
 fn rows_of_policies_that_are_not_there_are_orphans() {
     let rows = |policy: &str| {
