@@ -16,7 +16,9 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-pub use self::block::{Block, Chunk, Contents, Cut, Form, Limits, REJECTS_HEADER, Rows, SCRIPT_HEADER};
+pub use self::block::{
+    Alike, Block, Chunk, Contents, Cut, Form, Limits, REJECTS_HEADER, Rows, SCRIPT_HEADER,
+};
 
 use self::frame::Frame;
 use self::session::Session;

@@ -16,15 +16,15 @@ use crate::transform::ledger::Tallies;
 use crate::transform::rejections::{DumpNames, Rejections};
 use crate::transform::vbs::VbsTables;
 use parsers::columns::{Reading as TableReading, Table};
-use parsers::error::ErrorKind;
+use parsers::error::{ErrorKind, OtherName};
 use parsers::input::Input;
 use parsers::models::vbs::{RunningJob, WaitingJob};
 use parsers::models::{Held, Model, Reading, SoftDeletion, hold};
 use parsers::position::{DumpId, Origin};
 use parsers::row::{Row, RowFault};
-use parsers::scan::{Block, Chunk, Cut, Scanner};
+use parsers::scan::{Alike, Block, Chunk, Cut, Scanner};
 use replacement::Keyed;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// A block of a bulk table, with the rows that pass one counted in it.
@@ -76,6 +76,7 @@ pub fn survey(
         ..Sources::default()
     };
     let mut row_digests = Vec::new();
+    let (mut strange, mut alike) = (None, Vec::new());
     for (n, input) in inputs.iter_mut().enumerate() {
         let id = DumpId(u16::try_from(n).unwrap_or(u16::MAX));
         progress.set_total(n, input.size().unwrap_or(0) * 2);
@@ -88,8 +89,12 @@ pub fn survey(
         if !known && !contents.rejects {
             let others = contents.other_tables.keys().take(8).cloned().collect();
             let dump = input.name().to_owned();
-            return Err(parsers::error::Error::from(ErrorKind::NoKnownTable { dump, others }).into());
+            strange.get_or_insert(ErrorKind::NoKnownTable { dump, others });
         }
+        alike.extend(contents.alike.into_iter().map(|alike| {
+            let rows = contents.other_tables.get(&alike.name).copied().unwrap_or(0);
+            (alike, rows)
+        }));
         let digests = contents.notes.iter().filter_map(|note| note.strip_prefix(REPLACES));
         row_digests.extend(digests.filter_map(|hex| u128::from_str_radix(hex.trim(), 16).ok()));
         report.name = input.name().to_owned();
@@ -102,6 +107,13 @@ pub fn survey(
         let has_bulk = sources.bulk.iter().any(|bulk| bulk.block.dump == id);
         progress.set_total(n, input.size().unwrap_or(0) * if has_bulk { 2 } else { 1 });
     }
+    let others = other_names(alike, &sources.blocks);
+    if !others.is_empty() {
+        return Err(parsers::error::Error::from(ErrorKind::OtherNames { others }).into());
+    }
+    if let Some(strange) = strange {
+        return Err(parsers::error::Error::from(strange).into());
+    }
     sources.bulk.sort_by_key(|bulk| {
         (bulk.block.table != Table::BackupTransactionItem, bulk.block.dump, bulk.block.data)
     });
@@ -110,6 +122,25 @@ pub fn survey(
         replacement::apply(inputs, options, &mut sources)?;
     }
     Ok(sources)
+}
+
+/// The tables with rows that may be known ones, which no dump contains, under other names: for each known one that which has most of
+/// its columns.
+fn other_names(alike: Vec<(Alike, u64)>, blocks: &[Arc<Block>]) -> Vec<OtherName> {
+    let mut others: BTreeMap<Table, OtherName> = BTreeMap::new();
+    for (Alike { at, name, tables }, rows) in alike.into_iter().filter(|(_, rows)| *rows > 0) {
+        for (table, columns) in tables {
+            let better = others.get(&table).is_none_or(|other| other.columns < columns);
+            if better && !blocks.iter().any(|block| block.table == table) {
+                let other = OtherName { at: at.clone(), name: name.clone(), rows, table, columns };
+                others.insert(table, other);
+            }
+        }
+    }
+    // A table can be only one: that of which it has most columns.
+    let all: Vec<OtherName> = others.into_values().collect();
+    let most = |name: &str| all.iter().filter(|other| other.name == name).map(|other| other.columns).max();
+    all.iter().filter(|other| most(&other.name) == Some(other.columns)).cloned().collect()
 }
 
 /// How a note in a file of set-aside rows names the bytes of a row whose key cannot be read.
