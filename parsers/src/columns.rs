@@ -3,6 +3,8 @@
 //! Columns are taken by name, never by position. The columns of several tables are not public, so that an operator whose
 //! database differs mends the map with a file and needs no new build.
 
+mod likeness;
+
 use crate::error::{ErrorKind, Result};
 use crate::position::Place;
 use crate::row::Column;

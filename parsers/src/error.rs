@@ -315,6 +315,12 @@ pub enum ErrorKind {
         /// The database that the map says.
         home: String,
     },
+    /// Known tables that no dump contains, each with one that may be it under another name.
+    #[error("{}", others.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    OtherNames {
+        /// The tables.
+        others: Vec<OtherName>,
+    },
     /// A statement that changes rows of a known table.
     #[error("{at}: {statement} changes rows of table {table}, which is not applied to what was read of them")]
     Changes {
@@ -416,6 +422,9 @@ impl ErrorKind {
             Self::OtherDatabase { .. } => {
                 "if the database has another name here, give it with --columns FILE ([TABLE] database = \"NAME\", see `etl columns`); else leave it out of the dump"
             }
+            Self::OtherNames { .. } => {
+                "say so with --columns FILE: [TABLE] names = [\"NAME\"], or names = [] where there is no such table (see `etl columns`)"
+            }
             Self::Changes { .. } => {
                 "change the rows in the database and dump again, or take the statement out of the file if it is not meant"
             }
@@ -423,6 +432,33 @@ impl ErrorKind {
             Self::Encoding { .. } => "dump again with gs_dump -E UTF8",
             Self::Changed { .. } => "let the dump finish, then run again",
         })
+    }
+}
+
+/// A table that may be a known one under another name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherName {
+    /// Where it is.
+    pub at: Place,
+    /// What it is called there.
+    pub name: String,
+    /// Its rows.
+    pub rows: u64,
+    /// The known table that no dump contains.
+    pub table: Table,
+    /// How many of that one's columns it has.
+    pub columns: usize,
+}
+
+impl fmt::Display for OtherName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at, name, rows, table, columns } = self;
+        let rows = if *rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
+        write!(
+            f,
+            "{at}: table {} ({rows}) has {columns} of the columns of {table}, which no dump contains: it looks like that table under another name",
+            on_one_line(name)
+        )
     }
 }
 

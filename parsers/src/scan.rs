@@ -17,7 +17,7 @@ mod session;
 mod tests;
 
 pub use self::block::{
-    Block, Chunk, Contents, Cut, Form, Limits, REJECTS_HEADER, REPLACES_NOTE, Rows, SCRIPT_HEADER,
+    Alike, Block, Chunk, Contents, Cut, Form, Limits, REJECTS_HEADER, REPLACES_NOTE, Rows, SCRIPT_HEADER,
 };
 
 use self::frame::Frame;

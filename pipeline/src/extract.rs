@@ -15,16 +15,16 @@ use crate::transform::items::{IdSet, JobLinks, Replaced, row_digest};
 use crate::transform::ledger::Tallies;
 use crate::transform::rejections::{DumpNames, Rejections};
 use crate::transform::vbs::VbsTables;
-use parsers::columns::{ColumnMap, Reading as TableReading, Table};
-use parsers::error::ErrorKind;
+use parsers::columns::{Reading as TableReading, Table};
+use parsers::error::{ErrorKind, OtherName};
 use parsers::input::Input;
 use parsers::models::vbs::{RunningJob, WaitingJob};
 use parsers::models::{Held, Model, Reading, SoftDeletion, hold};
 use parsers::position::{DumpId, Origin};
 use parsers::row::{Row, RowFault};
-use parsers::scan::{Block, Chunk, Cut, Scanner};
+use parsers::scan::{Alike, Block, Chunk, Cut, Scanner};
 use replacement::Keyed;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// A block of a bulk table, with the rows that pass one counted in it.
@@ -78,10 +78,11 @@ pub fn survey(
         ..Sources::default()
     };
     let mut row_digests = Vec::new();
+    let (mut strange, mut alike) = (None, Vec::new());
     for (n, input) in inputs.iter_mut().enumerate() {
         let id = DumpId(u16::try_from(n).unwrap_or(u16::MAX));
         progress.set_total(n, input.size().unwrap_or(0) * 2);
-        let mut survey = Survey::new(&options.columns, options.settings.unsteady, &mut sources);
+        let mut survey = Survey::new(options.settings.unsteady, &mut sources);
         let mut scanner = Scanner::new(input, id, &options.columns, options.limits)?;
         survey.dump(&mut scanner, cancel)?;
         let known = survey.report.known;
@@ -90,8 +91,12 @@ pub fn survey(
         if !known && !contents.rejects {
             let others = contents.other_tables.keys().take(8).cloned().collect();
             let dump = input.name().to_owned();
-            return Err(parsers::error::Error::from(ErrorKind::NoKnownTable { dump, others }).into());
+            strange.get_or_insert(ErrorKind::NoKnownTable { dump, others });
         }
+        alike.extend(contents.alike.into_iter().map(|alike| {
+            let rows = contents.other_tables.get(&alike.name).copied().unwrap_or(0);
+            (alike, rows)
+        }));
         if row_digests.is_empty() {
             row_digests = contents.replaced;
         } else {
@@ -100,11 +105,19 @@ pub fn survey(
         report.name = input.name().to_owned();
         report.bytes = contents.bytes;
         report.rejects = contents.rejects;
+        report.progress_reports = contents.progress;
         report.other_tables = contents.other_tables;
         sources.dumps.push(report);
         sources.replaced.files.push(contents.rejects);
         let has_bulk = sources.bulk.iter().any(|bulk| bulk.block.dump == id);
         progress.set_total(n, input.size().unwrap_or(0) * if has_bulk { 2 } else { 1 });
+    }
+    let others = other_names(alike, &sources.blocks);
+    if !others.is_empty() {
+        return Err(parsers::error::Error::from(ErrorKind::OtherNames { others }).into());
+    }
+    if let Some(strange) = strange {
+        return Err(parsers::error::Error::from(strange).into());
     }
     sources.bulk.sort_by_key(|bulk| {
         (bulk.block.table != Table::BackupTransactionItem, bulk.block.dump, bulk.block.data)
@@ -116,22 +129,40 @@ pub fn survey(
     Ok(sources)
 }
 
+/// The tables with rows that may be known ones, which no dump contains, under other names: for each known one that which has most of
+/// its columns.
+fn other_names(alike: Vec<(Alike, u64)>, blocks: &[Arc<Block>]) -> Vec<OtherName> {
+    let mut others: BTreeMap<Table, OtherName> = BTreeMap::new();
+    for (Alike { at, name, tables }, rows) in alike.into_iter().filter(|(_, rows)| *rows > 0) {
+        for (table, columns) in tables {
+            let better = others.get(&table).is_none_or(|other| other.columns < columns);
+            if better && !blocks.iter().any(|block| block.table == table) {
+                let other = OtherName { at: at.clone(), name: name.clone(), rows, table, columns };
+                others.insert(table, other);
+            }
+        }
+    }
+    // A table can be only one: that of which it has most columns.
+    let all: Vec<OtherName> = others.into_values().collect();
+    let most = |name: &str| all.iter().filter(|other| other.name == name).map(|other| other.columns).max();
+    all.iter().filter(|other| most(&other.name) == Some(other.columns)).cloned().collect()
+}
+
 struct SurveyReport {
     dump: DumpReport,
     known: bool,
 }
 
 struct Survey<'s> {
-    map: &'s ColumnMap,
     keep_jobs: bool,
     sources: &'s mut Sources,
     report: SurveyReport,
 }
 
 impl<'s> Survey<'s> {
-    fn new(map: &'s ColumnMap, unsteady: Unsteady, sources: &'s mut Sources) -> Self {
+    fn new(unsteady: Unsteady, sources: &'s mut Sources) -> Self {
         let report = SurveyReport { dump: DumpReport::default(), known: false };
-        Self { map, keep_jobs: unsteady == Unsteady::Carry, sources, report }
+        Self { keep_jobs: unsteady == Unsteady::Carry, sources, report }
     }
 
     fn dump(&mut self, scanner: &mut Scanner<'_>, cancel: &Cancel) -> Result<()> {
@@ -139,8 +170,7 @@ impl<'s> Survey<'s> {
         while let Some(block) = scanner.block()? {
             cancel.check()?;
             self.report.known = true;
-            let at = scanner.place_at(block.statement);
-            let binding = self.map.bind(block.table, &block.columns, block.oids, &at)?;
+            let binding = scanner.bind(&block)?;
             let unknown = binding.unknown();
             if !unknown.is_empty() {
                 self.report.dump.unknown_columns.insert(block.table.name().to_owned(), unknown);

@@ -297,6 +297,11 @@ pub enum Ending {
     Refused,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 /// One dump as it was read.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct DumpReport {
@@ -306,6 +311,9 @@ pub struct DumpReport {
     pub bytes: u64,
     /// Whether it is a file of set-aside rows.
     pub rejects: bool,
+    /// Progress reports of gs_dump that stand in it, passed over.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub progress_reports: u64,
     /// Rows of tables that are not migrated, by table.
     pub other_tables: BTreeMap<String, u64>,
     /// Columns that are not known, by table.

@@ -216,6 +216,10 @@ pub(super) fn dump_notes(dump: &DumpReport) -> Vec<String> {
     if dump.rejects {
         notes.push("rows that were set aside and mended".to_owned());
     }
+    if dump.progress_reports > 0 {
+        let reports = counted(dump.progress_reports, "progress report", "progress reports");
+        notes.push(format!("{reports} of gs_dump among the statements, passed over"));
+    }
     if !dump.other_tables.is_empty() {
         let tables: Vec<String> = dump
             .other_tables

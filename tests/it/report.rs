@@ -97,6 +97,7 @@ pub(crate) fn full() -> Report {
             DumpReport {
                 name: "cinder.sql".into(),
                 bytes: 1_288_490_188,
+                progress_reports: 37,
                 rejects: false,
                 other_tables: [("snapshots".to_owned(), 3), ("volumes".to_owned(), 12_000)].into(),
                 unknown_columns: [("backups".to_owned(), vec!["encryption_key_id".into(), "job_id".into()])].into(),

@@ -3,7 +3,7 @@
 use crate::columns::Table;
 use crate::encoding::Encoding;
 use crate::lexer::Quoting;
-use crate::position::{DumpId, Origin, Position, length};
+use crate::position::{DumpId, Origin, Place, Position, length};
 use crate::row::{BadRow, Row};
 use crate::{copy, insert};
 use std::collections::BTreeMap;
@@ -155,12 +155,25 @@ pub struct Contents {
     pub rejects: bool,
     /// Rows of tables that are not known, by table.
     pub other_tables: BTreeMap<String, u64>,
+    /// Tables that are not known but have most of the columns of one that is.
+    pub alike: Vec<Alike>,
     /// Progress reports of gs_dump, which openGauss 6.0 and later write to standard output.
     pub progress: u64,
     /// The digests of the rows that a file of set-aside rows replaces although they have no key.
     pub replaced: Vec<u128>,
     /// The dump's size in bytes of text.
     pub bytes: u64,
+}
+
+/// A table that may be a known one under another name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alike {
+    /// The statement that names its columns.
+    pub at: Place,
+    /// What the dump calls it.
+    pub name: String,
+    /// The known tables that it resembles, and how many of their columns it has.
+    pub tables: Vec<(Table, usize)>,
 }
 
 /// How a script begins that holds Karbor's rows for psql, and is no dump.

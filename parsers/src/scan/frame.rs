@@ -6,6 +6,7 @@
 use super::Scanner;
 use crate::error::{Error, ErrorKind, Maker, Result};
 use crate::position::Position;
+use crate::reader::Fill;
 use crate::title::{self, DATABASE, Title};
 use memchr::memmem;
 
@@ -63,7 +64,10 @@ impl Scanner<'_> {
         let bare = std::mem::replace(&mut frame.bare, line == "--");
         frame.titled |= line.contains(DATABASE);
         match title::title(line, bare) {
+            // A closing comment that is cut in front of its last word looks like this; so the file ends here.
+            Some(Title::Opening { .. }) if self.at_end()? => self.frame.closed = false,
             Some(Title::Opening { cluster }) => {
+                let frame = &mut self.frame;
                 if let Some(began) = frame.began().or(frame.cluster.filter(|_| cluster)) {
                     return Err(self.cut_before(at, began));
                 }
@@ -72,6 +76,7 @@ impl Scanner<'_> {
                 frame.closed = false;
             }
             Some(Title::Closing { cluster }) => {
+                let frame = &mut self.frame;
                 if let (true, Some(began)) = (cluster, frame.database) {
                     return Err(self.cut_before(at, began));
                 }
@@ -79,7 +84,7 @@ impl Scanner<'_> {
                 *open = None;
                 (frame.loose, frame.closed) = (None, true);
             }
-            None if line.ends_with(DATABASE) => frame.closed = false,
+            None if line.ends_with(DATABASE) => self.frame.closed = false,
             None => {}
         }
         Ok(())
@@ -88,6 +93,13 @@ impl Scanner<'_> {
     /// The error where the opening comment of another dump stands in the middle of the statement that began in a line.
     pub(super) fn opening_inside(&self, began: u64) -> Error {
         self.cut_before(self.reader.position(), self.frame.database.unwrap_or(began))
+    }
+
+    /// Whether nothing follows.
+    fn at_end(&mut self) -> Result<bool> {
+        Ok(self.reader.buffer().is_empty()
+            && self.reader.fill()? == Fill::End
+            && self.reader.buffer().is_empty())
     }
 
     fn cut_before(&self, at: Position, began: u64) -> Error {

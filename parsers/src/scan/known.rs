@@ -1,6 +1,6 @@
 //! Whether a table in a dump is one that is known: by its name, and by its database where the dump says one.
 
-use super::{Block, Scanner};
+use super::{Alike, Block, Scanner};
 use crate::columns::{Binding, Table};
 use crate::error::{ErrorKind, Result};
 use crate::position::Place;
@@ -8,6 +8,9 @@ use crate::statement::{self, Name};
 
 /// From so many tables on that are not known, one that lacks its columns is taken for another program's.
 const MANY: usize = 10;
+
+/// How many tables that resemble known ones are kept of a dump.
+const ALIKE_MAX: usize = 64;
 
 impl<'m> Scanner<'m> {
     /// The known table of a name, in the database that is connected to.
@@ -25,7 +28,10 @@ impl<'m> Scanner<'m> {
         at: &Place,
     ) -> Result<Option<Table>> {
         let Some(table) = self.table(name) else {
-            self.note_elsewhere(name, columns, at);
+            match self.map.table(&name.table) {
+                Some(table) => self.note_elsewhere(table, name, columns, at),
+                None => self.note_alike(name, columns, at),
+            }
             return Ok(None);
         };
         let (schema, _) = self.qualified(name);
@@ -45,8 +51,22 @@ impl<'m> Scanner<'m> {
         }
     }
 
-    fn note_elsewhere(&mut self, name: &Name, columns: Option<&[String]>, at: &Place) {
-        let (Some(table), Some(database)) = (self.map.table(&name.table), &self.database) else { return };
+    /// Notes a table that is not known, when it comes first.
+    fn note_alike(&mut self, name: &Name, columns: Option<&[String]>, at: &Place) {
+        let shown = self.other(name);
+        if self.contents.other_tables.contains_key(&shown) || self.contents.alike.len() >= ALIKE_MAX {
+            return;
+        }
+        let created = self.created.get(&self.qualified(name)).map(Vec::as_slice);
+        let mut tables = self.map.resembled(columns.or(created).unwrap_or_default());
+        tables.retain(|(table, _)| self.database.as_ref().is_none_or(|name| self.map.is_in(*table, name)));
+        if !tables.is_empty() {
+            self.contents.alike.push(Alike { at: at.clone(), name: shown, tables });
+        }
+    }
+
+    fn note_elsewhere(&mut self, table: Table, name: &Name, columns: Option<&[String]>, at: &Place) {
+        let Some(database) = &self.database else { return };
         let created = self.created.get(&self.qualified(name)).map(Vec::as_slice);
         if columns.or(created).is_some_and(|columns| self.map.is_like(table, columns)) {
             self.elsewhere.push((at.clone(), table, database.clone()));

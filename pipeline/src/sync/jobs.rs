@@ -105,8 +105,7 @@ impl Jobs {
                 continue;
             }
             found = true;
-            let at = scanner.place_at(block.statement);
-            let binding = options.columns.bind(block.table, &block.columns, block.oids, &at)?;
+            let binding = scanner.bind(&block)?;
             let unknown = binding.unknown();
             if !unknown.is_empty() {
                 report.unknown_columns.insert(block.table.name().to_owned(), unknown);
@@ -132,6 +131,7 @@ impl Jobs {
             return Err(parsers::error::Error::from(ErrorKind::NoKnownTable { dump: name, others }).into());
         }
         (report.bytes, report.rejects) = (contents.bytes, contents.rejects);
+        report.progress_reports = contents.progress;
         report.other_tables.extend(contents.other_tables);
         self.dumps.push(report);
         Ok(found)

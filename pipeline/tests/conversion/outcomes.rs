@@ -1,7 +1,7 @@
 //! Every row has one outcome: the skip rules, what waits, and which outcome goes before which.
 
 use crate::dumps::*;
-use crate::harness::{NULL, Setup, convert, derived, text};
+use crate::harness::{NULL, Setup, convert, derived, dumps_of, text};
 
 const P: &str = "11111111-1111-4111-8111-111111111111";
 const Q: &str = "22222222-2222-4222-8222-222222222222";
@@ -101,6 +101,61 @@ fn where_several_outcomes_apply_the_mildest_is_taken() {
         ("backup_create_running_job_record", "1 job-history"),
         ("backup_create_waiting_job_record", "1 deferred unfinished-job"),
     ]);
+}
+
+/// `deleted` decides in every table that has it, whatever deleted_at says; deleted_at where there is no `deleted`.
+#[test]
+fn deleted_decides_and_not_the_time_of_a_deletion() {
+    // The empty string is as absent as NULL.
+    const ABSENT: &str = "";
+    const AT: &str = "2018-05-02 00:00:00";
+    let rows = [
+        backup("b"),
+        policy(P),
+        extend("e", P),
+        trigger("t", "0 0 1 ? * MON"),
+        relation("r", P, "t"),
+        resource(P, "v"),
+        tag(P, "k", "v"),
+        job("j", P, "v", "n"),
+        waiting("w"),
+        taskmgr("1"),
+        quota("quotas"),
+        plan("p"),
+        object("o", "p", "v"),
+        dps_policy("pol", "local"),
+        mapping("p", "pol"),
+        timer("ti", "pol"),
+        item("i"),
+    ];
+    let mut seen = 0;
+    for row in rows {
+        let table = row.table;
+        let became = |deleted: &str, at: &str| {
+            let columns = [("deleted", deleted), ("deleted_at", at)];
+            let columns: Vec<_> = columns.into_iter().filter(|(_, value)| *value != "-").collect();
+            convert(&[row.clone().without("deleted").without("deleted_at").with_all(&columns)]).became(table)
+        };
+        let live = became("-", "-");
+        assert!(!live.contains("soft-deleted"), "{table}: {live}");
+        for (deleted, at) in
+            [("f", AT), ("f", ABSENT), ("f", "-"), ("-", ABSENT), (ABSENT, AT), (ABSENT, ABSENT), ("0", AT)]
+        {
+            assert_eq!(became(deleted, at), live, "{table}: deleted {deleted}, deleted_at {at}");
+        }
+        // Where every row is skipped by one rule, it is that one.
+        if !live.contains("quota") && table != "taskmgr_job" {
+            for (deleted, at) in [("t", ABSENT), ("t", AT), ("t", "-"), ("-", AT)] {
+                assert_eq!(
+                    became(deleted, at),
+                    "1 soft-deleted",
+                    "{table}: deleted {deleted}, deleted_at {at}"
+                );
+            }
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 15);
 }
 
 #[test]
@@ -393,4 +448,43 @@ fn tables_that_are_not_known_are_counted_and_unknown_columns_named() {
 
 fn text_of<'o>(out: &'o crate::harness::Outcome, column: &str) -> &'o str {
     text(out.only("checkpoint_items"), column)
+}
+
+/// A table that lacks only its name would be passed over, and its rows never be migrated.
+#[test]
+fn a_table_under_another_name_ends_the_run_until_the_map_says_it() {
+    let more = [
+        ("plan_id", "p"),
+        ("policy_id", "pol"),
+        ("backup_type", "full"),
+        ("backup_size", "10"),
+        ("is_copy", "f"),
+        ("started_at", "2018-07-01 02:00:00"),
+    ];
+    let rows = [sound_plan("p", "pol"), ["i", "j"].map(|id| item(id).with_all(&more)).into()].concat();
+    let (name, bytes) = dumps_of(&rows, Form::Copy).remove(0);
+    let text = String::from_utf8(bytes).unwrap();
+    let run = |text: &str, map: &str| {
+        let mut setup = Setup::default();
+        setup.columns.override_with(map).unwrap();
+        setup.run(&[(name.clone(), text.as_bytes().to_vec())]).map_err(|error| error.to_string())
+    };
+    let sound = run(&text, "").unwrap();
+    let renamed = text.replace("COPY backup_transaction_item ", "COPY backup_trans_item ");
+    let line = renamed.lines().position(|line| line.starts_with("COPY backup_trans_item ")).unwrap() + 1;
+    let said = run(&renamed, "").err().unwrap();
+    let expected = format!(
+        "dps.sql:{line}: table backup_trans_item (2 rows) has 14 of the columns of backup_transaction_item, which no dump contains"
+    );
+    assert!(said.contains(&expected), "{said}");
+    let mapped = run(&renamed, "[backup_transaction_item]\nnames = [\"backup_trans_item\"]\n").unwrap();
+    assert_eq!(mapped.landed.rows, sound.landed.rows);
+    // A table that there is none of is not looked for, and one without rows does not matter.
+    assert!(run(&renamed, "[backup_transaction_item]\nnames = []\n").unwrap().committed());
+    let empty = text.replace("COPY backup_transaction_item ", "COPY other ");
+    let at = empty.find("COPY other ").unwrap();
+    let (head, tail) = empty.split_at(at);
+    let (copy, rest) = tail.split_once('\n').unwrap();
+    let (_, rest) = rest.split_once("\\.\n").unwrap();
+    assert!(run(&format!("{head}{copy}\n\\.\n{rest}"), "").unwrap().committed());
 }
