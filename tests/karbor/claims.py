@@ -1,9 +1,10 @@
 """What the documentation and the messages of etl say of Karbor's engine and API, each tried on them."""
 
+import datetime
 import os
 import subprocess
 
-from histories import imported
+from histories import compare, imported
 from installation import DUMPS, USER, WORK, Karbor
 
 PLACEHOLDER = 'imported'
@@ -67,6 +68,25 @@ def a_full_page_of_states(kind):
     karbor.stop()
     return bool(full) and not less and 'has 100 registered states' in said, \
         '100 states: %s; 99 states: %s; status says it: %s' % (full, less or 'starts', 'has 100 registered' in said)
+
+
+def wrong_next_times(kind):
+    """Status finds what makes firings be missed, and what it advises mends that."""
+    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None, microsecond=0)
+    karbor = Karbor(kind, now=str(now))
+    karbor.imported(*DUMPS, '--trust-id', 'usable')
+    karbor.restart()
+    karbor.stop()
+    words, found = 'in trigger_executions another next time', []
+    trigger = a_daily_operation(karbor)[2]
+    found.append(words in karbor.etl('status'))
+    karbor.database.run("UPDATE trigger_executions SET execution_time = '%s' WHERE trigger_id = '%s'"
+                        % (now + datetime.timedelta(days=300), trigger))
+    said = karbor.etl('status')
+    found.append('1 imported trigger has ' + words in said and trigger in said)
+    karbor.database.run("DELETE FROM trigger_executions WHERE trigger_id = '%s'" % trigger)
+    good, told = compare(karbor, 'its row deleted as advised', days=2)
+    return good and found == [False, True], 'a next time 300 days off: told before %s, then %s; %s' % (*found, told)
 
 
 def placeholders_spread(kind):
@@ -203,12 +223,12 @@ def the_report_of_a_rollback(kind):
     karbor.stop()
     signs = karbor.etl('rollback', '--source', 'all', '--dry-run')
     exact = karbor.etl('rollback', *DUMPS, '--source', 'all', '--dry-run', '--trust-id', 'usable', '--user-id', USER)
-    found = [words for words in ('another status than an imported row', 'has run since: ,', 'resources: ')
+    found = [words for words in ('another status than an imported row', 'since: ,', 'resources: ')
              if words in signs + exact]
     return status == 200 and not found, 'rollback after 4 days and an edit that changes no volume (%d): false words: %s' % (
         status, found or 'none')
 
 
-CLAIMS = [operations_cannot_be_saved, a_full_page_of_states, placeholders_spread, trusts_made_before_the_restart,
+CLAIMS = [operations_cannot_be_saved, a_full_page_of_states, wrong_next_times, placeholders_spread, trusts_made_before_the_restart,
           the_newest_state_gives_the_trust, the_last_operation_is_not_deleted, strategy_default, quotas,
           another_node_takes_the_firing, the_report_of_a_rollback]
