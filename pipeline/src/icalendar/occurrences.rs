@@ -50,10 +50,17 @@ pub fn occurrences(
 /// A rule as the library takes it. Of a part that is repeated the last counts in Karbor. Its start time has no zone, so UNTIL must
 /// have none, and the library's has one.
 fn as_karbor(rule: &str) -> Result<String, OccurrencesError> {
+    if rule.chars().any(char::is_control) {
+        return Err(OccurrencesError::Rule("it has control characters".to_owned()));
+    }
     let mut parts: Vec<(String, String)> = Vec::new();
     for part in rule.split(';').filter(|part| !part.is_empty()) {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
-        let (name, mut value) = (name.to_ascii_uppercase(), value.trim_end().replace(", ", ","));
+        let (name, mut value) = (name.to_ascii_uppercase(), value.to_owned());
+        // Blanks beside numbers are none to Karbor.
+        if value.chars().all(|c| c.is_ascii_digit() || ",- ".contains(c)) {
+            value.retain(|c| c != ' ');
+        }
         if name == "UNTIL" {
             if value.ends_with(['Z', 'z']) {
                 return Err(OccurrencesError::Rule(

