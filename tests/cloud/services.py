@@ -99,7 +99,6 @@ class Services:
     def stop_all(self):
         for name in [*reversed(self.running)]:
             self.stop(name, signal.SIGINT if name == "postgres" else signal.SIGTERM)
-        subprocess.run(["epmd", "-port", str(self.ports["epmd"]), "-kill"], capture_output=True)
 
     def run(self, *arguments, **environment):
         done = subprocess.run(
@@ -182,6 +181,9 @@ class Services:
         }
         (base / "env.conf").write_text("")
         (base / "rabbitmq.conf").write_text("")
+        # RabbitMQ would start one that outlives it.
+        self.start("epmd", ["epmd", "-port", self.ports["epmd"], "-address", "127.0.0.1"])
+        wait(listens(self.ports["epmd"]), "epmd")
         self.start("rabbit", [f"{RABBIT}/rabbitmq-server"], env=environment)
         wait(listens(self.ports["rabbit"]), "RabbitMQ")
 
