@@ -96,9 +96,7 @@ pub async fn select<T: Transport>(
             timeout_at(deadline, list).await.map_err(|_| PurgeError::Cloud {
                 service: cinder.root().to_owned(),
                 what: format!("the {} were not listed within the deadline", kind.collection()),
-                remedy: Some(
-                    "see that Cinder answers (`openstack volume backup list`), or name a later --deadline",
-                ),
+                remedy: Some("check Cinder with `openstack volume backup list`, or name a later --deadline"),
             })??;
         }
     }

@@ -14,7 +14,7 @@ const TENANTS_COUNTED: usize = 4096;
 /// How many tenants the report names: those with the most copies.
 pub const TENANTS_NAMED: usize = 50;
 
-/// How many drivers that are not VBS's are told apart; Cinder has a dozen.
+/// How many drivers that are not VBS's are counted by name, the rest together; Cinder has a dozen.
 const SERVICES_COUNTED: usize = 64;
 
 /// Statuses that cinder and DPS have for copies, and last what any other is counted under.

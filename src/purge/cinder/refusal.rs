@@ -41,7 +41,7 @@ impl Refusal {
         Self { reason: answer.fault(), request_id: answer.request_id.clone(), class: class(answer, id) }
     }
 
-    /// One that no answer stands behind, and that may be overcome by sending the request again.
+    /// One without an answer, or without a status of its own: the request may be accepted next time.
     #[must_use]
     pub fn passing(reason: String, request_id: Option<String>) -> Self {
         Self { reason, request_id, class: Class::Passing }

@@ -57,7 +57,7 @@ async fn a_copy_of_an_untold_project_is_no_copy_of_the_named_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_member_s_copies_are_of_the_token_s_own_project() {
-    // Cinder tells a member no project of a copy, and lists the member's own project whatever is asked for.
+    // For a member, Cinder's list of copies contains no project, and only the member's own project, whatever is asked for.
     let mine = |id: &str| Thing::backup(id).of("mine").made(id, "2019-01-01T00:00:00.000000");
     let things =
         || [mine("b1"), mine("b2"), Thing::backup("foreign").of("p2"), Thing::snapshot("s").of("mine")];
@@ -72,7 +72,7 @@ async fn a_member_s_copies_are_of_the_token_s_own_project() {
             (set(&["b1", "b2", "s"]), 0),
             "{administrator} {versioned}"
         );
-        // Another project is not the token's own: what is not told is not believed to be of it.
+        // Another project is not the token's own: a copy without a project is not taken for one of it.
         let (ids, kept) = chosen(&stage, &wishes("p2")).await;
         let told = administrator && versioned;
         assert_eq!(ids, if told { set(&["foreign"]) } else { BTreeSet::new() });
