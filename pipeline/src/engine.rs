@@ -173,16 +173,7 @@ pub fn look(session: &mut dyn Session, layouts: &[Layout; 6], now: i64) -> Resul
         }
         Ok(())
     })?;
-    session.query(DOING, &services(marks), &mut |row| {
-        if let [id, registered, blocking] = row {
-            engine.services.push(ServiceLoad {
-                service_id: id.unwrap_or_default().to_owned(),
-                registered: number(*registered),
-                blocking: number(*blocking),
-            });
-        }
-        Ok(())
-    })?;
+    engine.services = service_loads(session, marks)?;
     let table = EXECUTIONS.find(session)?;
     engine.next_times_hidden = match &table {
         Some(table) => !may_read(session, table)?,
@@ -204,6 +195,43 @@ pub fn look(session: &mut dyn Session, layouts: &[Layout; 6], now: i64) -> Resul
         })?;
     }
     Ok(engine)
+}
+
+fn service_loads(session: &mut dyn Session, marks: Marks<'_>) -> Result<Vec<ServiceLoad>> {
+    let mut loads = Vec::new();
+    session.query(DOING, &services(marks), &mut |row| {
+        if let [id, registered, blocking] = row {
+            loads.push(ServiceLoad {
+                service_id: id.unwrap_or_default().to_owned(),
+                registered: number(*registered),
+                blocking: number(*blocking),
+            });
+        }
+        Ok(())
+    })?;
+    Ok(loads)
+}
+
+/// What keeps the engine of a service from starting: with the states that the target has, and so many that a run would add to
+/// those of a service.
+///
+/// # Errors
+/// The database's.
+pub(crate) fn start_warnings(
+    session: &mut dyn Session,
+    layouts: &[Layout; 6],
+    planned: Option<(i64, u64)>,
+) -> Result<Vec<String>> {
+    let marks = Marks::new(layouts, session.dialect());
+    let mut services = service_loads(session, marks)?;
+    if let Some((service, states)) = planned {
+        let service_id = service.to_string();
+        match services.iter_mut().find(|load| load.service_id == service_id) {
+            Some(load) => load.registered += states,
+            None => services.push(ServiceLoad { service_id, registered: states, blocking: 0 }),
+        }
+    }
+    Ok(Engine { services, ..Engine::default() }.warnings())
 }
 
 /// Whether this role may read a table: a query that is refused would end the transaction.

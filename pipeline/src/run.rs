@@ -14,8 +14,9 @@ pub(crate) mod copies;
 mod policies;
 pub(crate) mod stream;
 
-use crate::compare::sql::OPERATIONS;
+use crate::compare::sql::{OPERATIONS, STATES};
 use crate::compare::{Comparison, Known, LostRows, Prune, Scope, StateValue, refuse_blind};
+use crate::engine;
 use crate::error::{Error, Result};
 use crate::extract::{self, Sources};
 use crate::karbor::layout::{Format, Layout};
@@ -93,6 +94,7 @@ pub fn run(
         writes: options.mode != Mode::Check,
         lost: LostRows::default(),
         prunes: options.prune != Prune::No,
+        service: facts.service_id,
         imported_copies: survey.as_ref().map_or(0, imported_copies),
         stale: None,
         layouts: &layouts,
@@ -171,6 +173,8 @@ struct Loading<'l> {
     lost: LostRows,
     /// Whether those are to go.
     prunes: bool,
+    /// The service that runs the operations.
+    service: Option<i64>,
     /// Imported copies of the target.
     imported_copies: u64,
     /// Why the dumps seem to be older than the import.
@@ -297,6 +301,12 @@ impl Loading<'_> {
         }
         for input in inputs.iter() {
             input.check_unchanged()?;
+        }
+        if let Some(session) = self.sink.as_mut().and_then(|sink| sink.session()) {
+            let planned = self.service.filter(|_| !self.writes);
+            let planned = planned.map(|service| (service, self.accounts.inserted(STATES)));
+            let warnings = engine::start_warnings(session, self.layouts, planned)?;
+            warnings.into_iter().for_each(|warning| self.accounts.warn(warning));
         }
         self.cancel.check()?;
         match (self.sink.take(), options.mode) {

@@ -128,7 +128,7 @@ fn policies(page: &mut Page, status: &Status) {
 }
 
 /// What the operation engine does with the imported operations, and how many states each service reads.
-fn engine(page: &mut Page, engine: &Engine) {
+pub(super) fn engine(page: &mut Page, engine: &Engine) {
     let row = |name: String, rows: u64| TableRow { name, cells: vec![grouped(rows)], ..TableRow::default() };
     let mut rows = vec![row("fire".to_owned(), engine.firing)];
     rows.extend(

@@ -38,13 +38,16 @@ pub fn text(summary: &Summary<'_>, paper: Paper) -> String {
     }
     rejected(&mut page, report);
     schedules(&mut page, report);
+    super::status::engine(&mut page, &report.engine);
     dumps(&mut page, &report.dumps);
     page.heading("Time and memory");
     page.paragraph("  ", &duration(summary.elapsed).to_string());
     if let Some(peak) = summary.peak_memory {
         page.paragraph("  ", &format!("{} of memory at most", bytes(peak)));
     }
-    let warnings: Vec<&str> = summary.warning.into_iter().chain(report.stale.as_deref()).collect();
+    let of_engine = report.engine.warnings();
+    let warnings = summary.warning.into_iter().chain(report.stale.as_deref());
+    let warnings: Vec<&str> = warnings.chain(of_engine.iter().map(String::as_str)).collect();
     if !warnings.is_empty() {
         page.heading("Warnings");
         warnings.iter().for_each(|warning| page.inked_paragraph("  ! ", warning, Some(Ink::Yellow)));

@@ -72,13 +72,20 @@ fn an_import_and_what_only_looks() {
 }
 
 #[test]
-fn reruns() {
-    let pair = Pair::new(Ways { on_commit: false, ..Ways::all(Role::new(PASSWORD, 2_048)) });
+fn reruns_and_the_way_back() {
+    let pair = Pair::new(Ways::all(Role::new(PASSWORD, 2_048)));
     pair.same("run", &ALL, &QUIET);
     let other = ["--no-log", "--quiet", "--provider-id", "other", "--unsteady", "carry"];
     pair.same("check", &ALL, &other);
-    pair.same("run", &ALL, &other);
+    pair.same("check", &ALL, &[&other[..], &["--full"]].concat());
+    let [plain, _] = pair.same("run", &ALL, &other);
+    assert!(plain.stdout.starts_with("Committed"), "{}", plain.shown());
+    pair.same("verify", &ALL, &other);
     pair.same("run", &["cinder.sql", "vbs.sql"], &["--no-log", "--quiet", "--prune"]);
+    let back = ["--no-log", "--quiet", "--source", "all", "--yes"];
+    let [plain, _] = pair.same("rollback", &[], &back);
+    assert_eq!(plain.code, 0, "{}", plain.shown());
+    assert_eq!(pair.gauss.refused(), Vec::<String>::new());
 }
 
 #[test]
@@ -90,17 +97,25 @@ fn a_script() {
     assert_eq!(written.code, 3, "{}", written.shown());
     let script = pair.scene.read("karbor.sql");
     assert!(script.contains("-- Made for PostgreSQL 9.2 and later, openGauss and GaussDB"), "{script}");
-    for target in pair.targets() {
-        let output = Command::new(shared().installation().program("psql"))
-            .args(["-X", "-v", "VERBOSITY=verbose", "-f"])
-            .arg(pair.scene.path("karbor.sql"))
-            .arg(&target)
-            .output()
-            .unwrap();
-        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(out.ends_with("etl: all rows are committed\n"), "{out}{err}");
-    }
-    let [plain, imitated] = pair.databases.each_ref().map(|name| postgres_rows(shared(), name));
-    assert_eq!(imitated, plain);
+    let play = |script: &str, last: &str| {
+        for target in pair.targets() {
+            let output = Command::new(shared().installation().program("psql"))
+                .args(["-X", "-v", "VERBOSITY=verbose", "-f"])
+                .arg(pair.scene.path(script))
+                .arg(&target)
+                .output()
+                .unwrap();
+            let (out, err) =
+                (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            assert!(out.ends_with(last), "{out}{err}");
+        }
+        let [plain, imitated] = pair.databases.each_ref().map(|name| postgres_rows(shared(), name));
+        assert_eq!(imitated, plain);
+    };
+    play("karbor.sql", "etl: all rows are committed\n");
+    let undo = ["rollback", "--no-log", "--quiet", "--source", "all", "--target", "undo.sql"];
+    let written = pair.scene.etl(&undo);
+    assert_eq!(written.code, 0, "{}", written.shown());
+    play("undo.sql", "etl: the rollback is committed\n");
     assert_eq!(pair.gauss.refused(), Vec::<String>::new());
 }

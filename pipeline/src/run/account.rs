@@ -195,6 +195,11 @@ impl Accounts {
         }
     }
 
+    /// Rows of a table that were sent, or would be.
+    pub(super) fn inserted(&self, table: usize) -> u64 {
+        self.tables.get(table).map_or(0, |tally| tally.inserted)
+    }
+
     /// Adds something that the operator should know.
     pub(super) fn warn(&mut self, warning: String) {
         self.warnings.push(warning);

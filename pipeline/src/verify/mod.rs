@@ -14,6 +14,7 @@ use crate::compare::{
     Batch, Comparison, DifferentValue, Extra, Found, Judge, Known, Own, Scope, StateValue, Taker, Unit,
     Verdict, session,
 };
+use crate::engine;
 use crate::error::{Error, Result};
 use crate::extract;
 use crate::firings::{DEFAULT_HORIZON_DAYS, Horizon};
@@ -82,6 +83,7 @@ pub fn verify(
     let horizon = options.proof.unwrap_or_else(|| Horizon::new(0, DEFAULT_HORIZON_DAYS));
     let (schedules, unproved) = checking.schedules(session(&mut *sink)?, rows, horizon)?;
     let stale = checking.comparison.stale();
+    let engine = engine::look(session(&mut *sink)?, &layouts, chrono::Utc::now().timestamp())?;
     let Checking { tables, .. } = checking;
     progress.enter(Stage::Finishing);
     sink.rollback()?;
@@ -94,6 +96,7 @@ pub fn verify(
         rejected: rejected.rows,
         rejections: rejected.listed,
         stale,
+        engine,
     })
 }
 

@@ -1,5 +1,6 @@
 //! What a verification found.
 
+use crate::engine::Engine;
 use crate::outcome::{DumpReport, Kept, Rejection, ScheduleReport};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -26,6 +27,8 @@ pub struct Report {
     pub rejections: Vec<Rejection>,
     /// Why the dumps seem to be older than what was imported, if they do.
     pub stale: Option<String>,
+    /// What Karbor's operation engine does with what the target contains.
+    pub engine: Engine,
 }
 
 impl Report {
