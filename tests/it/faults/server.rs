@@ -108,9 +108,8 @@ fn a_role_without_temporary_tables_imports_and_is_told_what_an_increment_needs()
     assert_eq!(first.code, 3, "{}", first.shown());
     let before = state(shared(), &database);
     let grant = format!("GRANT TEMPORARY ON DATABASE \"{database}\" TO {quoted}");
-    let commands: [(&str, &[&str], &str); 4] = [
+    let commands: [(&str, &[&str], &str); 3] = [
         ("run", &["--no-log", "--quiet", "--provider-id", "other"], "nothing was written"),
-        ("check", &["--no-log", "--quiet", "--provider-id", "other"], ""),
         ("sync", QUIET, "nothing was written"),
         ("rollback", &["--source", "all", "--yes", "--quiet"], ""),
     ];
@@ -120,9 +119,10 @@ fn a_role_without_temporary_tables_imports_and_is_told_what_an_increment_needs()
         assert_eq!(state(shared(), &database), before, "{command}");
     }
     // Nothing to write needs none, and what the remedy says is enough.
-    for command in ["verify", "status"] {
-        let answer = etl(&scene, &line(command, &target, if command == "verify" { QUIET } else { &[] }));
-        assert_eq!(answer.code, 0, "{}", answer.shown());
+    for (command, code) in [("verify", 0), ("status", 0), ("check", 3)] {
+        let more = if command == "status" { &[][..] } else { QUIET };
+        let answer = etl(&scene, &line(command, &target, more));
+        assert_eq!(answer.code, code, "{}", answer.shown());
     }
     shared().psql(&database, &grant);
     for (command, more, _) in commands {
@@ -363,16 +363,18 @@ fn a_streaming_standby_is_looked_at_and_never_written_to() {
     let target = standby.url(&database);
     for (command, more, expected) in [
         ("verify", QUIET, "Verified: "),
+        ("check", QUIET, "Checked against "),
         ("status", &[][..], "imported"),
         ("policies", &["--as", "json"], "\"name\""),
     ] {
         let answer = etl(&scene, &line(command, &target, more));
-        assert_eq!((answer.code, answer.stderr.as_str()), (0, ""), "{command}: {}", answer.shown());
+        let code = if command == "check" { 3 } else { 0 };
+        assert_eq!((answer.code, answer.stderr.as_str()), (code, ""), "{command}: {}", answer.shown());
         assert!((answer.stdout.clone() + &answer.stderr).contains(expected), "{command}: {}", answer.shown());
     }
     for (command, more) in [
         ("run", QUIET),
-        ("check", QUIET),
+        ("check", &["--no-log", "--quiet", "--full"]),
         ("sync", QUIET),
         ("rollback", &["--source", "all", "--yes", "--quiet"]),
     ] {
