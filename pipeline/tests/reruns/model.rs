@@ -155,27 +155,27 @@ struct Target {
 
 /// What becomes of a row, in the contract's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Fate {
+enum Disposition {
     Inserted,
     Updated,
     Unchanged,
     Kept(&'static str),
 }
 
-const CHANGED: Fate = Fate::Kept("changed-in-karbor");
-const DELETED: Fate = Fate::Kept("deleted-in-karbor");
-const REMOVED: Fate = Fate::Kept("removed-in-karbor");
-const EDITED: Fate = Fate::Kept("edited-or-karbors-own");
+const CHANGED: Disposition = Disposition::Kept("changed-in-karbor");
+const DELETED: Disposition = Disposition::Kept("deleted-in-karbor");
+const REMOVED: Disposition = Disposition::Kept("removed-in-karbor");
+const EDITED: Disposition = Disposition::Kept("edited-or-karbors-own");
 
 /// The contract's table, for a row that both sides have.
-fn both(own: &Row, target: &Row) -> Fate {
+fn both(own: &Row, target: &Row) -> Disposition {
     let newest = target.changed.max(target.deleted.unwrap_or(0));
     match () {
-        () if own == target => Fate::Unchanged,
+        () if own == target => Disposition::Unchanged,
         () if target.deleted.is_some() => DELETED,
         () if newest > own.changed => CHANGED,
         () if !target.tagged => EDITED,
-        () => Fate::Updated,
+        () => Disposition::Updated,
     }
 }
 
@@ -197,7 +197,7 @@ impl Tally {
     }
 }
 
-/// The words of a run and of a verification, in the order in which they are told.
+/// The words of a run and of a verification, in the order in which they are said.
 const RUN: [&str; 9] = [
     "inserted",
     "updated",
@@ -242,12 +242,12 @@ struct Expected {
 }
 
 impl Expected {
-    fn own(&mut self, table: usize, fate: Fate) {
-        let (run, verify) = match fate {
-            Fate::Inserted => ("inserted", "missing"),
-            Fate::Updated => ("updated", "different"),
-            Fate::Unchanged => ("unchanged", "equal"),
-            Fate::Kept(reason) => (reason, reason),
+    fn own(&mut self, table: usize, disposition: Disposition) {
+        let (run, verify) = match disposition {
+            Disposition::Inserted => ("inserted", "missing"),
+            Disposition::Updated => ("updated", "different"),
+            Disposition::Unchanged => ("unchanged", "equal"),
+            Disposition::Kept(reason) => (reason, reason),
         };
         self.run[table].add(run);
         self.verify[table].add(verify);
@@ -272,9 +272,9 @@ fn expect(sources: &Sources, before: &Target) -> Expected {
     };
     for (n, own) in &sources.policies {
         let plan = Row::imported(format!("name-{}", own.name), own.changed);
-        let fate = before.plans.get(n).map_or(Fate::Inserted, |target| both(&plan, target));
-        out.own(0, fate);
-        if matches!(fate, Fate::Inserted | Fate::Updated) {
+        let disposition = before.plans.get(n).map_or(Disposition::Inserted, |target| both(&plan, target));
+        out.own(0, disposition);
+        if matches!(disposition, Disposition::Inserted | Disposition::Updated) {
             out.after.plans.insert(*n, plan);
         }
         family(*n, own, before, &mut out);
@@ -314,18 +314,18 @@ fn family(n: u32, own: &Policy, before: &Target, out: &mut Expected) {
         _ if old_trigger.is_some() || old_operation.is_some() => REMOVED,
         Some(plan) if plan.deleted.is_some() => REMOVED,
         Some(plan) if !plan.tagged => EDITED,
-        _ => Fate::Inserted,
+        _ => Disposition::Inserted,
     };
     let of_trigger = old_trigger.map_or(absent, |target| both(&trigger, target));
     let of_operation = old_operation.map_or(absent, |target| both(&operation, target));
     out.own(2, of_trigger);
     out.own(3, of_operation);
     // A state says nothing of its own; Karbor removes it with its operation.
-    out.own(4, if old_operation.is_some() { Fate::Unchanged } else { absent });
-    if matches!(of_trigger, Fate::Inserted | Fate::Updated) {
+    out.own(4, if old_operation.is_some() { Disposition::Unchanged } else { absent });
+    if matches!(of_trigger, Disposition::Inserted | Disposition::Updated) {
         out.after.triggers.insert(n, trigger);
     }
-    if matches!(of_operation, Fate::Inserted | Fate::Updated) {
+    if matches!(of_operation, Disposition::Inserted | Disposition::Updated) {
         out.after.operations.insert(n, operation);
     }
 }
@@ -335,7 +335,7 @@ fn set_reason(
     plan: Option<&Row>,
     set: &[&Resource],
     newest_of_source: impl Fn(&Resource) -> Option<Time>,
-) -> Option<Fate> {
+) -> Option<Disposition> {
     let deleted = set.iter().any(|row| row.deleted.is_some());
     let newer = |row: &&Resource| {
         newest_of_source(row).is_some_and(|newest| row.made.max(row.deleted.unwrap_or(0)) > newest)
@@ -368,15 +368,15 @@ fn resources(n: u32, own: &Policy, before: &Target, out: &mut Expected) {
     }
     for row in &wanted {
         let live = set.iter().find(|target| target.volume == row.volume && target.deleted.is_none());
-        let fate = match (live, reason) {
-            (Some(target), _) if **target == *row => Fate::Unchanged,
-            (Some(_), Some(_)) if rewritten => Fate::Unchanged,
+        let disposition = match (live, reason) {
+            (Some(target), _) if **target == *row => Disposition::Unchanged,
+            (Some(_), Some(_)) if rewritten => Disposition::Unchanged,
             (_, Some(reason)) => reason,
-            (Some(_), None) => Fate::Updated,
-            (None, None) => Fate::Inserted,
+            (Some(_), None) => Disposition::Updated,
+            (None, None) => Disposition::Inserted,
         };
-        out.own(1, fate);
-        if fate == Fate::Inserted {
+        out.own(1, disposition);
+        if disposition == Disposition::Inserted {
             out.after.resources.push(row.clone());
         }
     }
@@ -396,11 +396,11 @@ fn lost_resources(n: u32, plan: &Row, before: &Target, out: &mut Expected) {
     }
 }
 
-fn extra(target: &Resource, reason: Option<Fate>, out: &mut Expected) {
+fn extra(target: &Resource, reason: Option<Disposition>, out: &mut Expected) {
     match (target.deleted, target.named, reason) {
         (Some(_), ..) => out.verify[1].add("deleted-in-karbor"),
         (None, true, _) => out.verify[1].add("edited-or-karbors-own"),
-        (.., Some(Fate::Kept(reason))) => out.verify[1].add(reason),
+        (.., Some(Disposition::Kept(reason))) => out.verify[1].add(reason),
         _ => {
             out.lost(1);
             out.lost_resources.push(target.clone());
@@ -411,9 +411,9 @@ fn extra(target: &Resource, reason: Option<Fate>, out: &mut Expected) {
 fn items(sources: &Sources, before: &Target, out: &mut Expected) {
     for (n, own) in sources.copies.iter().filter(|(_, own)| own.state == State::Available) {
         let row = Row::imported(own.size.to_string(), own.changed);
-        let fate = before.items.get(n).map_or(Fate::Inserted, |target| both(&row, target));
-        out.own(5, fate);
-        if matches!(fate, Fate::Inserted | Fate::Updated) {
+        let disposition = before.items.get(n).map_or(Disposition::Inserted, |target| both(&row, target));
+        out.own(5, disposition);
+        if matches!(disposition, Disposition::Inserted | Disposition::Updated) {
             out.after.items.insert(*n, row);
         }
     }
@@ -478,8 +478,8 @@ impl History<'_> {
         self.now += 1;
         match self.random.below(20) {
             // Nothing happens to the target.
-            0..8 => return self.live(),
-            8..12 => self.meddle(),
+            0..8 => return self.source(),
+            8..12 => self.karbor(),
             12..16 => self.run(false),
             16 => self.check(),
             17 => self.verify(),
@@ -487,7 +487,7 @@ impl History<'_> {
             _ => self.roll_back(),
         }
         let found = self.found();
-        assert_eq!(found, told(&self.target), "the target differs after\n{}", self.log);
+        assert_eq!(found, rows_of(&self.target), "the target differs after\n{}", self.log);
     }
 
     fn note(&mut self, what: &str) {
@@ -495,7 +495,7 @@ impl History<'_> {
     }
 
     /// Something happens at the source.
-    fn live(&mut self) {
+    fn source(&mut self) {
         let policy = self.random.pick(self.sources.policies.keys()).copied();
         let copy = self.random.pick(self.sources.copies.keys()).copied();
         let (now, next) = (self.now, self.next);
@@ -554,7 +554,7 @@ impl History<'_> {
     }
 
     /// Somebody does something in Karbor.
-    fn meddle(&mut self) {
+    fn karbor(&mut self) {
         let plan = self.random.pick(self.target.plans.keys()).copied();
         let item = self.random.pick(self.target.items.keys()).copied();
         let operation = self.random.pick(self.target.operations.keys()).copied();
@@ -664,7 +664,7 @@ impl History<'_> {
         let all: u64 = pruned.iter().sum();
         self.note(&format!("run, prunes {prunes}: {pruned:?}"));
         self.site.prune = if prunes { Prune::Yes { typed: Some(all) } } else { Prune::No };
-        self.told(&expected, pruned);
+        self.run_and_compare(&expected, pruned);
         self.target = after;
     }
 
@@ -673,14 +673,14 @@ impl History<'_> {
         let expected = expect(&self.sources, &self.target);
         (self.site.mode, self.site.prune) = (Mode::Check, Prune::No);
         if !self.target.plans.is_empty() || !self.target.items.is_empty() {
-            self.told(&expected, [0; 6]);
+            self.run_and_compare(&expected, [0; 6]);
         }
         self.site.mode = Mode::Run;
     }
 
     /// Runs, and compares what is said of each table.
-    fn told(&mut self, expected: &Expected, pruned: [u64; 6]) {
-        let told = self.site.run(&self.sources.rows(self.now));
+    fn run_and_compare(&mut self, expected: &Expected, pruned: [u64; 6]) {
+        let said = self.site.run(&self.sources.rows(self.now));
         let anchored = self.anchored();
         for (n, table) in TABLES.iter().enumerate() {
             let mut tally = expected.run[n].clone();
@@ -694,7 +694,7 @@ impl History<'_> {
                 tally.0.retain(|_, rows| *rows > 0);
                 *tally.0.entry("updated").or_default() += 1;
             }
-            assert_eq!(told.became(table), tally.text(&RUN), "{table} after\n{}", self.log);
+            assert_eq!(said.became(table), tally.text(&RUN), "{table} after\n{}", self.log);
         }
         if self.site.mode == Mode::Run {
             self.site.anchored = true;
@@ -788,7 +788,7 @@ impl History<'_> {
 }
 
 /// The model's target in the words of [`History::found`].
-fn told(target: &Target) -> Vec<String> {
+fn rows_of(target: &Target) -> Vec<String> {
     let marks = |changed: Time, deleted: Option<Time>, ours: bool| {
         let deleted = deleted.map_or_else(|| "live".to_owned(), time);
         format!("{}|{deleted}|{}", time(changed), if ours { "ours" } else { "not" })
