@@ -43,6 +43,8 @@ pub struct Scanner<'m> {
     limits: Limits,
     session: Session,
     created: HashMap<(String, String), Vec<String>>,
+    /// How many tables were created that are not known.
+    unknown_tables: usize,
     schemas: HashMap<Table, String>,
     /// The database that `\\connect` named last, and all that it named.
     database: Option<String>,
@@ -109,6 +111,7 @@ impl<'m> Scanner<'m> {
             limits,
             session: Session::default(),
             created: HashMap::new(),
+            unknown_tables: 0,
             schemas: HashMap::new(),
             database: None,
             connected: BTreeSet::new(),
@@ -381,8 +384,10 @@ impl<'m> Scanner<'m> {
         let began = self.reader.place();
         let text = self.whole_statement()?;
         if let Some(table) = statement::create_table(&self.readable(&text)) {
-            // Nobody asks for the columns of a table that is not known, and a dump may create any number of them.
-            if self.map.table(&table.name.table).is_some() {
+            let known = self.map.table(&table.name.table).is_some();
+            self.unknown_tables += usize::from(!known);
+            // Of tables that are not known, of which a dump may create any number, only those are asked for that look like known ones.
+            if known || self.created.len() < CREATED_MAX && !self.map.resembled(&table.columns).is_empty() {
                 let key = self.qualified(&table.name);
                 self.created.insert(key, table.columns);
             }
@@ -487,6 +492,9 @@ impl<'m> Scanner<'m> {
 /// How much is kept of a statement, a line or the head of an INSERT. A longer one (a COMMENT, a list of partitions) is
 /// passed all the same, whatever its length; what matters of it stands in front.
 const KEPT_BYTES: usize = 1 << 20;
+
+/// The columns of so many created tables are kept.
+const CREATED_MAX: usize = 1_000;
 
 /// How many characters of a damaged place a message shows, and how many bytes those may be.
 const SHOWN_CHARS: usize = 30;

@@ -126,9 +126,9 @@ impl<'m> Scanner<'m> {
         let bound = self.map.bind(block.table, &block.columns, block.oids, &at);
         bound.map_err(|error| match error.kind() {
             ErrorKind::MissingColumn { column, .. }
-                if self.database.is_none() && self.strangers() >= MANY =>
+                if self.database.is_none() && self.unknown_tables() >= MANY =>
             {
-                let others = self.strangers();
+                let others = self.unknown_tables();
                 ErrorKind::OtherProgram { at, table: block.table, column, others }.into()
             }
             _ => error,
@@ -136,8 +136,7 @@ impl<'m> Scanner<'m> {
     }
 
     /// How many tables of the dump are not known, so far.
-    fn strangers(&self) -> usize {
-        let created = self.created.keys().filter(|(_, table)| self.map.table(table).is_none()).count();
-        created.max(self.contents.other_tables.len())
+    fn unknown_tables(&self) -> usize {
+        self.unknown_tables.max(self.contents.other_tables.len())
     }
 }

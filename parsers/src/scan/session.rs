@@ -83,6 +83,7 @@ impl Scanner<'_> {
         let Some(database) = connected(arguments) else { return };
         if self.database.as_ref() != Some(&database) {
             self.created.clear();
+            self.unknown_tables = 0;
             self.connected.insert(database.clone());
             self.database = Some(database);
         }
