@@ -49,6 +49,8 @@ pub struct Scanner<'m> {
     /// The database that `\\connect` named last, and all that it named.
     database: Option<String>,
     connected: BTreeSet<String>,
+    /// Whether `\\connect` came after the last dump that is complete.
+    connected_again: bool,
     /// Tables that are in another database than the map says, and yet have all the columns that are required.
     elsewhere: Vec<(Place, Table, String)>,
     contents: Contents,
@@ -115,6 +117,7 @@ impl<'m> Scanner<'m> {
             schemas: HashMap::new(),
             database: None,
             connected: BTreeSet::new(),
+            connected_again: false,
             elsewhere: Vec::new(),
             contents: Contents::default(),
             frame: Frame::default(),

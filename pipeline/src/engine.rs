@@ -6,6 +6,7 @@
 use crate::error::{Error, Result};
 use crate::icalendar::occurrences;
 use crate::karbor::ddl::Dialect;
+use crate::karbor::ids::digest;
 use crate::karbor::layout::Layout;
 use crate::karbor::{OPERATIONS, STATES, TRIGGERS, Table};
 use crate::load::lookup::no;
@@ -18,7 +19,7 @@ use crate::removal::sets::Sets;
 use crate::settings::PLACEHOLDER_TRUST;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// States that upstream reads at a time when it starts. A full page makes it ask for the next, and that fails: the marker is the
 /// state's id, which is looked up as an operation's (`scheduled_operation_state_get` in `db/sqlalchemy/api.py`).
@@ -197,19 +198,32 @@ pub fn look(session: &mut dyn Session, layouts: &[Layout; 6], now: i64) -> Resul
     Ok(engine)
 }
 
+/// Joined here: the database cannot know how many rows are live, and takes nested loops for few.
 fn service_loads(session: &mut dyn Session, marks: Marks<'_>) -> Result<Vec<ServiceLoad>> {
-    let mut loads = Vec::new();
-    session.query(DOING, &services(marks), &mut |row| {
-        if let [id, registered, blocking] = row {
-            loads.push(ServiceLoad {
-                service_id: id.unwrap_or_default().to_owned(),
-                registered: number(*registered),
-                blocking: number(*blocking),
-            });
+    let (mut triggers, mut broken) = (HashSet::new(), HashMap::new());
+    session.query(DOING, &format!("SELECT key FROM {} t", live_triggers(marks)), &mut |row| {
+        triggers.extend(row.first().copied().flatten().map(|key| digest(&[key])));
+        Ok(())
+    })?;
+    session.query(DOING, &live_operations(marks), &mut |row| {
+        if let [Some(key), trigger, enabled] = row {
+            let fires = trigger.is_some_and(|trigger| triggers.contains(&digest(&[trigger])));
+            broken.insert(digest(&[key]), *enabled == Some("1") && !fires);
         }
         Ok(())
     })?;
-    Ok(loads)
+    let mut loads: BTreeMap<String, ServiceLoad> = BTreeMap::new();
+    session.query(DOING, &registered_states(marks), &mut |row| {
+        let [service, operation] = row else { return Ok(()) };
+        let service_id = service.unwrap_or_default().to_owned();
+        let load = loads.entry(service_id.clone());
+        let load = load.or_insert(ServiceLoad { service_id, registered: 0, blocking: 0 });
+        load.registered += 1;
+        let broken = operation.and_then(|key| broken.get(&digest(&[key])).copied());
+        load.blocking += u64::from(broken.unwrap_or(true));
+        Ok(())
+    })?;
+    Ok(loads.into_values().collect())
 }
 
 /// What keeps the engine of a service from starting: with the states that the target has, and so many that a run would add to
@@ -399,25 +413,25 @@ fn placeholders(marks: Marks<'_>) -> String {
     )
 }
 
-/// `(service_id, registered states, those that keep the engine from starting)`.
-fn services(marks: Marks<'_>) -> String {
+/// `(service_id, operation)` of the states that a service reads when it starts.
+fn registered_states(marks: Marks<'_>) -> String {
     let state = |name: &str| marks.column(&STATES, "y", name);
-    let operation = |name: &str| marks.column(&OPERATIONS, "y", name);
-    let of_states =
+    let columns =
         format!("{} AS service, {} AS key", text(&state("service_id")), key(&state("operation_id")));
-    let of_operations = format!(
-        "{} AS key, {} AS trigger_key, CASE WHEN {} THEN 1 ELSE 0 END AS enabled",
+    let live = live(marks, &STATES, &columns, &format!(" AND {}", registered(&text(&state("state")))));
+    format!("SELECT s.service, s.key FROM {live} s")
+}
+
+/// `(operation, trigger, whether it is enabled)` of the operations that are not deleted.
+fn live_operations(marks: Marks<'_>) -> String {
+    let operation = |name: &str| marks.column(&OPERATIONS, "y", name);
+    let columns = format!(
+        "{} AS key, {} AS trigger_key, CASE WHEN {} THEN '1' ELSE '0' END AS enabled",
         key(&operation("id")),
         key(&operation("trigger_id")),
         yes(&operation("enabled")),
     );
-    format!(
-        "SELECT s.service, count(*), sum(CASE WHEN o.key IS NULL OR (o.enabled = 1 AND t.key IS NULL) THEN 1 ELSE 0 END) \
-         FROM {} s LEFT JOIN {} o ON o.key = s.key LEFT JOIN {} t ON t.key = o.trigger_key GROUP BY s.service ORDER BY s.service",
-        live(marks, &STATES, &of_states, &format!(" AND {}", registered(&text(&state("state"))))),
-        live(marks, &OPERATIONS, &of_operations, ""),
-        live_triggers(marks),
-    )
+    format!("SELECT o.key, o.trigger_key, o.enabled FROM {} o", live(marks, &OPERATIONS, &columns, ""))
 }
 
 /// `(trigger, properties, next time)` of the imported triggers that are not deleted.

@@ -27,6 +27,9 @@ pub struct Maps {
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct SourceEntry {
+    /// What the table's database is called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
     /// The names that the table may have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub names: Option<Vec<String>>,

@@ -57,12 +57,16 @@ pub fn is_page(path: &Path) -> bool {
 /// How the JSON of every report begins, blanks aside.
 const JSON_MARK: &[u8] = b"{\"schema_version\":";
 
+/// What follows in the JSON of every report: other programs' documents have a version of their schema, too.
+const VERSION_MARK: &[u8] = b"\"etl_version\":";
+
 /// What the head of every page contains.
 const PAGE_MARK: &[u8] = b"<meta name=\"generator\" content=\"etl\"/>";
 
 /// Whether a file that begins with `head` is a report of etl's, as JSON or as a page.
 pub(crate) fn is_report(head: &[u8]) -> bool {
-    let json = head.iter().filter(|byte| !byte.is_ascii_whitespace()).take(JSON_MARK.len()).eq(JSON_MARK);
+    let json = head.iter().filter(|byte| !byte.is_ascii_whitespace()).take(JSON_MARK.len()).eq(JSON_MARK)
+        && head.windows(VERSION_MARK.len()).any(|part| part == VERSION_MARK);
     let page =
         head.starts_with(b"<!DOCTYPE html>") && head.windows(PAGE_MARK.len()).any(|part| part == PAGE_MARK);
     json || page

@@ -74,6 +74,10 @@ impl Scanner<'_> {
                 let open = if cluster { &mut frame.cluster } else { &mut frame.database };
                 *open = Some(at.line);
                 frame.closed = false;
+                // A dump of its own says itself which database it is of, or nobody does.
+                if frame.cluster.is_none() && !self.connected_again {
+                    self.database = None;
+                }
             }
             Some(Title::Closing { cluster }) => {
                 let frame = &mut self.frame;
@@ -83,6 +87,7 @@ impl Scanner<'_> {
                 let open = if cluster { &mut frame.cluster } else { &mut frame.database };
                 *open = None;
                 (frame.loose, frame.closed) = (None, true);
+                self.connected_again = false;
             }
             None if line.ends_with(DATABASE) => self.frame.closed = false,
             None => {}

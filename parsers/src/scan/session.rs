@@ -81,6 +81,7 @@ impl Scanner<'_> {
     fn connect(&mut self, arguments: &str) {
         self.session = Session::default();
         let Some(database) = connected(arguments) else { return };
+        self.connected_again = true;
         if self.database.as_ref() != Some(&database) {
             self.created.clear();
             self.unknown_tables = 0;

@@ -129,6 +129,11 @@ impl Classifier {
         self.entries.push(entry)
     }
 
+    /// Whether there are no entries yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     pub(crate) fn classify(self) -> Result<Classes> {
         let mut merging = Merging {
             todo: Sorter::new(&self.spool),

@@ -5,6 +5,7 @@
 use super::columns::{Columns, Compare, Known};
 use super::digest::{Key, without_auto_trigger};
 use super::index::TargetIndex;
+use super::prune::plain;
 use super::scope::{Fact, SOURCES, Scope};
 use super::sql::{ITEMS, MARKS, OPERATIONS, RESOURCES, STATES, TRIGGERS};
 use crate::karbor::layout::{Laid, Layout, Wire};
@@ -82,6 +83,8 @@ pub(crate) struct Judge {
     columns: Columns,
     /// Whether what the dumps say of a source's operations is all there is to say, by [`SOURCES`].
     knows_operations: [bool; 2],
+    /// Whether rows that make operations of their own were dumped, by [`SOURCES`].
+    has_extends: [bool; 2],
     compared: Vec<Source>,
     live_services: BTreeSet<i64>,
 }
@@ -100,14 +103,14 @@ impl Judge {
             marked,
             columns: columns.clone(),
             knows_operations: SOURCES.map(|source| scope.knows(Fact::Operations, source)),
+            has_extends: SOURCES.map(|source| scope.has_extends(source)),
             compared: scope.compared(table).collect(),
             live_services: known.live_services.clone(),
         }
     }
 
     fn knows_operations(&self, source: Source) -> bool {
-        let mut known = SOURCES.iter().zip(self.knows_operations);
-        known.any(|(known, knows)| *known == source && knows)
+        is_set(self.knows_operations, source)
     }
 
     /// A row that is not one of a set.
@@ -130,7 +133,10 @@ impl Judge {
         match index.plan(own.unit.plan) {
             Some(plan) if plan.deleted => Verdict::Kept(Kept::Removed),
             Some(plan) if !plan.tagged => Verdict::Kept(Kept::NotOurs),
-            Some(_) if !self.knows_operations(own.source) => Verdict::Kept(Kept::SourceMissing),
+            // It may have operations that these dumps do not tell of: it would fire twice.
+            Some(_) if !self.knows_operations(own.source) || !is_set(self.has_extends, own.source) => {
+                Verdict::Kept(Kept::SourceMissing)
+            }
             _ => Verdict::Insert,
         }
     }
@@ -367,7 +373,7 @@ impl Judge {
                     }
                     Some(value)
                 };
-                read(&ours).is_some_and(|ours| Some(ours) == read(&theirs))
+                read(&ours).zip(read(&theirs)).is_some_and(|(ours, theirs)| same_json(&ours, &theirs))
             }
             // A time that only the server can read has as many digits as the server gives it.
             (Wire::Timestamp | Wire::Text | Wire::Unknown, Some(Kind::Timestamp)) => {
@@ -433,8 +439,8 @@ impl Judge {
     fn added(&self, target: Row<'_>) -> bool {
         self.table == RESOURCES
             && self.place("resource_name").is_some()
-            && self.text_of("resource_name", target, MARKS.len())
-                != self.text_of("resource_id", target, MARKS.len())
+            && self.text_of("resource_name", target, MARKS.len()).map(|name| plain(&name))
+                != self.text_of("resource_id", target, MARKS.len()).map(|id| plain(&id))
     }
 
     /// Whether a row of the target is the same volume, whatever else it says.
@@ -455,6 +461,30 @@ impl Judge {
             field::text(&self.layout, self.layout.columns.get(place)?, row.field(skip + place))
         };
         self.layout.table.key.iter().map(|key| value(key).unwrap_or_default()).collect()
+    }
+}
+
+fn is_set(by_source: [bool; 2], source: Source) -> bool {
+    SOURCES.iter().zip(by_source).any(|(known, set)| *known == source && set)
+}
+
+/// Whether two JSON values are equal to jsonb, which compares numbers by their values.
+fn same_json(ours: &serde_json::Value, theirs: &serde_json::Value) -> bool {
+    use serde_json::Value::{Array, Number, Object};
+    match (ours, theirs) {
+        (Number(ours), Number(theirs)) => {
+            let whole = |number: &serde_json::Number| number.is_i64() || number.is_u64();
+            ours == theirs || !(whole(ours) && whole(theirs)) && ours.as_f64() == theirs.as_f64()
+        }
+        (Array(ours), Array(theirs)) => {
+            ours.len() == theirs.len()
+                && ours.iter().zip(theirs).all(|(ours, theirs)| same_json(ours, theirs))
+        }
+        (Object(ours), Object(theirs)) => {
+            let same = |(name, ours)| theirs.get(name).is_some_and(|theirs| same_json(ours, theirs));
+            ours.len() == theirs.len() && ours.iter().all(same)
+        }
+        _ => ours == theirs,
     }
 }
 

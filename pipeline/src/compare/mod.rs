@@ -39,7 +39,7 @@ use crate::karbor::field;
 use crate::karbor::layout::Layout;
 use crate::karbor::tuple::{Row, Rows};
 use crate::load::Sink;
-use crate::load::session::Session;
+use crate::load::session::{Session, count};
 use columns::Columns;
 use digest::HashKey;
 use index::TargetIndex;
@@ -216,7 +216,25 @@ impl Comparison {
                 None => Ok(()),
             },
         )?;
+        if !classifier.is_empty() {
+            self.refuse_children(session, table)?;
+        }
         Ok(classifier)
+    }
+
+    /// Refuses a table whose rows cannot be told apart by where they lie.
+    fn refuse_children(&self, session: &mut dyn Session, table: usize) -> Result<()> {
+        let Some(sql) = self.sql().children(table) else { return Ok(()) };
+        if count(session, "looking for partitions", &sql)? == 0 {
+            return Ok(());
+        }
+        Err(Error::target(
+            format!(
+                "{}: the table has partitions or child tables, whose rows cannot be compared",
+                self.name(table)
+            ),
+            "name the one table that Karbor uses with --columns (`etl columns` prints the map), or ask for its rows to be in one table",
+        ))
     }
 
     /// Classifies the rows of a table, once both sides are known.
@@ -323,7 +341,7 @@ impl Comparison {
         Ok(())
     }
 
-    /// Judges the imported rows of a table without sets whose keys the dumps do not have.
+    /// Judges some of the imported rows of a table without sets whose keys the dumps do not have; returns whether there were any.
     ///
     /// # Errors
     /// The target's, or those of `take`.
@@ -333,18 +351,15 @@ impl Comparison {
         table: usize,
         classes: &mut Classes,
         take: &mut Take<'_>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let mut last_made = self.last_made.take();
-        loop {
-            let mut places = Vec::new();
-            while places.len() < self.tuning.batch_rows
-                && let Some(place) = classes.extra.next_if(|_| true)?
-            {
-                places.push(place);
-            }
-            if places.is_empty() {
-                break;
-            }
+        let mut places = Vec::new();
+        while places.len() < self.tuning.batch_rows
+            && let Some(place) = classes.extra.next_if(|_| true)?
+        {
+            places.push(place);
+        }
+        if !places.is_empty() {
             let fetched = self.fetch(session, table, &places)?;
             let (judge, marked) = (self.judge(table)?, self.sql().marked_layout(table));
             for place in &places {
@@ -359,7 +374,7 @@ impl Comparison {
             }
         }
         self.last_made = last_made;
-        Ok(())
+        Ok(!places.is_empty())
     }
 }
 

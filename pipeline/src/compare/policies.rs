@@ -3,7 +3,7 @@
 use super::classify::{Classes, Entry, Kind};
 use super::judge::JudgedSet;
 use super::sql::{MARKS, OPERATIONS, PLANS, RESOURCES, TRIGGERS};
-use super::{Batch, Comparison, Found, Own, Taker, Unit, session};
+use super::{Batch, Comparison, Found, Judge, Own, Taker, Unit, session};
 use crate::error::{Error, Result};
 use crate::karbor::tuple::{Row, Rows};
 use crate::load::Sink;
@@ -61,9 +61,8 @@ impl Comparison {
             self.sets(sink, rows, &mut classes, taker)?;
         } else {
             self.rows(sink, table, (rows, &mut classes), taker)?;
-            self.judge_extra(session(sink)?, table, &mut classes, &mut |judge, found| {
-                taker.take(judge, found)
-            })?;
+            let mut take = |judge: &Judge, found: Found<'_>| taker.take(judge, found);
+            while self.judge_extra(session(sink)?, table, &mut classes, &mut take)? {}
         }
         taker.flush(sink, self)?;
         Ok(Summary { rows: number, equal: classes.equal, waiting: classes.waiting })

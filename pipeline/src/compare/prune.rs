@@ -6,7 +6,7 @@
 use super::Comparison;
 use super::sql::{ITEMS, OPERATIONS, PLANS, RESOURCES, STATES, TRIGGERS};
 use crate::error::{Error, Result};
-use crate::karbor::{self, Table, WRITTEN};
+use crate::karbor::{self, Source, Table, WRITTEN};
 use crate::load::session::{Session, literal};
 use crate::removal::beside::{EXECUTIONS, LOGS};
 use crate::removal::delete::{ORDER, delete_beside, deletions, id};
@@ -46,8 +46,10 @@ pub(crate) struct LostRows {
     pub(crate) resources: HashSet<(String, String)>,
     /// How many copies.
     pub(crate) items: u64,
-    /// Copies that no longer name a plan, or are removed, by the plan's id as [`plain`] has it.
+    /// Copies that a run would take off their plan, by the plan's id as [`plain`] has it; a run that writes has done it.
     pub(crate) unlinked: HashMap<String, u64>,
+    /// Copies that would be removed, likewise.
+    lost_of_plan: HashMap<String, u64>,
     /// Whether the temporary table of copies was made.
     items_table: bool,
 }
@@ -79,11 +81,27 @@ impl LostRows {
         }
     }
 
-    /// Notes that a copy no longer names a plan.
+    /// Notes that a copy would no longer name a plan.
     pub(crate) fn unlink(&mut self, plan: Option<String>) {
         if let Some(plan) = plan {
             *self.unlinked.entry(plain(&plan)).or_default() += 1;
         }
+    }
+
+    /// Notes a copy that the dumps no longer have.
+    pub(crate) fn lose_copy(&mut self, plan: Option<String>) {
+        self.items += 1;
+        if let Some(plan) = plan {
+            *self.lost_of_plan.entry(plain(&plan)).or_default() += 1;
+        }
+    }
+
+    /// Drops the temporary table of copies.
+    fn drop_items(&self, session: &mut dyn Session) -> Result<()> {
+        if !self.items_table {
+            return Ok(());
+        }
+        session.execute("dropping a temporary table", &format!("DROP TABLE {GONE_ITEMS}")).map(drop)
     }
 
     /// Notes copies that are lost, by where they lie, in a temporary table that the deletion uses.
@@ -135,7 +153,8 @@ impl Comparison {
         used.extend(by_karbor);
         let mut kept_for_copies = 0;
         for (plan, copies) in by_copies {
-            let gone = lost.unlinked.get(&plan).copied().unwrap_or(0);
+            let removed = lost.lost_of_plan.get(&plan).copied().filter(|_| items).unwrap_or(0);
+            let gone = lost.unlinked.get(&plan).copied().unwrap_or(0) + removed;
             if copies > gone && lost_plans.contains(&plan) {
                 kept_for_copies += copies - gone;
                 used.insert(plan);
@@ -143,8 +162,8 @@ impl Comparison {
         }
         if kept_for_copies > 0 {
             pruned.warnings.push(format!(
-                "plans that {kept_for_copies} imported copies name were not removed: give the dumps that have the copies and \
-                 their job records in the same run"
+                "plans that {kept_for_copies} imported copies name were not removed: Karbor keeps these copies, or the dumps lack \
+                 them or their job records"
             ));
         }
         let is_gone = |plan: &str| lost_plans.contains(plan) && !used.contains(plan);
@@ -154,8 +173,15 @@ impl Comparison {
         gone_plans.extend(plans.iter().filter(|id| is_gone(&plain(id))).cloned());
         let mut gone_of_trigger: HashMap<&str, u64> = HashMap::new();
         let mut gone_keys = BTreeSet::new();
+        let has_extends = self.scope.has_extends(Source::Vbs);
+        let mut kept_operations = 0;
         for operation in &family.lost {
             if operation.plan.as_deref().is_some_and(stays) {
+                continue;
+            }
+            // The policy is still there, and what would tell of its operations has no rows at all.
+            if !has_extends && !operation.plan.as_deref().is_some_and(is_gone) {
+                kept_operations += 1;
                 continue;
             }
             gone_operations.push(operation.id.clone());
@@ -163,6 +189,12 @@ impl Comparison {
             if let Some(trigger) = operation.trigger.as_deref() {
                 *gone_of_trigger.entry(trigger).or_default() += 1;
             }
+        }
+        if kept_operations > 0 {
+            pruned.warnings.push(format!(
+                "{kept_operations} operations of policies that the dumps have were not removed: backup_policy_extend has no rows \
+                 at all: was it dumped with all rights?"
+            ));
         }
         for (trigger, users) in &family.triggers {
             if gone_of_trigger.get(trigger.as_str()) == Some(&users.operations)
@@ -238,7 +270,7 @@ impl Comparison {
             return Err(Error::target(what, remedy));
         }
         if going == 0 {
-            return Ok(());
+            return lost.drop_items(session);
         }
         let marks = Marks::new(&self.layouts, session.dialect());
         for ((table, set), ids) in GONE.iter().zip(&pruned.gone) {
@@ -269,11 +301,10 @@ impl Comparison {
                 return Err(Error::target(what, super::write::triggers_remedy("that table")));
             }
         }
-        let sets = GONE.iter().map(|(_, set)| *set).chain(lost.items_table.then_some(GONE_ITEMS));
-        for set in sets {
+        for (_, set) in GONE {
             session.execute("dropping a temporary table", &format!("DROP TABLE {set}"))?;
         }
-        Ok(())
+        lost.drop_items(session)
     }
 }
 

@@ -27,22 +27,35 @@ pub(crate) enum Fact {
 pub(crate) struct Scope {
     present: BTreeSet<Table>,
     filled: BTreeSet<Table>,
+    /// Whether rows of the policy side were rejected.
+    rejected: bool,
 }
 
 impl Scope {
     /// What pass one found. A file of set-aside rows holds no whole table.
     pub(crate) fn of(sources: &Sources) -> Self {
         let whole = sources.blocks.iter().filter(|block| !sources.replaced.is_file(block.dump));
-        Self::new(whole.map(|block| block.table), &sources.tallies)
+        let scope = Self::new(whole.map(|block| block.table), &sources.tallies);
+        Self { rejected: sources.rejections.rows > 0, ..scope }
     }
 
     fn new(present: impl IntoIterator<Item = Table>, tallies: &Tallies) -> Self {
         let filled = tallies.iter().filter(|(_, tally)| tally.read > 0).map(|(table, _)| *table);
-        Self { present: present.into_iter().collect(), filled: filled.collect() }
+        Self { present: present.into_iter().collect(), filled: filled.collect(), rejected: false }
     }
 
     fn has(&self, tables: &[Table]) -> bool {
         tables.iter().all(|table| self.present.contains(table))
+    }
+
+    fn has_rows(&self, tables: &[Table]) -> bool {
+        self.has(tables) && tables.iter().all(|table| self.filled.contains(table))
+    }
+
+    /// Whether a policy's operations in the target can only be those that the dumps give: extend rows, which a policy need not have,
+    /// were dumped.
+    pub(crate) fn has_extends(&self, source: Source) -> bool {
+        source == Source::Dps || self.has_rows(&[Table::BackupPolicyExtend])
     }
 
     /// The sources whose rows of a target table, by its place in [`WRITTEN`], the dumps hold.
@@ -53,9 +66,12 @@ impl Scope {
     /// Whether what the dumps say of `fact` is all there is to say.
     pub(crate) fn knows(&self, fact: Fact, source: Source) -> bool {
         match (fact, source) {
-            (Fact::PlanOfCopy, Source::Vbs) => self.has(&[Table::BackupPolicy, Table::RunningJobRecord]),
-            (Fact::PlanOfCopy, Source::Dps) => self.has(DPS_PLANS),
-            (Fact::Tags, Source::Vbs) => self.has(&[Table::Tag]),
+            // A table without rows may have been dumped without rights; and a policy that is set aside is still there.
+            (Fact::PlanOfCopy, Source::Vbs) => {
+                !self.rejected && self.has_rows(&[Table::BackupPolicy, Table::RunningJobRecord])
+            }
+            (Fact::PlanOfCopy, Source::Dps) => !self.rejected && self.has_rows(DPS_PLANS),
+            (Fact::Tags, Source::Vbs) => self.has_rows(&[Table::Tag]),
             // Policies without extend rows say themselves when they run.
             (Fact::Schedule, Source::Vbs) => {
                 !self.filled.contains(&Table::BackupPolicyExtend) || self.has(VBS_TRIGGERS)

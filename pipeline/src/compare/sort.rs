@@ -121,6 +121,11 @@ impl<R: Record> Sorter<R> {
         Ok(())
     }
 
+    /// Whether no record was taken.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.runs.is_empty()
+    }
+
     fn write_run(&mut self) -> Result<()> {
         self.records.sort_unstable();
         let file = match &self.file {

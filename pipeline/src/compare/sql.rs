@@ -10,6 +10,7 @@ use crate::karbor::ddl::Dialect;
 use crate::karbor::layout::{Laid, Layout, Stored, Width, Wire, quoted};
 use crate::load::lookup::{TAGGED, tag};
 use crate::load::session::literal;
+use crate::removal::marks::key;
 use std::fmt::Write as _;
 
 /// Places in [`WRITTEN`].
@@ -74,6 +75,21 @@ impl<'q> Sql<'q> {
         format!("{alias}.{}", self.column(table, karbors))
     }
 
+    /// The condition that two ids are the same, each as its alias, table and column: without a foreign key one may be a uuid, the
+    /// other its text.
+    fn same(&self, one: (&str, usize, &str), other: (&str, usize, &str)) -> String {
+        let wire = |(_, table, name): (&str, usize, &str)| {
+            let layout = self.layout(table);
+            layout.columns.iter().find(|laid| layout.karbors_name(laid) == name).map(|laid| laid.wire)
+        };
+        let column = |(alias, table, name)| self.of(alias, table, name);
+        if wire(one) == wire(other) {
+            format!("{} = {}", column(one), column(other))
+        } else {
+            format!("{} = {}", key(&column(one)), key(&column(other)))
+        }
+    }
+
     /// The columns that identify a row of a table.
     fn key(&self, table: usize) -> Vec<String> {
         let layout = self.layout(table);
@@ -99,20 +115,18 @@ impl<'q> Sql<'q> {
         let description = |alias: &str, owner: usize| self.of(alias, owner, "description");
         Some(match table {
             RESOURCES => format!(
-                "EXISTS (SELECT 1 FROM {plans} p WHERE {id} = {of} AND {tag} IN ({tags}))",
+                "EXISTS (SELECT 1 FROM {plans} p WHERE {same} AND {tag} IN ({tags}))",
                 plans = self.table(PLANS),
-                id = self.of("p", PLANS, "id"),
-                of = self.of("t", RESOURCES, "plan_id"),
+                same = self.same(("p", PLANS, "id"), ("t", RESOURCES, "plan_id")),
                 tag = description("p", PLANS),
                 tags = tags("plans")?,
             ),
             TRIGGERS | STATES => {
                 let (own, of) = if table == TRIGGERS { ("id", "trigger_id") } else { ("operation_id", "id") };
                 format!(
-                    "EXISTS (SELECT 1 FROM {operations} o WHERE {of} = {own} AND {tag} IN ({tags}))",
+                    "EXISTS (SELECT 1 FROM {operations} o WHERE {same} AND {tag} IN ({tags}))",
                     operations = self.table(OPERATIONS),
-                    of = self.of("o", OPERATIONS, of),
-                    own = self.of("t", table, own),
+                    same = self.same(("o", OPERATIONS, of), ("t", table, own)),
                     tag = description("o", OPERATIONS),
                     tags = tags("scheduled_operations")?,
                 )
@@ -223,6 +237,17 @@ impl<'q> Sql<'q> {
             layout.staging().into,
             same.join(" AND ")
         )
+    }
+
+    /// Asks whether a table has partitions or child tables: rows of two of them may lie at one place. One number; `None` where no
+    /// table can.
+    pub(crate) fn children(&self, table: usize) -> Option<String> {
+        (self.dialect == Dialect::Postgres).then(|| {
+            format!(
+                "SELECT count(*) FROM pg_catalog.pg_inherits i WHERE i.inhparent = CAST({} AS regclass)",
+                literal(self.table(table))
+            )
+        })
     }
 
     /// A statement that tells the planner how large a temporary table is.

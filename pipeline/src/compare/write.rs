@@ -4,6 +4,7 @@
 use super::sql::{RESOURCES, TRIGGERS};
 use super::{Comparison, session};
 use crate::error::{Error, Result};
+use crate::karbor::ddl::Dialect;
 use crate::karbor::layout::Layout;
 use crate::karbor::tuple::Rows;
 use crate::load::Sink;
@@ -118,6 +119,7 @@ pub(crate) fn forget_next_times(session: &mut dyn Session, triggers: &[String]) 
         return Ok(0);
     }
     let Some(table) = EXECUTIONS.find(session)? else { return Ok(0) };
+    may_delete(session, &table)?;
     let mut removed = 0;
     for page in triggers.chunks(PAGE) {
         let ids: Vec<_> = page.iter().map(|id| literal(&id.replace('-', "").to_lowercase())).collect();
@@ -126,6 +128,32 @@ pub(crate) fn forget_next_times(session: &mut dyn Session, triggers: &[String]) 
         removed += session.execute(&doing, &format!("DELETE FROM {table} WHERE {condition}"))?;
     }
     Ok(removed)
+}
+
+/// Refuses where this role may not delete from the table of next times.
+///
+/// # Errors
+/// It may not; the statement that grants it.
+fn may_delete(session: &mut dyn Session, table: &str) -> Result<()> {
+    if session.dialect() == Dialect::Sqlite {
+        return Ok(());
+    }
+    let right = format!("has_table_privilege({}, 'DELETE')", literal(table));
+    let mut lacking = None;
+    let sql = format!("SELECT quote_ident(CAST(current_user AS text)) WHERE NOT {right}");
+    session.query("looking at this role's rights", &sql, &mut |row| {
+        lacking = row.first().copied().flatten().map(str::to_owned);
+        Ok(())
+    })?;
+    match lacking {
+        None => Ok(()),
+        Some(role) => Err(Error::target(
+            format!(
+                "schedules of triggers change, and the role {role} may not delete their next times from {table}"
+            ),
+            format!("let the table's owner run: GRANT SELECT, DELETE ON {table} TO {role}"),
+        )),
+    }
 }
 
 /// Whether an update of a trigger changes when it fires.

@@ -448,6 +448,10 @@ fn text(value: Value<'_>, column: &Laid, out: &mut Vec<u8>) -> Fit {
             out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
         }
         Value::Time(value) => out.extend_from_slice(value.text().short().as_bytes()),
+        // As the server gives it back, so that both sides have the same bytes.
+        Value::Text(text) if column.wire == Wire::Uuid => {
+            out.extend_from_slice(uuid(text)?.hyphenated().to_string().as_bytes());
+        }
         Value::Text(text) => escape(text, out),
     }
     Ok(())

@@ -36,6 +36,8 @@ pub(super) struct Accounts {
     copies: Tallies,
     figures: CopyFigures,
     pub(super) rejected: u64,
+    /// Rejected copies whose key cannot be read.
+    pub(super) keyless: u64,
     listed: Vec<Rejection>,
     /// Bulk rows to be set aside by their places.
     pub(super) aside: Vec<SetAside>,
@@ -60,6 +62,7 @@ impl Accounts {
             copies: Tallies::new(),
             figures: CopyFigures::default(),
             rejected: 0,
+            keyless: 0,
             listed: Vec::new(),
             aside: Vec::new(),
             tables: Vec::new(),

@@ -24,9 +24,6 @@ use parsers::columns::Table;
 use parsers::input::Input;
 use rayon::ThreadPool;
 
-/// Lost copies are noted in pages of so many.
-const PAGE: usize = 500;
-
 impl Loading<'_> {
     /// Writes the copies.
     pub(super) fn copies(
@@ -137,28 +134,32 @@ impl Loading<'_> {
         judged: &mut Judged,
     ) -> Result<()> {
         let scope = &comparison.scope;
-        let tells = scope.compared(ITEMS).all(|source| scope.judges_absence(ITEMS, source));
+        // A row that cannot be read may be any of them.
+        let tells = self.accounts.keyless == 0
+            && scope.compared(ITEMS).all(|source| scope.judges_absence(ITEMS, source));
         let name = comparison.name(ITEMS).to_owned();
         let notes = self.prunes && self.writes;
         let Self { sink, lost, .. } = self;
         let Some(session) = sink.as_mut().and_then(|sink| sink.session()) else { return Ok(()) };
-        let mut ids = Vec::new();
-        comparison.judge_extra(session, ITEMS, classes, &mut |judge: &Judge, found| {
-            if let Found::Extra { target, extra: Extra::Lost } = found
-                && tells
-            {
-                let key = judge.key(target, MARKS.len());
-                lost.items += 1;
-                lost.unlink(judge.plan_of(target, MARKS.len()));
-                if notes {
-                    ids.extend(key.first().cloned());
+        let mut any = true;
+        while any {
+            let mut ids = Vec::new();
+            any = comparison.judge_extra(session, ITEMS, classes, &mut |judge: &Judge, found| {
+                if let Found::Extra { target, extra: Extra::Lost } = found
+                    && tells
+                {
+                    let key = judge.key(target, MARKS.len());
+                    lost.lose_copy(judge.plan_of(target, MARKS.len()));
+                    if notes {
+                        ids.extend(key.first().cloned());
+                    }
+                    judged.lose(&name, || key);
                 }
-                judged.lose(&name, || key);
+                Ok(())
+            })?;
+            if !ids.is_empty() {
+                lost.note_items(session, comparison, &ids)?;
             }
-            Ok(())
-        })?;
-        for page in ids.chunks(PAGE) {
-            lost.note_items(session, comparison, page)?;
         }
         Ok(())
     }
@@ -224,11 +225,10 @@ impl Loading<'_> {
                 if let (Verdict::Update(row), Some(target)) = (&verdict, target) {
                     let plan = judge.plan_of(target, MARKS.len());
                     let row_now = Rows::new(&layout, row).next();
-                    if plan != row_now.and_then(|row| judge.plan_of(row, 0)) {
-                        lost.unlink(plan);
-                    }
                     if *writes {
                         updates.push(row);
+                    } else if plan != row_now.and_then(|row| judge.plan_of(row, 0)) {
+                        lost.unlink(plan);
                     }
                 }
                 Ok(())
@@ -253,6 +253,7 @@ impl Loading<'_> {
         let figures = std::mem::take(&mut ready.converted.copies);
         self.accounts.copies(ready.block.table, &ready.converted.tally, figures);
         for row in std::mem::take(&mut ready.converted.rejections) {
+            self.accounts.keyless += u64::from(row.keyless);
             match (&mut self.rejects, row.raw) {
                 (Some(file), Some(raw)) => {
                     let digest = row.keyless.then(|| row_digest(&raw));

@@ -63,13 +63,13 @@ pub(crate) struct Digested {
     pub(crate) rows: Vec<(u128, u128)>,
     /// The keys of copies that gave no row although the dumps contain them.
     pub(crate) waiting: Vec<u128>,
-    /// When the newest row was last changed.
+    /// When the newest row was last changed, whatever became of it.
     pub(crate) newest: Option<Timestamp>,
 }
 
 impl Digests<'_> {
     fn of(self, layout: &Layout, converted: &mut Converted) -> Digested {
-        let mut digested = Digested::default();
+        let mut digested = Digested { newest: converted.newest, ..Digested::default() };
         match self {
             Self::None => {}
             Self::Keys(digester) => {
@@ -80,7 +80,6 @@ impl Digests<'_> {
                 let bytes = std::mem::take(&mut converted.bytes);
                 for row in Rows::new(layout, &bytes) {
                     digested.rows.push((digester.key(row, 0).0, digester.row(row, 0)));
-                    digested.newest = digested.newest.max(digester.stamp(row));
                 }
                 let held = std::mem::take(&mut converted.held);
                 digested.waiting.extend(held.iter().filter_map(|id| digester.key_of(id)).map(|key| key.0));

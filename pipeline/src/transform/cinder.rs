@@ -60,6 +60,7 @@ impl Transform for Backups {
                 }
             };
             let (backup, fault) = self.columns.read(&row);
+            out.newest = out.newest.max(backup.times.updated.or(backup.times.created));
             let replaced =
                 !context.replaced.is_file(block.dump) && context.replaced.backups.contains(backup.id);
             let outcome = if replaced {

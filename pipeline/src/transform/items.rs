@@ -196,6 +196,8 @@ pub struct Converted {
     pub held: Vec<Box<str>>,
     /// What the copies are like.
     pub copies: CopyFigures,
+    /// When the newest row was last changed, whatever became of it.
+    pub newest: Option<parsers::value::Timestamp>,
 }
 
 /// A rejected bulk row. A chunk may have as many of them as it has bytes, so that each is as small as can be.

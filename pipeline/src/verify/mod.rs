@@ -78,7 +78,8 @@ pub fn verify(
     }
     let pool = stream::pool(options.threads)?;
     let mut copies = Copies { pool: &pool, inputs, sources: &sources, policies: &policies, options };
-    let mut rejected = Rejected { rows: sources.rejections.rows, listed: sources.rejections.listed.clone() };
+    let mut rejected =
+        Rejected { rows: sources.rejections.rows, keyless: 0, listed: sources.rejections.listed.clone() };
     checking.copies(&mut *sink, &mut copies, &mut rejected, (progress, cancel))?;
     let horizon = options.proof.unwrap_or_else(|| Horizon::new(0, DEFAULT_HORIZON_DAYS));
     let (schedules, unproved) = checking.schedules(session(&mut *sink)?, rows, horizon)?;
@@ -103,6 +104,8 @@ pub fn verify(
 /// Rows that break rules.
 struct Rejected {
     rows: u64,
+    /// Copies whose key cannot be read.
+    keyless: u64,
     listed: Vec<Rejection>,
 }
 
@@ -110,6 +113,7 @@ impl Rejected {
     fn take(&mut self, ready: &mut Ready) {
         for row in std::mem::take(&mut ready.converted.rejections) {
             self.rows += 1;
+            self.keyless += u64::from(row.keyless);
             if self.listed.len() < REJECTIONS_LISTED {
                 self.listed.extend(row.rejection.map(|rejection| *rejection));
             }
@@ -128,6 +132,8 @@ struct Checking {
 /// Notes what is found in one table.
 struct Noting<'n> {
     report: &'n mut TableReport,
+    /// Whether rows of the dumps that could not be read may be those that they seem not to have.
+    blind: bool,
     /// Takes the ids of triggers that Karbor changed.
     changed: Option<&'n mut HashSet<String>>,
 }
@@ -157,6 +163,7 @@ impl Taker for Noting<'_> {
             Found::Extra { target, extra } => {
                 let finding = || Finding::of(judge.key(target, MARKS.len()));
                 match extra {
+                    Extra::Lost if self.blind => self.report.not_compared += 1,
                     Extra::Lost => self.report.note(What::Extra, finding),
                     Extra::Kept(kept) => self.report.note(What::Changed(kept), finding),
                     Extra::Unknown => self.report.not_compared += 1,
@@ -189,7 +196,8 @@ impl Checking {
     ) -> Result<()> {
         let mut report = self.begin(table);
         let changed = (table == TRIGGERS).then_some(&mut self.changed_triggers);
-        let mut noting = Noting { report: &mut report, changed };
+        let blind = rows.sources.rejections.rows > 0;
+        let mut noting = Noting { report: &mut report, blind, changed };
         let summary = self.comparison.policy_table(sink, table, rows, cancel, &mut noting)?;
         report.rows = summary.rows;
         report.equal += summary.equal;
@@ -224,10 +232,9 @@ impl Checking {
         copies.refuse_doubled(&layout, classes.doubled.0, classes.doubled.1)?;
         report.equal = classes.equal;
         report.not_compared = classes.waiting;
-        let mut noting = Noting { report: &mut report, changed: None };
-        comparison.judge_extra(session(sink)?, ITEMS, &mut classes, &mut |judge, found| {
-            noting.take(judge, found)
-        })?;
+        let mut noting = Noting { report: &mut report, blind: rejected.keyless > 0, changed: None };
+        let mut take = |judge: &Judge, found: Found<'_>| noting.take(judge, found);
+        while comparison.judge_extra(session(sink)?, ITEMS, &mut classes, &mut take)? {}
         if classes.todo.peek().is_some() {
             copies.announce(progress);
             let (mut number, mut batch, source_of) = (0, Batch::default(), SourceOf::new(&layout));

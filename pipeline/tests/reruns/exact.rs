@@ -304,3 +304,169 @@ fn who_may_only_read_can_check_and_verify() {
         site.try_run(&edited).unwrap_err();
     });
 }
+
+/// The dumps of these rows, with further tables that have no rows at all.
+fn dumps_with_empty(rows: &[Source], empty: &[&str]) -> Vec<(&'static str, Vec<u8>)> {
+    let files = ["cinder.sql", "vbs.sql", "dps.sql"].into_iter();
+    let texts = files.filter_map(|name| {
+        let own: Vec<&Source> = rows.iter().filter(|row| file_of(row.table) == name).collect();
+        let tables: String = empty
+            .iter()
+            .filter(|block| file_of(block.split(' ').next().unwrap()) == name)
+            .map(|block| format!("COPY {block} FROM stdin;\n\\.\n\n"))
+            .collect();
+        let text = dump(&own, Form::Copy);
+        let text = text.strip_suffix(TAIL).unwrap().to_owned() + &tables + TAIL;
+        (!own.is_empty() || !tables.is_empty()).then(|| (name, text.into_bytes()))
+    });
+    texts.collect()
+}
+
+const JOBS: &str = "backup_create_running_job_record (job_id, policy_id, resource_id, backup_name)";
+const EXTENDS: &str = "backup_policy_extend (id, policy_id)";
+
+/// The site with two copies that the other policy made, and enough of all that one family is less than a tenth.
+fn linked() -> Vec<Source> {
+    let mut rows = site();
+    for n in [8, 9] {
+        let name = format!("autobk_{n}");
+        rows.push(job(&format!("j-{n}"), OTHER, "volume-4", &name));
+        rows.push(backup(&copy(n)).with("volume_id", "volume-4").with("display_name", &name));
+    }
+    rows.extend((100..260).map(|n| backup(&copy(n))));
+    rows
+}
+
+const LINKED: &str =
+    "SELECT count(*) FROM checkpoint_items WHERE plan_id = '1d663291-49fa-4231-8df3-0bf5613cdb52'";
+
+/// The linked site without the other policy and its job records; its tables are still there.
+fn without_other() -> Vec<Source> {
+    let mut rows = changed(&linked(), |row| (!row.is("policy_id", OTHER)).then(|| row.clone()));
+    rows.extend([extend("e-9", "nobody"), relation("r-9", "nobody", "t-1")]);
+    rows
+}
+
+#[test]
+fn a_plan_stays_for_a_copy_that_this_run_cannot_take_off_it() {
+    Site::each(|site| {
+        site.run(&linked());
+        let rows = with(&without_other(), "id", &copy(9), |row| row.with("status", "restoring"));
+        site.prune = Prune::Yes { typed: None };
+        let stays = "2 unchanged, 1 lost";
+        assert_eq!(site.check(&rows).became("plans"), stays);
+        let told = site.run(&rows);
+        assert_eq!(told.became("plans"), stays, "{:?}", told.0.warnings);
+        assert_eq!(site.ask(LINKED), "1");
+        // Once the copy is steady again it names no plan, and the plan goes.
+        assert_eq!(site.run(&without_other()).became("plans"), "2 unchanged, 1 lost, 1 pruned");
+        assert_eq!(site.ask(LINKED), "0");
+    });
+}
+
+#[test]
+fn copies_that_may_not_be_removed_keep_their_plan() {
+    Site::each(|site| {
+        site.run(&linked());
+        site.prune = Prune::Yes { typed: None };
+        let rows = changed(&without_other(), |row| (row.table != "backups").then(|| row.clone()));
+        let backups = "backups (id, volume_id, project_id, status, deleted)";
+        let told = site.try_run_dumps(dumps_with_empty(&rows, &[backups])).unwrap();
+        assert!(
+            told.warnings.iter().any(|warning| warning.contains("backups has no rows at all")),
+            "{told:?}"
+        );
+        assert_eq!(site.ask(&format!("SELECT count(*) FROM plans WHERE id = '{OTHER}'")), "1");
+        assert_eq!(site.ask(LINKED), "2");
+    });
+}
+
+#[test]
+fn tables_without_rows_take_nothing_from_what_was_imported() {
+    Site::each(|site| {
+        site.run(&linked());
+        let before = site.rows();
+        // Dumped without rights: no job record, no extend row, no tag.
+        let lack = [
+            ("backup_create_running_job_record", JOBS),
+            ("backup_policy_extend", EXTENDS),
+            ("tag", "tag (resource_id, tag_key, tag_value)"),
+        ];
+        let rows =
+            changed(&linked(), |row| lack.iter().all(|(table, _)| row.table != *table).then(|| row.clone()));
+        for prune in [Prune::No, Prune::Yes { typed: None }] {
+            site.prune = prune;
+            let told = site.try_run_dumps(dumps_with_empty(&rows, &lack.map(|(_, block)| block))).unwrap();
+            assert_eq!(told.changed(), 0, "{told:?}");
+            assert_eq!(site.rows(), before);
+        }
+    });
+}
+
+#[test]
+fn a_policy_that_is_set_aside_keeps_its_copies() {
+    Site::each(|site| {
+        site.run(&linked());
+        let folder = tempfile::tempdir().unwrap();
+        site.rejects = Some(folder.path().join("bad.sql"));
+        let bad = changed(&linked(), |row| {
+            let row = row.clone();
+            Some(if row.is("id", "e-1") { row.with("rentention_num", "many") } else { row })
+        });
+        let told = site.run(&bad);
+        assert!(told.0.rejected > 0);
+        assert_eq!(told.became("checkpoint_items"), "166 unchanged");
+        assert_eq!(site.ask(LINKED), "2");
+    });
+}
+
+#[test]
+fn a_row_that_cannot_be_read_may_be_any_copy() {
+    Site::each(|site| {
+        let rows = linked();
+        site.run(&rows);
+        let folder = tempfile::tempdir().unwrap();
+        site.rejects = Some(folder.path().join("bad.sql"));
+        let mut dumps = dumps_with_empty(&rows, &[]);
+        let text = String::from_utf8(dumps[0].1.clone()).unwrap();
+        let line = text.lines().find(|line| line.contains(&copy(105))).unwrap();
+        dumps[0].1 = text.replace(line, "a row of one field").into_bytes();
+        let told = site.try_run_dumps(dumps).unwrap();
+        let items = told.tables.iter().find(|table| table.table == "checkpoint_items").unwrap();
+        assert_eq!((told.rejected, items.lost), (1, 0), "{:?}", told.target_rows);
+    });
+}
+
+#[test]
+fn a_copy_that_was_deleted_last_does_not_make_the_dumps_old() {
+    Site::each(|site| {
+        let mut rows = linked();
+        rows.push(backup(&copy(400)).with("created_at", "2029-02-01 00:00:00"));
+        site.run(&rows);
+        let gone = with(&rows, "id", &copy(400), |row| {
+            row.with("deleted", "t").with("updated_at", "2029-02-02 00:00:00")
+        });
+        site.prune = Prune::Yes { typed: None };
+        assert_eq!(site.run(&gone).became("checkpoint_items"), "166 unchanged, 1 lost, 1 pruned");
+    });
+}
+
+#[test]
+fn rows_of_partitions_are_not_taken_for_each_other() {
+    Site::each(|site| {
+        if !site.is_postgres() {
+            return;
+        }
+        site.sql(
+            "ALTER TABLE checkpoint_items RENAME TO whole;
+             CREATE TABLE checkpoint_items (LIKE whole INCLUDING DEFAULTS) PARTITION BY HASH (id);
+             CREATE TABLE part_0 PARTITION OF checkpoint_items FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+             CREATE TABLE part_1 PARTITION OF checkpoint_items FOR VALUES WITH (MODULUS 2, REMAINDER 1)",
+        );
+        site.run(&self::site());
+        let before = site.rows();
+        let error = site.try_run(&self::site()).unwrap_err().to_string();
+        assert!(error.contains("has partitions or child tables, whose rows cannot be compared"), "{error}");
+        assert_eq!(site.rows(), before);
+    });
+}

@@ -48,6 +48,7 @@ impl Transform for Items {
                 }
             };
             let (item, fault) = self.columns.read(&row);
+            out.newest = out.newest.max(item.times.updated.or(item.times.created));
             let replaced = !context.replaced.is_file(block.dump) && context.replaced.items.contains(item.id);
             let outcome = if replaced {
                 Ok(Outcome::Skipped(Skip::Replaced))
