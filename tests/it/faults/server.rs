@@ -119,7 +119,7 @@ fn a_role_without_temporary_tables_imports_and_is_told_what_an_increment_needs()
         assert_eq!(state(shared(), &database), before, "{command}");
     }
     // Nothing to write needs none, and what the remedy says is enough.
-    for (command, code) in [("verify", 0), ("status", 0), ("check", 3)] {
+    for (command, code) in [("verify", 0), ("status", 0), ("check", 0)] {
         let more = if command == "status" { &[][..] } else { QUIET };
         let answer = etl(&scene, &line(command, &target, more));
         assert_eq!(answer.code, code, "{}", answer.shown());
@@ -289,7 +289,8 @@ fn a_session_that_a_limit_or_an_administrator_ends_leaves_nothing() {
         let answer = etl(&scene, &line("run", &shared().url(&database), QUIET));
         failed(&answer, &["COPY ", "nothing was written", "→ "]);
         assert!(
-            answer.stderr.contains(code) || answer.stderr.contains("the connection broke"),
+            // Where the limit hits between two answers, the next statement tells only that there was an error.
+            [code, "the connection broke", "25P02"].iter().any(|said| answer.stderr.contains(said)),
             "{}",
             answer.shown()
         );
@@ -368,8 +369,7 @@ fn a_streaming_standby_is_looked_at_and_never_written_to() {
         ("policies", &["--as", "json"], "\"name\""),
     ] {
         let answer = etl(&scene, &line(command, &target, more));
-        let code = if command == "check" { 3 } else { 0 };
-        assert_eq!((answer.code, answer.stderr.as_str()), (code, ""), "{command}: {}", answer.shown());
+        assert_eq!((answer.code, answer.stderr.as_str()), (0, ""), "{command}: {}", answer.shown());
         assert!((answer.stdout.clone() + &answer.stderr).contains(expected), "{command}: {}", answer.shown());
     }
     for (command, more) in [

@@ -157,6 +157,10 @@ fn remedy(said: &DbError) -> Option<&'static str> {
         }
         "53200" => "the server is out of memory: give it more, then run again",
         "53300" => "end idle sessions, or raise max_connections",
+        // The error that was first came between two answers, and only the server knows it.
+        "25P02" => {
+            "a time limit or an administrator ended an earlier statement of the transaction: see the server's log, then run again"
+        }
         "57014" => "somebody cancelled the statement, or a timeout did: see the server's log, then run again",
         "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04" | "08000" | "08003" | "08006" => {
             "the server ended the session: see its log, then run again"
