@@ -65,8 +65,11 @@ fn a_command_that_dies_leaves_no_core_dump() {
     }
     // The attribute is set right after the limit.
     std::thread::sleep(Duration::from_millis(100));
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::Signal::SIGABRT)
-        .unwrap();
+    nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(child.id().cast_signed()),
+        nix::sys::signal::Signal::SIGABRT,
+    )
+    .unwrap();
     let status = child.wait().unwrap();
     assert_eq!(status.signal(), Some(6));
     assert!(!status.core_dumped());

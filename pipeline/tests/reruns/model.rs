@@ -44,6 +44,10 @@ impl Random {
         usize::try_from((z ^ (z >> 31)) % limit as u64).unwrap()
     }
 
+    fn number(&mut self, limit: u32) -> u32 {
+        u32::try_from(self.below(usize::try_from(limit).unwrap())).unwrap()
+    }
+
     fn pick<'i, T>(&mut self, items: impl Iterator<Item = &'i T>) -> Option<&'i T> {
         let items: Vec<_> = items.collect();
         (!items.is_empty()).then(|| items[self.below(items.len())])
@@ -502,8 +506,8 @@ impl History<'_> {
         self.next += 1;
         let what = match (self.random.below(10), policy, copy) {
             (0, ..) | (1..5, None, _) => {
-                let volumes = (0..self.random.below(4)).map(|n| (next * 10 + n as u32, now)).collect();
-                let hour = self.random.below(24) as u32;
+                let volumes = (0..self.random.number(4)).map(|n| (next * 10 + n, now)).collect();
+                let hour = self.random.number(24);
                 self.sources
                     .policies
                     .insert(next, Policy { name: next, hour, made: now, changed: now, volumes });
