@@ -222,8 +222,7 @@ fn a_dump_that_changes_between_the_passes_fails_the_run() {
                 if !byte.is_ascii_digit() || at % 3 > 0 {
                     continue;
                 }
-                let edited =
-                    Some((at as u64, if byte == b'7' { b'6' } else { b'7' }, true, When::WithTheBeginning));
+                let edited = Some((at as u64, if byte == b'7' { b'6' } else { b'7' }, true, When::Beginning));
                 let error = Setup { edited, ..Setup::default() }.run(&dumps).err();
                 let error =
                     error.unwrap_or_else(|| panic!("{form:?}: byte {at} changed and nothing was said"));
@@ -240,7 +239,7 @@ fn a_dump_whose_time_moves_before_the_commit_fails_the_run() {
     let rows = [backup("00000000-0000-4000-8000-000000000001")];
     let dumps = dumps_of(&rows, Form::Copy);
     let (at, byte) = (dumps[0].1.len() as u64 - 1, b'\n');
-    for when in [When::WithTheBeginning, When::WithTheLastTable] {
+    for when in [When::Beginning, When::LastTable] {
         let edited = Some((at, byte, false, when));
         let error = Setup { edited, ..Setup::default() }.run(&dumps).err().unwrap().to_string();
         assert!(error.contains("its modification time moved"), "{error}");

@@ -46,9 +46,9 @@ pub(crate) struct Held {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum When {
     /// Between the two passes over the dumps.
-    WithTheBeginning,
-    WithTheLastTable,
-    WithTheCommit,
+    Beginning,
+    LastTable,
+    Commit,
 }
 
 #[derive(Clone, Debug)]
@@ -117,7 +117,7 @@ impl Target for Landing {
 
     fn begin(self: Box<Self>, _: Intent) -> Result<Box<dyn Sink>> {
         let Self { held, landed } = *self;
-        held.make(When::WithTheBeginning);
+        held.make(When::Beginning);
         Ok(Box::new(LandingSink { held, landed, open: None, ids: HashSet::new(), taken: 0 }))
     }
 }
@@ -173,13 +173,13 @@ impl Sink for LandingSink {
 
     fn end(&mut self) -> std::result::Result<u64, Refusal> {
         assert!(self.open.take().is_some(), "no table to end");
-        self.held.make(When::WithTheLastTable);
+        self.held.make(When::LastTable);
         Ok(self.taken)
     }
 
     fn commit(self: Box<Self>) -> Result<()> {
         assert!(self.open.is_none(), "a table is still open");
-        self.held.make(When::WithTheCommit);
+        self.held.make(When::Commit);
         self.landed.borrow_mut().ended = Some(Ended::Committed);
         Ok(())
     }

@@ -125,7 +125,7 @@ fn nothing_is_set_aside_where_nothing_is_written() {
 /// Two runs with one name for the file: until the commit the second one fails.
 #[test]
 fn a_file_that_another_run_made_meanwhile_fails_the_run() {
-    let setup = Setup { rejects_taken: Some(When::WithTheLastTable), ..Setup::aside() };
+    let setup = Setup { rejects_taken: Some(When::LastTable), ..Setup::aside() };
     let error = setup.run(&dumps_of(&rows(true), Form::Copy)).err().unwrap().to_string();
     assert!(error.contains("bad.sql") && error.contains("another program made or changed it"), "{error}");
 }
@@ -133,7 +133,7 @@ fn a_file_that_another_run_made_meanwhile_fails_the_run() {
 /// After the commit nothing is a failure any more, least of all a file that cannot be renamed.
 #[test]
 fn a_file_that_cannot_be_renamed_is_told_and_kept() {
-    let out = Setup { rejects_taken: Some(When::WithTheCommit), ..Setup::aside() }.convert(&rows(true));
+    let out = Setup { rejects_taken: Some(When::Commit), ..Setup::aside() }.convert(&rows(true));
     assert!(out.committed());
     assert_eq!(out.report.ending, Ending::Committed);
     let path = out.report.rejects_file.clone().unwrap();
