@@ -89,8 +89,10 @@ impl Read for Statements {
     }
 }
 
+type Many = (&'static str, fn(u32) -> String, u32, u64);
+
 /// Many statements, how many, and what of each of them may be held, in bytes.
-const MANY: [(&str, fn(u32) -> String, u32, u64); 3] = [
+const MANY: [Many; 3] = [
     (
         "tables that are created",
         |n| format!("CREATE TABLE t{n} (id integer, name text, more text);\n"),
