@@ -299,7 +299,8 @@ impl Judge {
         self.columns.of(source).get(place).copied().unwrap_or(Compare::Value)
     }
 
-    /// Whether the target's trust is the placeholder, or its service none that lives, while the dumps' is of use.
+    /// Whether the target's trust is the placeholder, or its service none that lives or not the one that is named, while the dumps'
+    /// is of use.
     fn is_useless(&self, own: Own<'_>, target: Row<'_>, place: usize) -> bool {
         let Some(laid) = self.layout.columns.get(place) else { return false };
         let text = |row: Row<'_>, skip: usize| field::text(&self.layout, laid, row.field(skip + place));
@@ -313,7 +314,9 @@ impl Judge {
                 let live = |id: Option<String>| {
                     id.and_then(|id| id.parse().ok()).is_some_and(|id| self.live_services.contains(&id))
                 };
-                ours != theirs && live(ours) && !live(theirs)
+                // One that the settings name is meant for every state.
+                let named = self.compare(own.source, place) == Compare::Value;
+                ours != theirs && (named || live(ours) && !live(theirs))
             }
             _ => false,
         }

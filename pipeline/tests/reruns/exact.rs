@@ -184,6 +184,13 @@ fn a_trust_that_is_known_later_reaches_operations_that_have_fired() {
         site.settings.trust_id = None;
         site.run(&rows).check(&[("scheduled_operation_states", "3 updated")]);
         assert_eq!(site.ask("SELECT count(*) FROM scheduled_operation_states WHERE service_id = 78"), "3");
+        // A service that is named takes them all over, whatever the engine wrote since.
+        site.sql("UPDATE services SET disabled = false");
+        site.settings.service_id = Some(1);
+        site.run(&rows).check(&[("scheduled_operation_states", "3 updated")]);
+        let taken =
+            "SELECT count(*) FROM scheduled_operation_states WHERE service_id = 1 AND state = 'running'";
+        assert_eq!(site.ask(taken), "3");
     });
 }
 
