@@ -399,17 +399,12 @@ impl Batch {
         self.rows.push(Pending { number, source: own.source, unit: own.unit, target });
         self.bytes.extend_from_slice(own.row.bytes());
     }
-
-    /// Whether it is time to judge.
-    pub(crate) fn is_full(&self, tuning: &Tuning) -> bool {
-        self.rows.len() >= tuning.batch_rows || self.bytes.len() >= BATCH_BYTES
-    }
 }
 
 impl Comparison {
     /// Whether a batch is to be judged now.
     pub(crate) fn is_full(&self, batch: &Batch) -> bool {
-        batch.is_full(&self.tuning)
+        batch.rows.len() >= self.tuning.batch_rows || batch.bytes.len() >= BATCH_BYTES
     }
 }
 

@@ -104,7 +104,7 @@ impl LostRows {
         session.execute("dropping a temporary table", &format!("DROP TABLE {GONE_ITEMS}")).map(drop)
     }
 
-    /// Notes copies that are lost, by where they lie, in a temporary table that the deletion uses.
+    /// Notes copies that are lost, by their ids, in a temporary table that the deletion uses.
     ///
     /// # Errors
     /// The target's.

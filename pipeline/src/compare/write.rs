@@ -1,7 +1,7 @@
 //! Does what was judged: rows that are to be updated wait in a temporary table, and one statement for each table changes as many
 //! rows as were planned, or the run fails.
 
-use super::sql::{RESOURCES, TRIGGERS};
+use super::sql::TRIGGERS;
 use super::{Comparison, session};
 use crate::error::{Error, Result};
 use crate::karbor::ddl::Dialect;
@@ -96,7 +96,7 @@ impl Staging {
             return Err(Error::target(what, triggers_remedy(&layout.name)));
         }
         // Numbered tables are not asked for by their keys.
-        if let Some(first) = self.first.filter(|_| !layout.table.serial && self.table != RESOURCES) {
+        if let Some(first) = self.first.filter(|_| !layout.table.serial) {
             session.witness(layout, &first, Presence::Written);
         }
         session.execute(&doing, &format!("DROP TABLE {}", layout.staging().into)).map(drop)

@@ -68,7 +68,8 @@ impl Kind {
     }
 }
 
-/// Refuses where this role may not delete from the tables; a run needs no such right.
+/// Refuses where this role may not delete from the tables. A run needs that right for next times alone, and only where schedules
+/// change ([`crate::compare`] looks at it then).
 ///
 /// # Errors
 /// The rights that are missing, with the statement that grants them.
