@@ -5,6 +5,7 @@
 mod batch;
 mod cutover;
 mod dump;
+mod import;
 mod maintenance;
 mod outputs;
 mod purge;
@@ -18,17 +19,17 @@ pub use cutover::{
     StandingArgs, StepArgs,
 };
 pub use dump::DumpArgs;
-pub use maintenance::{RollbackArgs, SourceChoice, StatusArgs};
+pub use import::{CheckArgs, ConversionArgs, RunArgs};
+pub use maintenance::{ColumnsArgs, Dialect, Form, PoliciesArgs, RollbackArgs, SchemaArgs, SourceChoice, StatusArgs};
 pub use outputs::OutputArgs;
 pub use purge::{CloudArgs, FlowArgs, PurgeArgs, What};
 pub use settings::{ReadingArgs, SettingArgs};
 pub use sync::SyncArgs;
 pub use verify::VerifyArgs;
 
-use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 /// The widest that help is written.
 const HELP_COLUMNS: usize = 100;
@@ -83,7 +84,7 @@ pub enum Command {
     ///
     /// The dumps may be named in any order; each is recognised by the tables in it. gzip and zstd are read as they
     /// are. One bad row fails the run and nothing is written, unless --rejects names a file for bad rows.
-    #[command(after_help = RUN_EXAMPLES)]
+    #[command(after_help = import::RUN_EXAMPLES)]
     Run(RunArgs),
     /// Makes dumps on the nodes of a cutover and brings them here.
     ///
@@ -96,7 +97,7 @@ pub enum Command {
     ///
     /// Everything is read and converted as a run does it, and the report is the same. Without a target none is
     /// touched. With one its tables are looked at, and what stands in a run's way is told.
-    #[command(after_help = CHECK_EXAMPLES)]
+    #[command(after_help = import::CHECK_EXAMPLES)]
     Check(CheckArgs),
     /// Compares dumps with what a target holds, row by row and column by column.
     ///
@@ -134,19 +135,19 @@ pub enum Command {
     /// Plans, operations and triggers are read from Karbor's database, and each operation is given back in the form of
     /// VBS's API: start times in UTC in the order of the user's day, the user's days, the zone, how long copies are
     /// kept, ON or OFF. Nothing is changed; a read-only standby will do.
-    #[command(after_help = POLICIES_EXAMPLES)]
+    #[command(after_help = maintenance::POLICIES_EXAMPLES)]
     Policies(PoliciesArgs),
     /// Deletes what was imported, in one transaction.
     ///
     /// Shows what will go, by table and tenant, and what Karbor has changed since; asks; deletes; proves that nothing
     /// imported is left; commits. Imported rows are known by their tag, by the links between rows and by the ids that
     /// only etl gives. Nothing of Karbor's own is touched.
-    #[command(after_help = ROLLBACK_EXAMPLES)]
+    #[command(after_help = maintenance::ROLLBACK_EXAMPLES)]
     Rollback(RollbackArgs),
     /// Says what a target holds of imports, who is at work on it, and what to do next.
     ///
     /// It only reads, so it works on a standby and while a run is under way.
-    #[command(after_help = STATUS_EXAMPLES)]
+    #[command(after_help = maintenance::STATUS_EXAMPLES)]
     Status(StatusArgs),
     /// Deletes old copies and snapshots from the cloud, a few at a time.
     ///
@@ -154,19 +155,19 @@ pub enum Command {
     /// Karbor target holds are not deleted, and copies go after those that continue them. Cinder is asked through the
     /// OpenStack APIs, as the user that the OS_* variables name (as for the openstack command; a password comes from
     /// OS_PASSWORD or is asked for). What is to go is shown first, and its number has to be typed.
-    #[command(after_help = PURGE_EXAMPLES, after_long_help = PURGE_NOTES)]
+    #[command(after_help = purge::EXAMPLES, after_long_help = purge::NOTES)]
     Purge(PurgeArgs),
     /// Prints the target's tables as SQL.
     ///
     /// The tables of Karbor that etl writes or reads, for a database to try a run on. Karbor's own database has
     /// them already.
-    #[command(after_help = SCHEMA_EXAMPLES)]
+    #[command(after_help = maintenance::SCHEMA_EXAMPLES)]
     Schema(SchemaArgs),
     /// Prints the names of all tables and columns, as a file for --columns.
     ///
     /// The source tables with the names that each column may have in a dump, and the names of the target's tables
     /// and columns. Where a database differs, keep the entries that differ in a file and name it with --columns.
-    #[command(after_help = COLUMNS_EXAMPLES)]
+    #[command(after_help = maintenance::COLUMNS_EXAMPLES)]
     Columns(ColumnsArgs),
     /// Prints a completion script for a shell.
     #[command(after_help = COMPLETIONS_EXAMPLES)]
@@ -176,65 +177,6 @@ pub enum Command {
     Man(ManArgs),
 }
 
-const RUN_EXAMPLES: &str = "\
-Examples:
-  etl run cinder.sql vbs.sql dps.sql --target postgresql://karbor@db1/karbor
-  etl run *.sql --target karbor.sql
-  ssh vbs gs_dump autobackup | etl run - cinder.sql.gz --rejects rejects.sql";
-
-const CHECK_EXAMPLES: &str = "\
-Examples:
-  etl check cinder.sql vbs.sql dps.sql
-  etl check cinder.sql vbs.sql dps.sql --target postgresql://karbor@db1/karbor --full";
-
-const POLICIES_EXAMPLES: &str = "\
-Examples:
-  etl policies --target postgresql://karbor@db1/karbor
-  etl policies --target karbor.db --as vbs > policies.json";
-
-const ROLLBACK_EXAMPLES: &str = "\
-Examples:
-  etl rollback --source vbs --target postgresql://karbor@db1/karbor
-  etl rollback --source all --target karbor.db --dry-run
-  etl rollback --source dps --target undo.sql";
-
-const STATUS_EXAMPLES: &str = "\
-Examples:
-  etl status --target postgresql://karbor@db1/karbor
-  etl status --target karbor.db --json";
-
-const PURGE_EXAMPLES: &str = "\
-Examples:
-  etl purge cinder.sql dps.sql --target postgresql://karbor@db1/karbor --dry-run
-  etl purge cinder.sql dps.sql --target postgresql://karbor@db1/karbor
-  etl purge --ids old.txt --no-target --what snapshots --older-than 30days";
-
-const PURGE_NOTES: &str = "\
-Examples:
-  etl purge cinder.sql dps.sql --target postgresql://karbor@db1/karbor --dry-run
-          what would go, and what would stay and why
-  etl purge cinder.sql dps.sql --target postgresql://karbor@db1/karbor
-          the purge itself; the same command again goes on where it stopped
-  etl purge --ids old.txt --no-target --what snapshots --older-than 30days
-
-Stopping:
-  Ctrl-C sends nothing more and waits for the deletions under way; a second one leaves them to
-  themselves. The journal knows them.
-
-Exit codes:
-  0  all that was to go is gone
-  1  something is left, or nothing could be begun; the report says what and why
-  2  wrong usage, nothing was begun";
-
-const SCHEMA_EXAMPLES: &str = "\
-Example:
-  etl schema --for postgresql | psql trial";
-
-const COLUMNS_EXAMPLES: &str = "\
-Examples:
-  etl columns > columns.toml
-  etl run cinder.sql --columns columns.toml";
-
 const COMPLETIONS_EXAMPLES: &str = "\
 Example:
   etl completions bash > /etc/bash_completion.d/etl";
@@ -243,141 +185,6 @@ const MAN_EXAMPLES: &str = "\
 Examples:
   etl man > etl.1
   etl man run | man -l -";
-
-/// The arguments of `etl run`.
-#[derive(Debug, ClapArgs)]
-pub struct RunArgs {
-    /// What is read, and how.
-    #[command(flatten)]
-    pub conversion: ConversionArgs,
-
-    /// Where the rows go; karbor.db in the current folder when not given.
-    ///
-    /// postgresql://USER@HOST:PORT/DATABASE is Karbor's database, or one like it; PG* variables, ~/.pgpass and
-    /// service files complete it as they do for psql. sqlite:PATH or PATH.db is an embedded database, made if it
-    /// does not exist. PATH.sql is a script to be loaded with psql or gsql.
-    ///
-    /// The environment variable ETL_TARGET names the target where this flag does not. A password may stand there,
-    /// never here; one that is needed and known from nowhere is asked for on the terminal.
-    #[arg(long, short, value_name = "TARGET", help_heading = "Target")]
-    pub target: Option<String>,
-
-    /// File for rows that break a rule; the rest is committed.
-    ///
-    /// Without it one such row fails the run. The file is a dump of these rows: mend them there, then run again
-    /// with all dumps plus this file. It must not exist yet.
-    #[arg(long, value_name = "FILE", help_heading = "Output")]
-    pub rejects: Option<PathBuf>,
-}
-
-/// The arguments of `etl check`.
-#[derive(Debug, ClapArgs)]
-pub struct CheckArgs {
-    /// What is read, and how.
-    #[command(flatten)]
-    pub conversion: ConversionArgs,
-
-    /// Target to be looked at; none is touched when not given.
-    ///
-    /// It is named as for `etl run`, here or in the environment variable ETL_TARGET: postgresql://…, PATH.db or
-    /// PATH.sql.
-    #[arg(long, short, value_name = "TARGET", help_heading = "Target")]
-    pub target: Option<String>,
-
-    /// Also load everything into the target, and roll back.
-    ///
-    /// The surest check: whatever the target's own rules refuse shows here. Writers of Karbor wait for as long as
-    /// it takes.
-    #[arg(long, help_heading = "Target")]
-    pub full: bool,
-}
-
-/// What `etl run` and `etl check` have in common.
-#[derive(Debug, ClapArgs)]
-pub struct ConversionArgs {
-    /// Dumps, in any order; `-` is standard input.
-    ///
-    /// Plain-text dumps of gs_dump or pg_dump, as they are or packed with gzip or zstd.
-    #[arg(value_name = "DUMP", required = true)]
-    pub dumps: Vec<String>,
-
-    /// Also remove imported rows that the dumps no longer have.
-    ///
-    /// Only where the dumps hold every source table that such rows come from, and nothing that Karbor made hangs on
-    /// them. More than a tenth of the imported rows go only where their number is typed: --prune=COUNT.
-    #[arg(long, value_name = "COUNT", num_args = 0..=1, require_equals = true)]
-    #[arg(help_heading = "Target", display_order = 100)]
-    pub prune: Option<Option<u64>>,
-
-    /// Names of tables and columns where they differ (see `etl columns`).
-    #[arg(long, value_name = "FILE", help_heading = "Reading")]
-    pub columns: Option<PathBuf>,
-
-    /// Settings of the conversion.
-    #[command(flatten)]
-    pub settings: SettingArgs,
-
-    /// What is told, and where.
-    #[command(flatten)]
-    pub outputs: OutputArgs,
-}
-
-/// The arguments of `etl policies`.
-#[derive(Debug, ClapArgs)]
-pub struct PoliciesArgs {
-    /// Target that is read: postgresql://…, sqlite:PATH or PATH.db.
-    ///
-    /// It is named as for `etl run`, here or in the environment variable ETL_TARGET.
-    #[arg(long, short, value_name = "TARGET")]
-    pub target: Option<String>,
-
-    /// Form in which policies are printed.
-    ///
-    /// `table` is for people: local days and times. `vbs` is what VBS's API answered for its list of policies. `json` has
-    /// for each plan its operations, with Karbor's own texts beside VBS's form.
-    #[arg(long = "as", value_name = "FORM", default_value = "table")]
-    pub form: Form,
-
-    /// Names of tables and columns where they differ (see `etl columns`).
-    #[arg(long, value_name = "FILE")]
-    pub columns: Option<PathBuf>,
-}
-
-/// How policies are printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Form {
-    /// As VBS's API answered.
-    Vbs,
-    /// Plans with operations, as JSON.
-    Json,
-    /// For people.
-    Table,
-}
-
-/// The arguments of `etl schema`.
-#[derive(Debug, ClapArgs)]
-pub struct SchemaArgs {
-    /// Whose SQL it is.
-    #[arg(long = "for", value_name = "DATABASE", default_value = "postgresql")]
-    pub dialect: Dialect,
-}
-
-/// Whose SQL.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Dialect {
-    /// PostgreSQL, openGauss and GaussDB.
-    Postgresql,
-    /// SQLite.
-    Sqlite,
-}
-
-/// The arguments of `etl columns`.
-#[derive(Debug, ClapArgs)]
-pub struct ColumnsArgs {
-    /// Prints the names as they are with this file in force.
-    #[arg(long, value_name = "FILE")]
-    pub columns: Option<PathBuf>,
-}
 
 /// The arguments of `etl completions`.
 #[derive(Debug, ClapArgs)]

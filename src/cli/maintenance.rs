@@ -90,3 +90,85 @@ pub struct StatusArgs {
     #[arg(long, help_heading = "Output")]
     pub json: bool,
 }
+
+pub const POLICIES_EXAMPLES: &str = "\
+Examples:
+  etl policies --target postgresql://karbor@db1/karbor
+  etl policies --target karbor.db --as vbs > policies.json";
+
+pub const ROLLBACK_EXAMPLES: &str = "\
+Examples:
+  etl rollback --source vbs --target postgresql://karbor@db1/karbor
+  etl rollback --source all --target karbor.db --dry-run
+  etl rollback --source dps --target undo.sql";
+
+pub const STATUS_EXAMPLES: &str = "\
+Examples:
+  etl status --target postgresql://karbor@db1/karbor
+  etl status --target karbor.db --json";
+
+pub const SCHEMA_EXAMPLES: &str = "\
+Example:
+  etl schema --for postgresql | psql trial";
+
+pub const COLUMNS_EXAMPLES: &str = "\
+Examples:
+  etl columns > columns.toml
+  etl run cinder.sql --columns columns.toml";
+
+/// The arguments of `etl policies`.
+#[derive(Debug, Args)]
+pub struct PoliciesArgs {
+    /// Target that is read: postgresql://…, sqlite:PATH or PATH.db.
+    ///
+    /// It is named as for `etl run`, here or in the environment variable ETL_TARGET.
+    #[arg(long, short, value_name = "TARGET")]
+    pub target: Option<String>,
+
+    /// Form in which policies are printed.
+    ///
+    /// `table` is for people: local days and times. `vbs` is what VBS's API answered for its list of policies. `json` has
+    /// for each plan its operations, with Karbor's own texts beside VBS's form.
+    #[arg(long = "as", value_name = "FORM", default_value = "table")]
+    pub form: Form,
+
+    /// Names of tables and columns where they differ (see `etl columns`).
+    #[arg(long, value_name = "FILE")]
+    pub columns: Option<PathBuf>,
+}
+
+/// How policies are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// As VBS's API answered.
+    Vbs,
+    /// Plans with operations, as JSON.
+    Json,
+    /// For people.
+    Table,
+}
+
+/// The arguments of `etl schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// Whose SQL it is.
+    #[arg(long = "for", value_name = "DATABASE", default_value = "postgresql")]
+    pub dialect: Dialect,
+}
+
+/// Whose SQL.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Dialect {
+    /// PostgreSQL, openGauss and GaussDB.
+    Postgresql,
+    /// SQLite.
+    Sqlite,
+}
+
+/// The arguments of `etl columns`.
+#[derive(Debug, Args)]
+pub struct ColumnsArgs {
+    /// Prints the names as they are with this file in force.
+    #[arg(long, value_name = "FILE")]
+    pub columns: Option<PathBuf>,
+}

@@ -174,3 +174,26 @@ fn time(text: &str) -> Result<Duration, String> {
     let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     if time <= MOST { Ok(time) } else { Err("no more than 365days can be waited for".to_owned()) }
 }
+
+pub const EXAMPLES: &str = "\
+Examples:
+  etl purge cinder.sql dps.sql --target postgresql://karbor@db1/karbor --dry-run
+  etl purge cinder.sql dps.sql --target postgresql://karbor@db1/karbor
+  etl purge --ids old.txt --no-target --what snapshots --older-than 30days";
+
+pub const NOTES: &str = "\
+Examples:
+  etl purge cinder.sql dps.sql --target postgresql://karbor@db1/karbor --dry-run
+          what would go, and what would stay and why
+  etl purge cinder.sql dps.sql --target postgresql://karbor@db1/karbor
+          the purge itself; the same command again goes on where it stopped
+  etl purge --ids old.txt --no-target --what snapshots --older-than 30days
+
+Stopping:
+  Ctrl-C sends nothing more and waits for the deletions under way; a second one leaves them to
+  themselves. The journal knows them.
+
+Exit codes:
+  0  all that was to go is gone
+  1  something is left, or nothing could be begun; the report says what and why
+  2  wrong usage, nothing was begun";

@@ -1,72 +1,23 @@
 //! `etl rollback`: takes an import back.
 
 use super::conversion;
-use super::work::Command;
+use super::work::{Command, Standing, context};
 use crate::cli::RollbackArgs;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::options::{Outputs, RollbackOptions};
-use crate::password::Typed;
-use crate::progress::{Counters, Display, Style};
+use crate::options::RollbackOptions;
 use crate::report::Errand;
 use crate::report::file::ReportFile;
 use crate::report::json::Brief;
 use crate::report::rollback::{Rollback, ending, question, script, text};
 use crate::surroundings::Surroundings;
 use crate::terminal::{Paper, heard};
-use crate::{confirm, log, password, signals};
-use pipeline::load::names::TargetNames;
+use crate::{confirm, log};
 use pipeline::load::spec::Spec;
-use pipeline::load::{self, Ask, Context, Target};
-use pipeline::progress::{Cancel, Progress};
+use pipeline::load::{self, Target};
 use pipeline::removal::{self, Changes, Ending, Preview};
 use std::io::Write;
-use std::sync::Arc;
 use std::time::Instant;
-
-/// What a command has around it while it works: a screen, somebody to ask, signals that are watched for.
-pub(super) struct Standing {
-    /// Makes as many askers as there are targets to open.
-    pub(super) ask: Box<dyn Fn() -> Ask>,
-    progress: Arc<Progress>,
-    cancel: Arc<Cancel>,
-    _display: Display,
-    _watch: signals::Watch,
-}
-
-impl Standing {
-    /// Begins to watch for signals.
-    pub(super) fn new(outputs: &Outputs, typed: &Typed) -> Result<Self> {
-        let (cancel, progress) = (Arc::new(Cancel::default()), Arc::new(Progress::new(0)));
-        let system = |what| move |source| Error::System { what, source };
-        let counters = Counters { progress: Arc::clone(&progress), dumps: Vec::new() };
-        let display = Display::start(Style::Nothing, counters).map_err(system("no thread can be started"))?;
-        let watch = signals::Watch::start(Arc::clone(&cancel), Arc::clone(&progress), display.screen())
-            .map_err(system("signals cannot be watched for"))?;
-        let terminal = outputs.terminal;
-        let asking = (display.screen(), Arc::clone(&cancel), typed.clone());
-        let ask = Box::new(move || {
-            let (screen, cancel, typed) = asking.clone();
-            password::on_terminal(terminal, screen, cancel, typed)
-        });
-        Ok(Self { ask, progress, cancel, _display: display, _watch: watch })
-    }
-
-    /// Whoever stops at the password prompt gave no password; that is no error to tell.
-    pub(super) fn stopped<T>(&self, result: pipeline::error::Result<T>) -> Result<T> {
-        result.map_err(|error| match (self.cancel.reason(), error) {
-            (Some(reason), pipeline::error::Error::Connect(_)) => {
-                pipeline::error::Error::Interrupted(reason).into()
-            }
-            (_, error) => error.into(),
-        })
-    }
-}
-
-/// What a target needs to know of a command that imports nothing.
-pub(super) fn context(names: &TargetNames, standing: &Standing, ask: Ask) -> Context {
-    Context::without_import(names.clone(), ask, Arc::clone(&standing.cancel))
-}
 
 /// What a rollback came to.
 struct Outcome {

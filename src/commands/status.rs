@@ -1,6 +1,6 @@
 //! `etl status`: what a target holds of imports.
 
-use super::rollback::{Standing, context};
+use super::work::{Standing, context};
 use crate::cli::StatusArgs;
 use crate::error::{Error, Result};
 use crate::exit::Exit;

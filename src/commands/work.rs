@@ -113,6 +113,50 @@ impl Command {
     }
 }
 
+/// What a command has around it while it works: a screen, somebody to ask, signals that are watched for.
+pub(super) struct Standing {
+    /// Makes as many askers as there are targets to open.
+    pub(super) ask: Box<dyn Fn() -> Ask>,
+    pub(super) progress: Arc<Progress>,
+    pub(super) cancel: Arc<Cancel>,
+    _display: Display,
+    _watch: signals::Watch,
+}
+
+impl Standing {
+    /// Begins to watch for signals.
+    pub(super) fn new(outputs: &Outputs, typed: &Typed) -> Result<Self> {
+        let (cancel, progress) = (Arc::new(Cancel::default()), Arc::new(Progress::new(0)));
+        let system = |what| move |source| Error::System { what, source };
+        let counters = Counters { progress: Arc::clone(&progress), dumps: Vec::new() };
+        let display = Display::start(Style::Nothing, counters).map_err(system("no thread can be started"))?;
+        let watch = signals::Watch::start(Arc::clone(&cancel), Arc::clone(&progress), display.screen())
+            .map_err(system("signals cannot be watched for"))?;
+        let terminal = outputs.terminal;
+        let asking = (display.screen(), Arc::clone(&cancel), typed.clone());
+        let ask = Box::new(move || {
+            let (screen, cancel, typed) = asking.clone();
+            password::on_terminal(terminal, screen, cancel, typed)
+        });
+        Ok(Self { ask, progress, cancel, _display: display, _watch: watch })
+    }
+
+    /// Whoever stops at the password prompt gave no password; that is no error to tell.
+    pub(super) fn stopped<T>(&self, result: pipeline::error::Result<T>) -> Result<T> {
+        result.map_err(|error| match (self.cancel.reason(), error) {
+            (Some(reason), pipeline::error::Error::Connect(_)) => {
+                pipeline::error::Error::Interrupted(reason).into()
+            }
+            (_, error) => error.into(),
+        })
+    }
+}
+
+/// What a target needs to know of a command that imports nothing.
+pub(super) fn context(names: &TargetNames, standing: &Standing, ask: Ask) -> Context {
+    Context::without_import(names.clone(), ask, Arc::clone(&standing.cancel))
+}
+
 /// Writes what is told to standard output.
 ///
 /// # Errors

@@ -4,7 +4,7 @@ use super::place;
 use crate::cli::{NodeArgs, SettingArgs};
 use crate::commands::dump::trust;
 use crate::commands::execute;
-use crate::commands::rollback::{Standing, context};
+use crate::commands::work::{Standing, context};
 use crate::cutover::error::CutoverError;
 use crate::cutover::here;
 use crate::cutover::outside::{Facts, Outside, Ran};
