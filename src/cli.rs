@@ -1,35 +1,29 @@
-//! The arguments as they are typed. Nothing is checked here beyond their form: that is done in [`crate::options`].
+//! The command line: its subcommands with their help, and which function each one calls.
 //!
 //! The doc comments of this module are the help texts; the tests keep them word for word.
 
-mod batch;
-mod cutover;
-mod dump;
-mod import;
-mod maintenance;
-mod outputs;
-mod purge;
-mod settings;
-mod sync;
-mod verify;
+pub mod completions;
+pub mod man;
 
-pub use batch::BatchArgs;
-pub use cutover::{
-    BackArgs, CutoverArgs, CutoverPart, EverythingArgs, GoingArgs, InitArgs, NodeArgs, PartArgs, ShownArgs,
-    StandingArgs, StepArgs,
-};
-pub use dump::DumpArgs;
-pub use import::{CheckArgs, ConversionArgs, RunArgs};
-pub use maintenance::{ColumnsArgs, Dialect, Form, PoliciesArgs, RollbackArgs, SchemaArgs, SourceChoice, StatusArgs};
-pub use outputs::OutputArgs;
-pub use purge::{CloudArgs, FlowArgs, PurgeArgs, What};
-pub use settings::{ReadingArgs, SettingArgs};
-pub use sync::SyncArgs;
-pub use verify::VerifyArgs;
-
+use crate::base::error::{CommandError, Error, Result};
+use crate::base::exit::Exit;
+use crate::cutover::args::CutoverArgs;
+use crate::dump::args::DumpArgs;
+use crate::import::args::{CheckArgs, RunArgs};
+use crate::import::batch::args::BatchArgs;
+use crate::import::sync::args::SyncArgs;
+use crate::import::verify::args::VerifyArgs;
+use crate::maintain::args::{ColumnsArgs, PoliciesArgs, RollbackArgs, SchemaArgs, StatusArgs};
+use crate::purge::args::PurgeArgs;
+use crate::settings::target::password_in_arguments;
+use crate::ui::surroundings::Surroundings;
+use crate::ui::terminal::heard;
+use crate::{cutover, dump, import, maintain, purge};
+use clap::error::ErrorKind;
 use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use std::ffi::OsString;
+use std::io::Write;
 
 /// The widest that help is written.
 const HELP_COLUMNS: usize = 100;
@@ -84,20 +78,20 @@ pub enum Command {
     ///
     /// The dumps may be named in any order; each is recognised by the tables in it. gzip and zstd are read as they
     /// are. One bad row fails the run and nothing is written, unless --rejects names a file for bad rows.
-    #[command(after_help = import::RUN_EXAMPLES)]
+    #[command(after_help = crate::import::args::RUN_EXAMPLES)]
     Run(RunArgs),
     /// Makes dumps on the nodes of a cutover and brings them here.
     ///
     /// Logs in over SSH, becomes the database user where the settings say so, runs gs_dump for the tables that etl reads,
     /// fetches the file, checks size, digest and that it is whole, removes it on the node whatever happened, and records
     /// the node's time zone beside it. All nodes are worked on at once. No password stands in an argument, a file or a log.
-    #[command(after_help = dump::EXAMPLES, after_long_help = dump::NOTES)]
+    #[command(after_help = crate::dump::args::EXAMPLES, after_long_help = crate::dump::args::NOTES)]
     Dump(DumpArgs),
     /// Converts dumps and says what a run would do; writes nothing.
     ///
     /// Everything is read and converted as a run does it, and the report is the same. Without a target none is
     /// touched. With one its tables are looked at, and what stands in a run's way is told.
-    #[command(after_help = import::CHECK_EXAMPLES)]
+    #[command(after_help = crate::import::args::CHECK_EXAMPLES)]
     Check(CheckArgs),
     /// Compares dumps with what a target holds, row by row and column by column.
     ///
@@ -105,14 +99,14 @@ pub enum Command {
     /// different in which columns, or changed by Karbor since. The schedules are followed on both sides, Karbor's by what
     /// its triggers say. Nothing is written, and a hot standby will do. Exit code 4 says that there are differences;
     /// what Karbor changed since is none.
-    #[command(after_help = verify::EXAMPLES)]
+    #[command(after_help = crate::import::verify::args::EXAMPLES)]
     Verify(VerifyArgs),
     /// Brings the outcomes of unfinished jobs to imported copies that are `protecting`.
     ///
     /// For copies that a run with --unsteady carry wrote while they were being made. Each takes its job's outcome from
     /// the task manager's dump: available, or error with the reason. Those whose job is not over stay as they are and
     /// are listed. Everything happens in one transaction; run it as often as you like.
-    #[command(after_help = sync::EXAMPLES)]
+    #[command(after_help = crate::import::sync::args::EXAMPLES)]
     Sync(SyncArgs),
     /// Loads the dumps of several sites, each folder in a transaction of its own.
     ///
@@ -120,7 +114,7 @@ pub enum Command {
     /// journal says what is committed: run again after a crash or a failure, it goes on where it stopped and passes over
     /// what has not changed since. Dumps are never written to; each folder gets the report of its site, etl-report.txt and
     /// etl-report.json.
-    #[command(after_help = batch::EXAMPLES)]
+    #[command(after_help = crate::import::batch::args::EXAMPLES)]
     Batch(BatchArgs),
     /// Takes a site over in one go: dumps, converts, loads, verifies, restarts.
     ///
@@ -128,26 +122,26 @@ pub enum Command {
     /// its own command does it; the same command again goes on after the last finished step. It stops where the operator
     /// switches the traffic, and says what to type then. Reports, dumps, the log and the state file lie in the folder that
     /// the settings name. With a settings file and no terminal nothing is asked.
-    #[command(after_help = cutover::EXAMPLES, after_long_help = cutover::NOTES)]
+    #[command(after_help = crate::cutover::args::EXAMPLES, after_long_help = crate::cutover::args::NOTES)]
     Cutover(CutoverArgs),
     /// Prints the policies that a target holds, as VBS would have given them.
     ///
     /// Plans, operations and triggers are read from Karbor's database, and each operation is given back in the form of
     /// VBS's API: start times in UTC in the order of the user's day, the user's days, the zone, how long copies are
     /// kept, ON or OFF. Nothing is changed; a read-only standby will do.
-    #[command(after_help = maintenance::POLICIES_EXAMPLES)]
+    #[command(after_help = crate::maintain::args::POLICIES_EXAMPLES)]
     Policies(PoliciesArgs),
     /// Deletes what was imported, in one transaction.
     ///
     /// Shows what will go, by table and tenant, and what Karbor has changed since; asks; deletes; proves that nothing
     /// imported is left; commits. Imported rows are known by their tag, by the links between rows and by the ids that
     /// only etl gives. Nothing of Karbor's own is touched.
-    #[command(after_help = maintenance::ROLLBACK_EXAMPLES)]
+    #[command(after_help = crate::maintain::args::ROLLBACK_EXAMPLES)]
     Rollback(RollbackArgs),
     /// Says what a target holds of imports, who is at work on it, and what to do next.
     ///
     /// It only reads, so it works on a standby and while a run is under way.
-    #[command(after_help = maintenance::STATUS_EXAMPLES)]
+    #[command(after_help = crate::maintain::args::STATUS_EXAMPLES)]
     Status(StatusArgs),
     /// Deletes old copies and snapshots from the cloud, a few at a time.
     ///
@@ -155,19 +149,19 @@ pub enum Command {
     /// Karbor target holds are not deleted, and copies go after those that continue them. Cinder is asked through the
     /// OpenStack APIs, as the user that the OS_* variables name (as for the openstack command; a password comes from
     /// OS_PASSWORD or is asked for). What is to go is shown first, and its number has to be typed.
-    #[command(after_help = purge::EXAMPLES, after_long_help = purge::NOTES)]
+    #[command(after_help = crate::purge::args::EXAMPLES, after_long_help = crate::purge::args::NOTES)]
     Purge(PurgeArgs),
     /// Prints the target's tables as SQL.
     ///
     /// The tables of Karbor that etl writes or reads, for a database to try a run on. Karbor's own database has
     /// them already.
-    #[command(after_help = maintenance::SCHEMA_EXAMPLES)]
+    #[command(after_help = crate::maintain::args::SCHEMA_EXAMPLES)]
     Schema(SchemaArgs),
     /// Prints the names of all tables and columns, as a file for --columns.
     ///
     /// The source tables with the names that each column may have in a dump, and the names of the target's tables
     /// and columns. Where a database differs, keep the entries that differ in a file and name it with --columns.
-    #[command(after_help = maintenance::COLUMNS_EXAMPLES)]
+    #[command(after_help = crate::maintain::args::COLUMNS_EXAMPLES)]
     Columns(ColumnsArgs),
     /// Prints a completion script for a shell.
     #[command(after_help = COMPLETIONS_EXAMPLES)]
@@ -211,9 +205,62 @@ impl Args {
     ///
     /// # Errors
     /// It is not of the form, or it asks for help or the version.
-    pub fn read(line: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+    pub fn read(line: impl IntoIterator<Item = OsString>) -> std::result::Result<Self, clap::Error> {
         Self::try_parse_from(line)
     }
+}
+
+impl CommandError for clap::Error {
+    fn kind(&self) -> &'static str {
+        "arguments"
+    }
+
+    fn exit(&self) -> Exit {
+        if self.exit_code() == 0 { Exit::Done } else { Exit::Usage }
+    }
+
+    fn text(&self) -> String {
+        let text = self.render().to_string();
+        match self.kind() {
+            ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => text,
+            _ => format!("etl: {}", text.strip_prefix("error: ").unwrap_or(&text)),
+        }
+    }
+
+    fn is_requested(&self) -> bool {
+        self.exit_code() == 0
+    }
+}
+
+/// Does what a command line says; what it answers goes to `out`.
+///
+/// # Errors
+/// The command line cannot be followed, or the command failed.
+pub fn execute(line: &[OsString], surroundings: &Surroundings<'_>, out: &mut dyn Write) -> Result<Exit> {
+    // Before anything could repeat an argument in a message.
+    password_in_arguments(line)?;
+    let text = match Args::read(line.iter().cloned())?.command {
+        Command::Run(args) => return import::run::run(&args, surroundings, out),
+        Command::Dump(args) => return dump::command::dump(&args, surroundings, out),
+        Command::Check(args) => return import::check::check(&args, line, surroundings, out),
+        Command::Verify(args) => return import::verify::verify(&args, surroundings, out),
+        Command::Batch(args) => return import::batch::batch(&args, surroundings, out),
+        Command::Sync(args) => return import::sync::sync(&args, surroundings, out),
+        Command::Cutover(args) => return cutover::command::cutover(&args, surroundings, out),
+        Command::Policies(args) => return maintain::policies::policies(&args, surroundings, out),
+        Command::Rollback(args) => return maintain::rollback::rollback(&args, surroundings, out),
+        Command::Status(args) => maintain::status::status(&args, surroundings)?,
+        Command::Purge(args) => return purge::command::purge(&args, surroundings, out),
+        Command::Schema(args) => maintain::schema::schema(&args),
+        Command::Columns(args) => maintain::columns::columns(&args)?,
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => man::man(&args)?,
+    };
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    heard(written).map_err(|source| Error::output("standard output", source, Exit::Failed))?;
+    Ok(Exit::Done)
 }
 
 #[cfg(test)]

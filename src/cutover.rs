@@ -11,6 +11,8 @@
 //! and after it ended, so that the same command again goes on after the last finished one; every step bears being done twice.
 //! Nothing here converts, loads or connects: that is done by [`outside::Outside`], which tests replace.
 
+pub mod args;
+pub mod command;
 pub mod dry_run;
 pub mod error;
 pub mod files;

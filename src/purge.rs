@@ -13,7 +13,9 @@
 //! two places and nowhere else: [`pace`] says when a deletion may be sent, the engine's slots how many are under way.
 
 pub mod api;
+pub mod args;
 pub mod cinder;
+pub mod command;
 pub mod confirm;
 pub mod credentials;
 pub mod display;
@@ -25,8 +27,10 @@ pub mod journal;
 pub mod keystone;
 pub mod limits;
 pub mod named;
+pub mod options;
 pub mod pace;
 pub mod plan;
+pub mod report;
 pub mod selection;
 pub mod transport;
 

@@ -4,17 +4,31 @@
 //! A value is a text until it is checked here, so that it is refused in the same words wherever it came from; the
 //! refusal names the place, the key, the value and what is accepted.
 
-mod file;
-mod key;
-mod records;
-mod value;
+pub mod args;
+pub mod columns;
+pub mod dumps;
+pub mod error;
+pub mod file;
+pub mod identity;
+pub mod key;
+pub mod output_args;
+pub mod outputs;
+pub mod places;
+pub mod record;
+pub mod records;
+pub mod site;
+pub mod spool;
+pub mod target;
+pub mod value;
 
 pub(crate) use file::line_of;
 pub use file::{SettingsFile, SiteTarget};
 pub use key::Key;
 
-use crate::cli::SettingArgs;
-use crate::surroundings::Surroundings;
+use crate::base::error::CommandError;
+use crate::base::exit::Exit;
+use crate::settings::args::SettingArgs;
+use crate::ui::surroundings::Surroundings;
 use parsers::scan::Limits;
 use pipeline::settings::{ServerZone, ZoneOrigin};
 use std::collections::BTreeMap;
@@ -156,10 +170,16 @@ pub enum SettingError {
     },
 }
 
-impl SettingError {
-    /// What the user can do about it.
-    #[must_use]
-    pub fn remedy(&self) -> Option<String> {
+impl CommandError for SettingError {
+    fn kind(&self) -> &'static str {
+        "settings"
+    }
+
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+
+    fn remedy(&self) -> Option<String> {
         match self {
             Self::UnknownKey { key, .. } if key == "target" => {
                 Some("name the target with --target or ETL_TARGET".to_owned())
@@ -241,7 +261,7 @@ impl Settings {
             Key::RowLimit => self.limits.row = value::row_limit(text).ok_or_else(wrong)?,
             Key::SpoolDir => {
                 let unfit = |problem| SettingError::SpoolDir { said: said.clone(), problem };
-                self.spool_dir = Some(crate::options::spool::named(text).map_err(unfit)?);
+                self.spool_dir = Some(crate::settings::spool::named(text).map_err(unfit)?);
             }
             Key::Threads => self.threads = value::number(text, 1..=value::THREADS_MOST).ok_or_else(wrong)?,
         }

@@ -1,8 +1,9 @@
 //! Why a cutover does not go on, with what was done, how to go on and how to go back.
 
 use super::step::Step;
-use crate::error::Error;
-use crate::exit::Exit;
+use crate::base::error::{CommandError, Error, plain_text};
+use crate::base::exit::Exit;
+use crate::base::text::printable;
 use std::path::PathBuf;
 
 /// Why a cutover does not go on.
@@ -48,32 +49,32 @@ pub enum CutoverError {
         remedy: String,
     },
     /// A step failed.
-    #[error("the step {step} failed: {source}")]
+    #[error("the step {step} failed: {cause}")]
     Step {
         /// Which one.
         step: Step,
         /// Why.
-        source: Box<Error>,
+        cause: Error,
         /// What was done, what was not, how to go on and how to go back.
         told: String,
     },
 }
 
-impl CutoverError {
-    /// How the command ends because of this.
-    #[must_use]
-    pub fn exit(&self) -> Exit {
+impl CommandError for CutoverError {
+    fn kind(&self) -> &'static str {
+        "cutover"
+    }
+
+    fn exit(&self) -> Exit {
         match self {
             Self::Order { .. } => Exit::Usage,
             Self::Failed { .. } | Self::Unanswered { .. } | Self::Stopped { .. } => Exit::Failed,
             Self::Different { .. } => Exit::Different,
-            Self::Step { source, .. } => source.exit(),
+            Self::Step { cause, .. } => cause.exit(),
         }
     }
 
-    /// What the user can do about it.
-    #[must_use]
-    pub fn remedy(&self) -> Option<String> {
+    fn remedy(&self) -> Option<String> {
         match self {
             Self::Failed { remedy, .. } => remedy.clone(),
             Self::Order { remedy, .. } | Self::Stopped { remedy, .. } => Some(remedy.clone()),
@@ -81,7 +82,14 @@ impl CutoverError {
                 "look at them before anything else: what Karbor changed since is none of them".to_owned(),
             ),
             Self::Unanswered { .. } => Some("run it at a terminal".to_owned()),
-            Self::Step { source, .. } => source.remedy(),
+            Self::Step { cause, .. } => cause.remedy(),
         }
+    }
+
+    fn text(&self) -> String {
+        if let Self::Step { step, cause, told } = self {
+            return cause.text() + &printable(&format!("etl: the cutover stops at the step {step}\n{told}"));
+        }
+        plain_text(self)
     }
 }

@@ -1,6 +1,6 @@
 //! The files that a cutover itself writes: private, and under their names only when they are whole.
 
-use crate::error::{Error, Result};
+use crate::base::error::{Error, Result};
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 use std::os::unix::fs::DirBuilderExt as _;
@@ -15,7 +15,7 @@ const WHOLE: &str = "database dump complete";
 /// It cannot be made.
 pub fn private_folder(folder: &Path) -> Result<()> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.map_err(|source| Error::File { what: "the folder", path: folder.display().to_string(), source })
+    made.map_err(|source| Error::file("the folder", folder.display(), source))
 }
 
 /// The size of a dump, if it is whole.

@@ -12,10 +12,11 @@ use super::settings::{Check, Command, Safety, Settings};
 use super::state::{Dump, Event, State};
 use super::step::{Part, Step};
 use super::told;
-use crate::error::{Error, Result};
-use crate::exit::Exit;
-use crate::report::number::{bytes, counted, duration};
-use crate::terminal::{heard, printable};
+use crate::base::error::{Error, Result};
+use crate::base::exit::Exit;
+use crate::base::number::{bytes, counted, duration};
+use crate::base::text::printable;
+use crate::ui::terminal::heard;
 use pipeline::engine::without_trust;
 use pipeline::files::{self, Replacement};
 use pipeline::load::names::TargetNames;
@@ -135,7 +136,7 @@ impl Flow<'_> {
         // Where it cannot be written down the step counts as interrupted, which comes to the same.
         let _ = self.state.add(Event::Failed { step, exit, error: error.to_string() });
         let told = told::after_failure(step, self.settings(), &self.state.position());
-        CutoverError::Step { step, source: Box::new(error), told }.into()
+        CutoverError::Step { step, cause: error, told }.into()
     }
 
     fn step(&mut self, step: Step) -> Result<Ended> {
@@ -285,11 +286,7 @@ impl Flow<'_> {
             }
             Safety::PgDump { program, options } => (program, options),
         };
-        let file = |source| Error::File {
-            what: "the dump of Karbor's tables",
-            path: path.display().to_string(),
-            source,
-        };
+        let file = |source| Error::file("the dump of Karbor's tables", path.display(), source);
         // Private before the first byte is in it: pg_dump writes into the file that is there.
         let part = Replacement::create(&path).map_err(file)?;
         let line = self.lines.pg_dump(&program, &options, self.names, part.path());
@@ -316,11 +313,8 @@ impl Flow<'_> {
         private_folder(&folder)?;
         let mut dumps = Vec::new();
         for path in self.outside.dump(&folder)? {
-            let size = std::fs::metadata(&path).map_err(|source| Error::File {
-                what: "the dump",
-                path: path.display().to_string(),
-                source,
-            })?;
+            let size =
+                std::fs::metadata(&path).map_err(|source| Error::file("the dump", path.display(), source))?;
             dumps.push(Dump { path: path.display().to_string(), bytes: size.len() });
         }
         if dumps.is_empty() {
@@ -346,7 +340,7 @@ impl Flow<'_> {
         let position = self.state.position();
         let known = position.done.get(&made_by).map(|done| done.dumps.as_slice()).unwrap_or_default();
         let mut found: Vec<String> = match known {
-            [] => crate::options::dumps_in(&folder)?,
+            [] => crate::import::options::dumps_in(&folder)?,
             known => known.iter().map(|dump| dump.path.clone()).collect(),
         };
         for dump in known {
@@ -449,17 +443,13 @@ impl Flow<'_> {
     fn keep(&self, step: Step, text: &[u8]) -> Result<()> {
         let path = self.lines.text(step);
         let kept = files::replace(&path, text);
-        kept.map_err(|source| Error::File {
-            what: "what a step told",
-            path: path.display().to_string(),
-            source,
-        })
+        kept.map_err(|source| Error::file("what a step told", path.display(), source))
     }
 
     fn say(&mut self, text: &str) -> Result<()> {
         let text = printable(text);
         for line in text.lines().filter(|line| !line.is_empty()) {
-            tracing::info!(target: crate::log::TOLD, "{line}");
+            tracing::info!(target: crate::session::log::TOLD, "{line}");
         }
         // Whoever went away and hears nothing any more has not said that it is to stop.
         heard(self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush())).map_err(unsaid)
@@ -489,7 +479,7 @@ fn how(ran: &Ran) -> String {
 }
 
 fn unsaid(source: io::Error) -> Error {
-    Error::Unsaid { what: "standard output".to_owned(), source, exit: Exit::Failed }
+    Error::output("standard output", source, Exit::Failed)
 }
 
 #[cfg(test)]

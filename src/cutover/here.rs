@@ -5,7 +5,7 @@
 
 use super::error::CutoverError;
 use super::outside::Ran;
-use crate::error::Result;
+use crate::base::error::Result;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use secrecy::{ExposeSecret as _, SecretString};

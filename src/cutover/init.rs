@@ -3,8 +3,8 @@
 //! No secret is asked for, and none comes to stand in the file: passwords are asked for when they are needed.
 
 use super::error::CutoverError;
-use crate::error::{Error, Result};
-use crate::terminal::printable;
+use crate::base::error::{Error, Result};
+use crate::base::text::printable;
 use pipeline::files;
 use std::fmt::Write as _;
 use std::io::{BufRead, Write};
@@ -44,11 +44,8 @@ pub fn init(
     )?;
     let text = desk.settings()?;
     sound(&text)?;
-    files::replace(path, text.as_bytes()).map_err(|source| Error::File {
-        what: "the settings file",
-        path: path.display().to_string(),
-        source,
-    })?;
+    files::replace(path, text.as_bytes())
+        .map_err(|source| Error::file("the settings file", path.display(), source))?;
     let file = super::lines::own(None, path);
     desk.say(&format!(
         "\n{} is written. Look through it, then:\n  {file} --dry-run\n  {file}\n",
@@ -221,11 +218,11 @@ impl Desk<'_> {
             self.say(&format!("{question}{shown}: "))?;
             let mut answer = String::new();
             let read = self.input.read_line(&mut answer);
-            if read.map_err(|source| Error::System { what: "the answer cannot be read", source })? == 0 {
+            if read.map_err(|source| Error::system("the answer cannot be read", source))? == 0 {
                 return Err(CutoverError::Unanswered { path: self.path.to_owned() }.into());
             }
             let answer = answer.trim();
-            if crate::options::may_hold_password(answer) {
+            if crate::settings::target::may_hold_password(answer) {
                 self.say("  that holds a password, which stands in no file: leave it out\n")?;
             } else if answer.contains(char::is_control) {
                 self.say("  that holds characters that do not print\n")?;
@@ -237,7 +234,7 @@ impl Desk<'_> {
 
     fn say(&mut self, text: &str) -> Result<()> {
         let said = self.output.write_all(printable(text).as_bytes()).and_then(|()| self.output.flush());
-        said.map_err(|source| Error::System { what: "the question cannot be asked", source })
+        said.map_err(|source| Error::system("the question cannot be asked", source))
     }
 }
 
@@ -249,10 +246,10 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::toml_document::Section;
     use crate::cutover::settings::Settings;
-    use crate::nodes::document::Section;
-    use crate::nodes::settings::NodeSettings;
-    use crate::surroundings::Surroundings;
+    use crate::dump::settings::NodeSettings;
+    use crate::ui::surroundings::Surroundings;
     use parsers::columns::ColumnMap;
     use std::os::unix::fs::PermissionsExt as _;
 

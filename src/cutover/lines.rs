@@ -3,7 +3,7 @@
 
 use super::settings::Settings;
 use super::step::Step;
-use crate::report::quote;
+use crate::base::shell::quote;
 use pipeline::karbor::WRITTEN;
 use pipeline::load::names::TargetNames;
 use std::path::{Path, PathBuf};

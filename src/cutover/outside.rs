@@ -1,7 +1,7 @@
 //! What a cutover does to the world, and asks of it, as one trait: the steps know nothing else, so that tests can be the world.
 
-use crate::error::Result;
-use crate::exit::Exit;
+use crate::base::error::Result;
+use crate::base::exit::Exit;
 use pipeline::engine::Engine;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@ use super::lines::own;
 use super::settings::{Safety, Settings};
 use super::state::Position;
 use super::step::{Part, Step};
-use crate::exit::Exit;
+use crate::base::exit::Exit;
 use pipeline::load::spec::Spec;
 
 type Result<T> = std::result::Result<T, CutoverError>;
@@ -211,6 +211,7 @@ mod tests {
     use super::super::settings::tests::settings;
     use super::super::state::Done;
     use super::*;
+    use crate::base::error::CommandError as _;
     use Step::{Check, Dump, DumpAgain, DumpJobs, Jobs, Preflight, Restart, RestartAfter, Rollback, Run};
     use Step::{RunAgain, Safety as Safe, Stopped, Sync, SyncJobs, Verify, VerifyAgain};
 

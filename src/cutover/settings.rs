@@ -1,4 +1,4 @@
-//! What a settings file says of the cutover itself, beside the nodes of [`crate::nodes`].
+//! What a settings file says of the cutover itself, beside the nodes of [`crate::dump`].
 //!
 //! ```toml
 //! target = "postgresql://karbor@db1/karbor"
@@ -21,9 +21,9 @@
 //! ```
 
 use super::step::Step;
-use crate::nodes::NodeError;
-use crate::nodes::document::{Placed, Section};
-use crate::nodes::settings::NodeSettings;
+use crate::base::toml_document::{Placed, Section};
+use crate::dump::NodeError;
+use crate::dump::settings::NodeSettings;
 use pipeline::load::spec::Spec;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -136,7 +136,7 @@ impl Settings {
         let (version, safety) = karbor(file.section("karbor")?, nodes)?;
         let free_space = match file.text("free_space")? {
             None => FREE_SPACE,
-            Some(size) => crate::nodes::settings::bytes(&size.value).ok_or_else(|| {
+            Some(size) => crate::dump::settings::bytes(&size.value).ok_or_else(|| {
                 let problem = format!("free_space = {:?}: expected a size such as \"2 GiB\"", size.value);
                 file.wrong(size.line, problem, None)
             })?,
@@ -229,7 +229,7 @@ fn job_files(nodes: &NodeSettings) -> Vec<OsString> {
 fn target(file: &mut Section) -> Result<String> {
     let found = file.needed("target", "\"postgresql://karbor@db1/karbor\"")?;
     let remedy = "name Karbor's database: \"postgresql://karbor@db1/karbor\"; a file such as \"karbor.db\" is for rehearsals";
-    if crate::options::may_hold_password(&found.value) {
+    if crate::settings::target::may_hold_password(&found.value) {
         let problem = "a password stands in the target";
         let remedy =
             "change it, then leave it out: etl asks for it, or takes it from PGPASSWORD or ~/.pgpass";
@@ -339,7 +339,8 @@ impl Check {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::surroundings::Surroundings;
+    use crate::base::error::CommandError as _;
+    use crate::ui::surroundings::Surroundings;
     use parsers::columns::ColumnMap;
 
     const NODES: &str = "

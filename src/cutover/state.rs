@@ -3,10 +3,10 @@
 //! It is a memory, not the truth: a step that it does not know is done again, and every step bears that.
 
 use super::step::{Part, Step};
-use crate::error::{Error, Result};
-use crate::exit::Exit;
-use crate::journal::lines::{Keeper, Line, Lines};
-use crate::journal::utc_now;
+use crate::base::clock::utc_now;
+use crate::base::error::{Error, Result};
+use crate::base::exit::Exit;
+use crate::base::json_lines::{JournalKind, Line, Lines};
 use pipeline::files::Foreign;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -85,7 +85,7 @@ pub struct Dump {
 }
 
 impl Line for Entry {
-    const KEEPER: Keeper = Keeper::Cutover;
+    const KIND: JournalKind = JournalKind::Cutover;
     const VERSION: u32 = VERSION;
 
     fn version(&self) -> u32 {
@@ -242,7 +242,7 @@ impl State {
             event,
         };
         let path = self.lines.path().display().to_string();
-        self.lines.add(entry).map_err(|source| Error::File { what: Keeper::Cutover.file(), path, source })
+        self.lines.add(entry).map_err(|source| Error::file(JournalKind::Cutover.file(), path, source))
     }
 }
 

@@ -6,8 +6,8 @@ use super::plan::{Next, left_out, next, steps};
 use super::settings::Settings;
 use super::state::Position;
 use super::step::{Part, Step};
-use crate::exit::Exit;
-use crate::report::number::counted;
+use crate::base::exit::Exit;
+use crate::base::number::counted;
 use serde::Serialize;
 use std::fmt::Write as _;
 

@@ -16,7 +16,7 @@ use super::error::{PurgeError, Result};
 use super::keystone::Token;
 use super::limits::Limits;
 use super::transport::{Answer, Method, Transport};
-use crate::report::number::grouped;
+use crate::base::number::grouped;
 use pipeline::karbor::ids::digest;
 use std::cell::Cell;
 use std::collections::HashSet;

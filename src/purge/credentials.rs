@@ -3,7 +3,7 @@
 //! A password or secret comes from the environment or is asked for; no flag takes one.
 
 use super::error::{PurgeError, Result};
-use crate::surroundings::Surroundings;
+use crate::ui::surroundings::Surroundings;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 

@@ -1,8 +1,8 @@
 //! How far a purge is, told on standard error: a bar on a terminal, plain lines elsewhere.
 
 use super::gauge::{Doing, Gauge, Moment};
-use crate::progress::{Screen, Style, Ticker};
-use crate::report::number::{counted, duration, grouped};
+use crate::base::number::{counted, duration, grouped};
+use crate::ui::progress::{Screen, Style, Ticker};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io;
 use std::sync::Arc;
@@ -84,7 +84,7 @@ impl Teller {
 /// What there is to say, `elapsed` after this began.
 fn text(moment: &Moment, elapsed: Duration) -> Option<String> {
     Some(match moment.doing.as_ref()? {
-        Doing::Reading(dump) => format!("reading {}", crate::terminal::printable(dump)),
+        Doing::Reading(dump) => format!("reading {}", crate::base::text::printable(dump)),
         Doing::Asking => "asking the target what it holds".to_owned(),
         Doing::Listing => format!("listing, {} so far", counted(moment.listed, "object", "objects")),
         Doing::Waiting => return None,

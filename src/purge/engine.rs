@@ -19,7 +19,7 @@ use super::limits::Limits;
 use super::pace::{Outage, Turn};
 use super::plan::{Object, Plan};
 use super::transport::Transport;
-use crate::stop::{Stop, Stopping};
+use crate::base::stop::{Stop, Stopping};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use std::cell::RefCell;

@@ -1,7 +1,8 @@
 //! Why a purge ends without everything being gone that was to go, with what to do about it.
 
-use crate::exit::Exit;
-use crate::report::number::{counted, grouped};
+use crate::base::error::CommandError;
+use crate::base::exit::Exit;
+use crate::base::number::{counted, grouped};
 use std::io;
 
 /// The result of a step of the purge.
@@ -88,10 +89,12 @@ pub enum JournalProblem {
     OtherCloud(String),
 }
 
-impl PurgeError {
-    /// How the command ends because of this.
-    #[must_use]
-    pub fn exit(&self) -> Exit {
+impl CommandError for PurgeError {
+    fn kind(&self) -> &'static str {
+        "purge"
+    }
+
+    fn exit(&self) -> Exit {
         match self {
             Self::Usage { .. } => Exit::Usage,
             Self::Journal { problem, .. } if !matches!(**problem, JournalProblem::Io(_)) => Exit::Usage,
@@ -99,9 +102,7 @@ impl PurgeError {
         }
     }
 
-    /// What the user can do about it.
-    #[must_use]
-    pub fn remedy(&self) -> Option<String> {
+    fn remedy(&self) -> Option<String> {
         let text = match self {
             Self::Usage { remedy, .. } => remedy,
             Self::Ids { .. } => "name a file with one id in each line",

@@ -6,6 +6,7 @@
 
 use super::Kind;
 use super::error::{JournalProblem, PurgeError, Result};
+use crate::base::json_lines::JournalKind;
 use pipeline::files::{Foreign, appended};
 use pipeline::karbor::ids::digest;
 use serde::{Deserialize, Serialize};
@@ -22,14 +23,6 @@ use tokio::task::yield_now;
 /// How long a journal that is taken is waited for, and how often it is looked at meanwhile.
 const PATIENCE: Duration = Duration::from_secs(1);
 const LOOKS: u32 = 20;
-
-/// How every line begins, and with it the journal.
-const MARK: &[u8] = b"{\"event\":\"";
-
-/// Whether a file that begins with `head` is a journal; its first line may have been cut off by a crash.
-pub(crate) fn is_journal(head: &[u8]) -> bool {
-    head.starts_with(MARK) || MARK.starts_with(head)
-}
 
 /// A line of the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,7 +162,7 @@ impl Journal {
         let wrong =
             |problem| PurgeError::Journal { path: path.display().to_string(), problem: Box::new(problem) };
         let io = |source| wrong(JournalProblem::Io(source));
-        let opened = appended::open(path, is_journal, foreign).map_err(io)?;
+        let opened = appended::open(path, |head| JournalKind::Purge.is_own(head), foreign).map_err(io)?;
         let Some(appended::Appended { mut file, .. }) = opened else {
             return Err(wrong(JournalProblem::Foreign));
         };

@@ -104,7 +104,7 @@ impl SettingsFile {
                 let toml::Value::String(text) = value.into_inner() else {
                     return Err(SettingError::SiteTarget { path, line });
                 };
-                if crate::options::may_hold_password(&text) {
+                if crate::settings::target::may_hold_password(&text) {
                     return Err(SettingError::Password { path, line });
                 }
                 file.target = Some(SiteTarget { text, path: path.clone(), line });
@@ -144,6 +144,7 @@ pub(crate) fn line_of(text: &str, at: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::error::CommandError as _;
 
     #[track_caller]
     fn check(text: &str, expected: Result<&[(Key, &str, usize)], &str>) {

@@ -3,7 +3,7 @@
 //! A record counts only where size and digest are those of the dump beside it.
 
 use super::{Key, Origin, Said, SettingError, Settings};
-use crate::nodes::{Record, beside};
+use crate::settings::record::{Record, beside};
 use std::path::{Path, PathBuf};
 
 impl Settings {
@@ -68,7 +68,7 @@ fn mismatch(dump: &Path, record: &Record) -> Option<String> {
     if size != record.bytes {
         return Some(format!("{size} bytes, not {}", record.bytes));
     }
-    match crate::digest::of_file(dump, |error| error, || Ok(())) {
+    match crate::base::digest::of_file(dump, |error| error, || Ok(())) {
         Ok((digest, _)) if digest == record.sha256 => None,
         Ok((digest, _)) => Some(format!("SHA-256 {digest}, not {}", record.sha256)),
         Err(error) => Some(error.to_string()),
@@ -79,8 +79,9 @@ fn mismatch(dump: &Path, record: &Record) -> Option<String> {
 mod tests {
     use super::super::SettingsFile;
     use super::*;
-    use crate::cli::SettingArgs;
-    use crate::surroundings::Surroundings;
+    use crate::base::error::CommandError as _;
+    use crate::settings::args::SettingArgs;
+    use crate::ui::surroundings::Surroundings;
     use parsers::zone::Zone;
     use pipeline::settings::ZoneOrigin;
 
@@ -96,7 +97,7 @@ mod tests {
                 dumped_at: "2026-11-25T17:00:00Z".to_owned(),
                 server_timezone: zone.map(str::to_owned),
                 bytes: u64::try_from(text.len()).unwrap(),
-                sha256: crate::digest::of(text.as_bytes()),
+                sha256: crate::base::digest::of(text.as_bytes()),
             };
             record.write(&path).unwrap();
             path.to_str().unwrap().to_owned()

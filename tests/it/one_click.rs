@@ -7,9 +7,9 @@ mod site;
 
 use crate::karbor::database;
 use crate::scene::Scene;
-use etl::commands::execute;
-use etl::password::Typed;
-use etl::surroundings::Surroundings;
+use etl::cli::execute;
+use etl::ui::password::Typed;
+use etl::ui::surroundings::Surroundings;
 use fixtures::server::Server;
 use secrecy::SecretString;
 use site::Site;

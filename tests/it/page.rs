@@ -1,9 +1,9 @@
 //! The report as a page: whole, saying what the report says, and nothing of a name's.
 
 use crate::report::{copies, full, summary};
-use etl::exit::Exit;
-use etl::report::file::{Ended, ReportFile};
-use etl::report::{Errand, Summary};
+use etl::base::exit::Exit;
+use etl::import::report::file::{Ended, ReportFile};
+use etl::import::report::{Errand, Summary};
 use pipeline::load::Service;
 use pipeline::load::spec::Spec;
 use pipeline::outcome::{CopyReport, MonthCount, Report};
@@ -21,7 +21,11 @@ fn page(ended: &Ended<'_>) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-fn ended<'r>(summary: Option<Summary<'r>>, error: Option<&'r etl::error::Error>, exit: Exit) -> Ended<'r> {
+fn ended<'r>(
+    summary: Option<Summary<'r>>,
+    error: Option<&'r etl::base::error::Error>,
+    exit: Exit,
+) -> Ended<'r> {
     Ended {
         command: "run",
         exit,
@@ -99,7 +103,7 @@ fn names_in_a_page_are_text_and_nothing_else() {
     let drifting = &mut report.schedules.as_mut().unwrap().listed[0];
     (drifting.name, drifting.policy_id, drifting.cause) = (evil.into(), format!("{evil}2"), evil.into());
     report.service = Some(Service { id: 1, host: Some(evil.into()), others: vec![evil.into()] });
-    let error = etl::error::Error::from(pipeline::error::Error::target(evil, evil));
+    let error = etl::base::error::Error::from(pipeline::error::Error::target(evil, evil));
     let spec = Spec::Script(evil.into());
     let summary = summary(&report, Errand::Run, Some(&spec));
     let page = page(&ended(Some(summary), Some(&error), Exit::Failed));
@@ -112,8 +116,10 @@ fn names_in_a_page_are_text_and_nothing_else() {
 
 #[test]
 fn a_page_without_a_report_says_why() {
-    let error =
-        etl::error::Error::from(pipeline::error::Error::target("karbor.db: the disk is full", "make room"));
+    let error = etl::base::error::Error::from(pipeline::error::Error::target(
+        "karbor.db: the disk is full",
+        "make room",
+    ));
     let words = words(&page(&ended(None, Some(&error), Exit::Failed)));
     assert_eq!(
         words[..4],
@@ -124,7 +130,7 @@ fn a_page_without_a_report_says_why() {
             "→ make room"
         ]
     );
-    let unknown = etl::error::Error::from(pipeline::error::Error::CommitUnknown("it went away".into()));
+    let unknown = etl::base::error::Error::from(pipeline::error::Error::CommitUnknown("it went away".into()));
     let words = self::words(&page(&ended(None, Some(&unknown), Exit::Unknown)));
     assert_eq!(words[1], "It is not known whether anything was written");
 }

@@ -1,10 +1,10 @@
 //! The report, made of facts by hand so that every section is there.
 
-use etl::exit::Exit;
-use etl::report::file::Ended;
-use etl::report::json::Document;
-use etl::report::{Errand, Summary, text};
-use etl::terminal::Paper;
+use etl::base::exit::Exit;
+use etl::import::report::file::Ended;
+use etl::import::report::json::Document;
+use etl::import::report::{Errand, Summary, text};
+use etl::ui::terminal::Paper;
 use parsers::zone::Offset;
 use pipeline::firings::{Cause, Drift, Horizon, Proof, Side, Verdict, WeekHours};
 use pipeline::load::Service;

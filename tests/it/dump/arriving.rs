@@ -29,13 +29,13 @@ fn a_dump_arrives_by_password_su_and_the_database_s_password() {
     assert_eq!(record["database"].as_str(), Some("cinder"));
     assert_eq!(record["server_timezone"].as_str(), Some("Asia/Shanghai"));
     assert_eq!(record["bytes"].as_integer(), i64::try_from(text.len()).ok());
-    let digest = etl::digest::of(text.as_bytes());
+    let digest = etl::base::digest::of(text.as_bytes());
     assert_eq!(record["sha256"].as_str(), Some(digest.as_str()));
     assert!(answer.stdout.contains(&digest) && answer.stdout.contains("Asia/Shanghai"), "{}", answer.stdout);
     assert!(!scene.path("dumps/cinder.sql.part").exists());
 
     // The password reached the program, and no process's arguments held it: checked after every command.
-    assert!(node.seen("password").starts_with(&etl::digest::of(DATABASE_PASSWORD.as_bytes())));
+    assert!(node.seen("password").starts_with(&etl::base::digest::of(DATABASE_PASSWORD.as_bytes())));
     assert_eq!(
         node.seen("arguments"),
         format!(

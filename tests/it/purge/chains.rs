@@ -1,11 +1,11 @@
 //! Copies that continue others: children first, and what a child holds up stays.
 
 use crate::purge::stage::{SECOND, Stage, deletes, everything};
+use etl::base::stop::Stop;
 use etl::purge::engine::Fate;
 use etl::purge::limits::Limits;
 use etl::purge::named::{Gathering, Named};
 use etl::purge::selection::Wishes;
-use etl::stop::Stop;
 use fixtures::openstack::{Fault, Settings, Thing};
 use parsers::columns::ColumnMap;
 use parsers::input::Input;

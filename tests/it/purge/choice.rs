@@ -1,10 +1,10 @@
 //! What is chosen among Cinder's objects, and what stays and why.
 
 use crate::purge::stage::{SECOND, Stage, everything};
+use etl::base::stop::Stop;
 use etl::purge::limits::Limits;
 use etl::purge::selection::Wishes;
 use etl::purge::{Count, Kind};
-use etl::stop::Stop;
 use fixtures::openstack::{Settings, Thing};
 use std::collections::BTreeSet;
 

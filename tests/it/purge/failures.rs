@@ -1,9 +1,9 @@
 //! What goes wrong, once or for good: told apart, tried again, never counted twice.
 
 use crate::purge::stage::{SECOND, Stage, deletes, everything};
+use etl::base::stop::Stop;
 use etl::purge::engine::Fate;
 use etl::purge::limits::Limits;
-use etl::stop::Stop;
 use fixtures::openstack::{Fault, Method, Settings, Thing};
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
 //! Twenty thousand objects with failures sprinkled in: all gone or accounted for, and never above the limits.
 
 use crate::purge::stage::{SECOND, Stage, deletes, everything};
+use etl::base::stop::Stop;
 use etl::purge::engine::Fate;
 use etl::purge::limits::Limits;
-use etl::stop::Stop;
 use fixtures::openstack::{Fault, Settings, Thing};
 use std::collections::HashSet;
 use std::time::Duration;

@@ -1,11 +1,11 @@
 //! What is down while the API runs: nothing is believed to be gone, nothing counts as a try, and all is deleted afterwards.
 
 use crate::purge::stage::{SECOND, Stage, everything};
+use etl::base::stop::Stop;
 use etl::purge::engine::Fate;
 use etl::purge::error::PurgeError;
 use etl::purge::journal::{Journal, Line};
 use etl::purge::limits::Limits;
-use etl::stop::Stop;
 use fixtures::openstack::{Fault, Method, Settings, Thing};
 use std::ops::Range;
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! A cloud without sockets under the clock of the test, and purges of it.
 
+use etl::base::stop::Stop;
 use etl::purge::Kind;
 use etl::purge::api::Api;
 use etl::purge::cinder::Cinder;
@@ -14,7 +15,6 @@ use etl::purge::pace::Pace;
 use etl::purge::plan::Plan;
 use etl::purge::selection::{Kept, Selection, Wishes, select};
 use etl::purge::transport::{Answer, Lost, Method, Request, Transport};
-use etl::stop::Stop;
 use fixtures::openstack::{self, Cloud, Entry, Reaction, Record, Settings, Thing};
 use secrecy::ExposeSecret as _;
 use std::cell::RefCell;

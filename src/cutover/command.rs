@@ -1,0 +1,191 @@
+//! `etl cutover`: the whole way in one go, or a part of it.
+
+pub mod world;
+
+use crate::base::digest;
+use crate::base::error::{Error, Result};
+use crate::base::exit::Exit;
+use crate::base::text::printable_json;
+use crate::base::toml_document;
+use crate::base::toml_document::Section;
+use crate::cutover::args::{
+    BackArgs, CutoverArgs, CutoverPart, EverythingArgs, GoingArgs, InitArgs, PartArgs, StandingArgs,
+};
+use crate::cutover::dry_run::dry_run;
+use crate::cutover::files::private_folder;
+use crate::cutover::flow::Flow;
+use crate::cutover::lines::{Back, LOG, Lines};
+use crate::cutover::plan::{Goal, Onward, parts, steps};
+use crate::cutover::settings::Settings;
+use crate::cutover::state::{FILE, State};
+use crate::cutover::step::{Part, Step};
+use crate::cutover::told::Standing;
+use crate::cutover::{init, settings};
+use crate::dump::settings::NodeSettings;
+use crate::session::log;
+use crate::settings::columns::{Maps, read_columns};
+use crate::settings::output_args::OutputArgs;
+use crate::settings::outputs::{Outputs, check_cutover};
+use crate::ui::surroundings::Surroundings;
+use pipeline::files::Foreign;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use world::World;
+
+/// What a settings file comes to.
+struct File {
+    settings: Settings,
+    nodes: NodeSettings,
+    maps: Maps,
+    digest: String,
+}
+
+/// What is asked of a cutover that goes on.
+struct Request<'r> {
+    file: &'r Path,
+    goal: Goal,
+    going: &'r GoingArgs,
+    back: Back,
+}
+
+/// Does what is asked for.
+pub(crate) fn cutover(
+    args: &CutoverArgs,
+    surroundings: &Surroundings<'_>,
+    out: &mut dyn Write,
+) -> Result<Exit> {
+    let part = |args: &PartArgs, part, out: &mut dyn Write| {
+        let PartArgs { file, going } = args;
+        let goal = Goal::Part(part);
+        go(&Request { file, goal, going, back: Back::default() }, surroundings, out)
+    };
+    match &args.part {
+        Some(CutoverPart::Full(args)) => part(args, Part::Full, out),
+        Some(CutoverPart::Incremental(args)) => part(args, Part::Incremental, out),
+        Some(CutoverPart::Continue(args)) => part(args, Part::Continue, out),
+        Some(CutoverPart::Rollback(args)) => {
+            let BackArgs { file, yes, with_dependents, keep_edited, going } = args;
+            let back = Back { yes: *yes, with_dependents: *with_dependents, keep_edited: *keep_edited };
+            let goal = Goal::Part(Part::Rollback);
+            go(&Request { file, goal, going, back }, surroundings, out)
+        }
+        Some(CutoverPart::Status(args)) => status(args, surroundings, out),
+        Some(CutoverPart::Init(args)) => write(args, surroundings),
+        None => {
+            let EverythingArgs { file, switched, going } = &args.everything;
+            // Clap asks for it; an empty name is no file.
+            let file = file.as_deref().unwrap_or(Path::new(""));
+            let goal = Goal::Everything { switched: *switched };
+            go(&Request { file, goal, going, back: Back::default() }, surroundings, out)
+        }
+    }
+}
+
+/// Goes on, or says what would be done.
+fn go(request: &Request<'_>, surroundings: &Surroundings<'_>, out: &mut dyn Write) -> Result<Exit> {
+    let File { settings, nodes, maps, digest } = read(request.file, surroundings)?;
+    let GoingArgs { steps: asked, nodes: reached, shown } = request.going;
+    let onward = match (asked.from, asked.again) {
+        (Some(step), _) => Onward::From(step),
+        (None, true) => Onward::Again,
+        (None, false) => Onward::AsItStands,
+    };
+    let lines = Lines { settings: &settings, quiet: shown.quiet };
+    let state_file = settings.file(FILE);
+    let outputs = OutputArgs {
+        log: Some(settings.file(LOG)),
+        force: shown.force.clone(),
+        quiet: shown.quiet,
+        verbose: shown.verbose,
+        ..OutputArgs::default()
+    };
+    let outputs = Outputs::check(&outputs, surroundings);
+    if !asked.dry_run {
+        check_cutover(&state_file, &lines.files(), &outputs)?;
+    }
+    let foreign = outputs.foreign(&state_file);
+    let (position, _) = State::glance(&state_file, foreign)?;
+    if asked.dry_run {
+        onward.check(request.goal, &settings)?;
+        let files = |folder: &Path| files(&nodes, folder);
+        let text = dry_run(request.goal, onward, lines, (&maps.target, request.back), &position, &files)?;
+        crate::session::tell(out, &text, Exit::Done)?;
+        return Ok(Exit::Done);
+    }
+    private_folder(&settings.folder)?;
+    let mut state = State::open(&state_file, &digest, foreign)?;
+    if let Some(warning) = log::start(&outputs)? {
+        tracing::warn!("{warning}");
+    }
+    tracing::info!("etl {} cutover, {}", env!("CARGO_PKG_VERSION"), request.file.display());
+    if state.was_torn() {
+        tracing::warn!("the last line of {} was cut off by a crash", state_file.display());
+    }
+    let position = onward.step(request.goal).map_or(position.clone(), |step| position.from(step, ""));
+    let parts = parts(request.goal, &settings, &position)?;
+    let mut to_do: Vec<Step> = parts.iter().flat_map(|part| steps(*part, &settings, &position)).collect();
+    if !to_do.is_empty() && parts.contains(&Part::Continue) && !settings.job_files.is_empty() {
+        // Whether copies wait is known only then, and nobody is to be asked in the middle of the night.
+        to_do.push(Step::DumpJobs);
+    }
+    let typed = surroundings.typed();
+    let surroundings = Surroundings { typed: Some(&typed), ..*surroundings };
+    let mut world = World::new(&settings, nodes, &maps, surroundings, outputs, reached)?;
+    world.gather_secrets(&to_do)?;
+    let mut flow =
+        Flow { lines, names: &maps.target, state: &mut state, outside: &mut world, out, back: request.back };
+    flow.run(request.goal, onward, &digest).inspect_err(crate::session::note_failure)
+}
+
+/// Reads the settings file.
+fn read(path: &Path, surroundings: &Surroundings<'_>) -> Result<File> {
+    let bytes = toml_document::bytes(path)?;
+    parse(path, &bytes, surroundings)
+}
+
+fn parse(path: &Path, bytes: &[u8], surroundings: &Surroundings<'_>) -> Result<File> {
+    let text = String::from_utf8_lossy(bytes);
+    // The names of tables come first: they say what is dumped.
+    let mut ahead = Section::parse(path, &text)?;
+    let columns = settings::columns(&mut ahead)?;
+    let maps = read_columns(columns.as_deref())?;
+    let mut section = Section::parse(path, &text)?;
+    let nodes = NodeSettings::take(&mut section, &maps.sources, surroundings)?;
+    let settings = Settings::take(&mut section, &nodes)?;
+    section.finish()?;
+    Ok(File { settings, nodes, maps, digest: digest::of(bytes) })
+}
+
+/// The dumps that the nodes' databases become in a folder.
+fn files(nodes: &NodeSettings, folder: &Path) -> Vec<String> {
+    let dumps = nodes.nodes.iter().flat_map(|node| &node.dumps);
+    dumps.map(|dump| place(&dump.file, folder).display().to_string()).collect()
+}
+
+/// Where a dump lies in another folder.
+fn place(file: &Path, folder: &Path) -> PathBuf {
+    folder.join(file.file_name().unwrap_or_default())
+}
+
+/// How a cutover stands.
+fn status(args: &StandingArgs, surroundings: &Surroundings<'_>, out: &mut dyn Write) -> Result<Exit> {
+    let File { settings, digest, .. } = read(&args.file, surroundings)?;
+    let (position, at_work) = State::glance(&settings.file(FILE), Foreign::Refuse)?;
+    let standing = Standing::new(&settings, &digest, &position, at_work);
+    let text = if args.json {
+        let text = serde_json::to_string_pretty(&standing);
+        let text = text.map_err(|error| Error::system("the status cannot be put in JSON", error.into()))?;
+        printable_json(&text).into_owned() + "\n"
+    } else {
+        standing.text(&settings, &position)
+    };
+    crate::session::tell(out, &text, Exit::Done)?;
+    Ok(Exit::Done)
+}
+
+/// Asks, and writes a settings file.
+fn write(args: &InitArgs, surroundings: &Surroundings<'_>) -> Result<Exit> {
+    let sound = |text: &str| parse(&args.file, text.as_bytes(), surroundings).map(drop);
+    init::init(&args.file, &mut io::stdin().lock(), &mut io::stderr(), &sound)?;
+    Ok(Exit::Done)
+}

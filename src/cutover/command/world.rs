@@ -1,0 +1,271 @@
+//! The real world around a cutover: this process' own commands, programs here, and nodes over SSH.
+
+use crate::base::error::{CommandError as _, Error, Result};
+use crate::base::exit::Exit;
+use crate::base::stop::{Stop, Stopping};
+use crate::cli::execute;
+use crate::cutover::args::NodeArgs;
+use crate::cutover::command::place;
+use crate::cutover::error::CutoverError;
+use crate::cutover::here;
+use crate::cutover::outside::{Facts, Outside, Ran};
+use crate::cutover::settings::Settings;
+use crate::cutover::step::Step;
+use crate::dump::command::trust;
+use crate::dump::secrets::{SecretLines, Secrets, Sources};
+use crate::dump::settings::{Node, NodeSettings};
+use crate::dump::{Means, NodeError, Nodes, Trust, Who};
+use crate::session::{Standing, context};
+use crate::settings::SettingsFile;
+use crate::settings::args::SettingArgs;
+use crate::settings::columns::Maps;
+use crate::settings::outputs::Outputs;
+use crate::ui::progress::{Screen, Style};
+use crate::ui::signals::Watch;
+use crate::ui::surroundings::Surroundings;
+use parsers::columns::ColumnMap;
+use pipeline::engine::{Engine, look_at};
+use pipeline::load::names::TargetNames;
+use pipeline::load::spec::Spec;
+use pipeline::load::{self, Context, Target};
+use pipeline::schema_version::schema_version;
+use secrecy::SecretString;
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// The world around one cutover.
+pub(crate) struct World<'w> {
+    settings: &'w Settings,
+    nodes: NodeSettings,
+    sources: ColumnMap,
+    names: TargetNames,
+    surroundings: Surroundings<'w>,
+    outputs: Outputs,
+    secret_lines: Option<u32>,
+    trust: Trust,
+    secrets: Secrets,
+    stop: Arc<Stop>,
+    /// Whether a command of etl's own is at work, which watches for signals itself and says what stopping means to it.
+    own: Arc<AtomicBool>,
+    /// Whether all questions are answered.
+    begun: Arc<AtomicBool>,
+    screen: Screen,
+    _watch: Watch,
+}
+
+impl<'w> World<'w> {
+    pub(crate) fn new(
+        settings: &'w Settings,
+        nodes: NodeSettings,
+        maps: &Maps,
+        surroundings: Surroundings<'w>,
+        outputs: Outputs,
+        args: &NodeArgs,
+    ) -> Result<Self> {
+        let (stop, own, begun) =
+            (Arc::new(Stop::default()), Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
+        let screen = Screen::new(Style::of(&outputs));
+        let watch = {
+            let (stop, own, begun, screen) =
+                (Arc::clone(&stop), Arc::clone(&own), Arc::clone(&begun), screen.clone());
+            Watch::on_each(move |signal| {
+                if !begun.load(Ordering::SeqCst) {
+                    leave(signal);
+                }
+                let stopping = stop.ask(signal);
+                if !own.load(Ordering::SeqCst) {
+                    screen.say(&answer(signal, stopping));
+                }
+            })
+        };
+        let watch = watch.map_err(|source| Error::system("signals cannot be watched for", source))?;
+        let trust = trust(args.accept_new_host_keys, outputs.terminal && surroundings.stdin_terminal);
+        Ok(Self {
+            settings,
+            nodes,
+            sources: maps.sources.clone(),
+            names: maps.target.clone(),
+            surroundings,
+            outputs,
+            secret_lines: args.secrets_fd,
+            trust,
+            secrets: Secrets::default(),
+            stop,
+            own,
+            begun,
+            screen,
+            _watch: watch,
+        })
+    }
+
+    /// Finds or asks for the secrets of the nodes that these steps work on, before any is touched.
+    pub(crate) fn gather_secrets(&mut self, steps: &[Step]) -> Result<()> {
+        let file = self.secret_lines.map(SecretLines::read).transpose()?;
+        let watched = self.outputs.terminal;
+        let screen = self.screen.clone();
+        let mut ask = |prompt: &str| {
+            let prompt = crate::base::text::printable(prompt).into_owned();
+            let asked = watched.then(|| screen.suspend(|| rpassword::prompt_password(&prompt)));
+            asked.and_then(std::result::Result::ok).map(SecretString::from)
+        };
+        let dumps = steps.iter().any(|step| step.dumps());
+        let commands: Vec<&str> = steps.iter().flat_map(|step| self.settings.nodes_of(*step)).collect();
+        let wanted = |node: &&Node| {
+            (dumps && !node.dumps.is_empty()) || commands.iter().any(|name| *name == node.name)
+        };
+        let nodes: Vec<&Node> = self.nodes.nodes.iter().filter(wanted).collect();
+        let sources = Sources { file, surroundings: &self.surroundings, ask: &mut ask };
+        self.secrets = Secrets::gather(&nodes, sources)?;
+        self.begun.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// The nodes, whose dumps come into `folder`.
+    fn nodes(&self, folder: &Path) -> Nodes {
+        let mut settings = self.nodes.clone();
+        settings.folder = folder.to_owned();
+        for dump in settings.nodes.iter_mut().flat_map(|node| &mut node.dumps) {
+            dump.file = place(&dump.file, folder);
+        }
+        let means = Means {
+            secrets: self.secrets.clone(),
+            trust: self.trust.clone(),
+            agent: self.surroundings.value("SSH_AUTH_SOCK"),
+            map: self.sources.clone(),
+            stop: Arc::clone(&self.stop),
+            screen: self.screen.clone(),
+            style: Style::of(&self.outputs),
+        };
+        Nodes::new(settings, means)
+    }
+
+    /// The target, with what a run is told of it.
+    fn target(&self, standing: &Standing) -> Result<(Box<dyn Target>, pipeline::settings::Settings)> {
+        let spec = Spec::parse(&self.settings.target);
+        let spec = spec.map_err(|error| CutoverError::Failed { what: error.to_string(), remedy: None })?;
+        let file = SettingsFile::find(self.settings.run.config.as_deref())?;
+        let conversion =
+            crate::settings::Settings::resolve(&SettingArgs::default(), &self.surroundings, &file)?
+                .conversion;
+        let context = Context {
+            service_id: conversion.service_id,
+            trust_known: conversion.trust_id.is_some(),
+            ..context(&self.names, standing, (standing.ask)())
+        };
+        Ok((load::open(&spec, context)?, conversion))
+    }
+
+    /// The password that was typed for the target, if one was: there is one target, and one role.
+    fn password(&self) -> Option<SecretString> {
+        self.surroundings.typed().borrow().values().next().cloned()
+    }
+}
+
+impl Outside for World<'_> {
+    fn look(&mut self) -> Result<Facts> {
+        let standing = Standing::new(&self.outputs, &self.surroundings.typed())?;
+        let (mut target, conversion) = self.target(&standing)?;
+        let name = target.name();
+        let survey = standing.stopped(target.survey())?;
+        let version = match survey.comparable {
+            true => standing.stopped(schema_version(self.target(&standing)?.0))?,
+            false => None,
+        };
+        Ok(Facts {
+            target: name,
+            version,
+            engine: survey.service.map(|service| match service.host {
+                Some(host) => format!("service {} ({host})", service.id),
+                None => format!("service {}", service.id),
+            }),
+            imported: survey.imported.iter().map(|(_, _, rows)| rows).sum(),
+            trusts: conversion.trust_id.is_some() || !survey.trusts.is_empty(),
+            warnings: survey.warnings,
+        })
+    }
+
+    fn outlook(&mut self) -> Result<Engine> {
+        let standing = Standing::new(&self.outputs, &self.surroundings.typed())?;
+        if !standing.stopped(self.target(&standing)?.0.survey())?.comparable {
+            return Ok(Engine::default());
+        }
+        standing.stopped(look_at(self.target(&standing)?.0))
+    }
+
+    fn free_space(&mut self, folder: &Path) -> Option<u64> {
+        crate::dump::space::free(folder)
+    }
+
+    fn here(&mut self, line: &[String], limit: Option<Duration>, login: bool) -> Result<Ran> {
+        let password = login.then(|| self.password()).flatten();
+        here::run(line, limit, password.as_ref(), &|| self.stopping())
+    }
+
+    fn there(&mut self, node: &str, command: &str, becoming: bool, limit: Duration) -> Result<Ran> {
+        let nodes = self.nodes(&self.settings.folder);
+        let unknown = || CutoverError::Failed { what: format!("there is no node {node:?}"), remedy: None };
+        let node = nodes.settings().node(node).ok_or_else(unknown)?;
+        let who = if becoming { Who::Database } else { Who::Login };
+        let ended = nodes.run(node, who, command, limit)?;
+        Ok(Ran { code: i32::try_from(ended.status).ok(), text: ended.tail })
+    }
+
+    fn dump(&mut self, folder: &Path) -> Result<Vec<PathBuf>> {
+        let nodes = self.nodes(folder);
+        let all: Vec<&Node> = nodes.settings().nodes.iter().filter(|node| !node.dumps.is_empty()).collect();
+        let screen = self.screen.clone();
+        let told = move |what: &str, outcome: &crate::dump::Result<crate::dump::Dumped>| match outcome {
+            Ok(dumped) => dumped.warnings.iter().for_each(|warning| tracing::warn!("{warning}")),
+            Err(error) => {
+                tracing::error!("{what}: {error}");
+                let remedy = error.remedy().map(|remedy| format!("\n  → {remedy}")).unwrap_or_default();
+                screen.say(&crate::base::text::printable(&format!("etl: {error}{remedy}")));
+            }
+        };
+        let dumped = nodes.dump(&all, &told)?;
+        let of = dumped.len();
+        let (whole, mut failed): (Vec<_>, Vec<_>) = dumped.into_iter().partition(std::result::Result::is_ok);
+        match (failed.len(), failed.pop()) {
+            (1, Some(Err(error))) if of == 1 => return Err(error.into()),
+            (0, _) => {}
+            (failed, _) => return Err(NodeError::Dumps { failed, of }.into()),
+        }
+        Ok(whole.into_iter().flatten().map(|dumped| dumped.file).collect())
+    }
+
+    fn etl(&mut self, line: &[String], out: &mut dyn Write) -> Result<Exit> {
+        let line: Vec<OsString> = line.iter().map(OsString::from).collect();
+        // What was asked to stop before the command could hear of it.
+        if let Some(signal) = self.stopping() {
+            return Err(pipeline::error::Error::Interrupted(signal).into());
+        }
+        self.own.store(true, Ordering::SeqCst);
+        let outcome = execute(&line, &self.surroundings, out);
+        self.own.store(false, Ordering::SeqCst);
+        outcome
+    }
+
+    fn stopping(&self) -> Option<&'static str> {
+        (self.stop.state() != Stopping::No).then(|| self.stop.reason()).flatten()
+    }
+}
+
+/// Ends the process while it is still asked for secrets: nothing is begun, and a question may hold the terminal.
+fn leave(signal: &'static str) {
+    let error = Error::from(NodeError::Unbegun { signal });
+    tracing::error!(target: crate::session::log::TOLD, "{error}");
+    crate::session::say(&error.text());
+    std::process::exit(error.exit().code().into());
+}
+
+/// What a signal means between commands of etl's own, and while something runs here or on nodes.
+fn answer(signal: &str, stopping: Stopping) -> String {
+    match stopping {
+        Stopping::Now => format!("etl: {signal}: leaving what is on the nodes as it is"),
+        _ => format!("etl: {signal}: stopping what runs, and removing what lies on nodes (again: leave it)"),
+    }
+}

@@ -1,0 +1,268 @@
+//! A script of etl's own that runs on a node, as whoever is to run it, and what the two say to each other.
+//!
+//! The script says `@NONCE word rest` in lines; anything else is what programs say. `@NONCE ready` is its first word:
+//! whatever comes before is `su`, `sudo`, or a login shell. What the script is told goes through its standard input, so
+//! that it stands in no argument; its end tells the script that nobody listens any more.
+
+use crate::dump::error::{Failure, NodeError, Result};
+use crate::dump::prompt::{Heard, Listener};
+use crate::dump::script::{Words, command_line, quoted};
+use crate::dump::secrets::{Purpose, Secrets};
+use crate::dump::session::Session;
+use crate::dump::settings::{Become, Node};
+use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Pty};
+use secrecy::{ExposeSecret as _, SecretString};
+use std::time::Duration;
+use tokio::time::{sleep_until, timeout};
+
+/// How long nothing must come before the end of a line is taken for a question.
+const PAUSE: Duration = Duration::from_millis(150);
+
+/// How long a program that logs in or becomes may take: a wrong password is answered slowly on purpose.
+const BEGINNING: Duration = Duration::from_secs(30);
+
+/// How many bytes of what programs say are kept: the end of it.
+const TAIL: usize = 8 << 10;
+
+/// Who runs something on a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// The user who logs in.
+    Login,
+    /// The user who is become, where the node has one; else the one who logs in.
+    Database,
+}
+
+/// A script as it runs.
+pub(crate) struct Conversation<'s> {
+    session: &'s Session,
+    read: ChannelReadHalf,
+    /// Taken when the conversation is over.
+    write: Option<ChannelWriteHalf<russh::client::Msg>>,
+    words: Words,
+    open: String,
+    /// What programs said: its end.
+    pub(crate) tail: String,
+    status: Option<u32>,
+    over: bool,
+}
+
+/// What a script says next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// A word of its own, and what belongs to it.
+    Word(String, String),
+    /// It ended, with this status where it has one.
+    Ended(Option<u32>),
+}
+
+impl<'s> Conversation<'s> {
+    /// Begins a script: logs its user in and waits for its first word.
+    ///
+    /// # Errors
+    /// The connection is lost, or the user cannot be become.
+    pub(crate) async fn begin(
+        session: &'s Session,
+        node: &Node,
+        secrets: &Secrets,
+        who: Who,
+        body: impl FnOnce(&Words) -> String,
+    ) -> Result<Self> {
+        let words = Words::new();
+        let script = format!("umask 077\n{}\n{}", words.say("ready"), body(&words));
+        let becomes = who == Who::Database && node.becomes();
+        let line = if becomes {
+            command_line(node.becoming, &node.database_user, &script)
+        } else {
+            format!("exec /bin/sh -c {}", quoted(&script))
+        };
+        let channel = session.handle.channel_open_session().await.map_err(|error| session.broken(error))?;
+        if becomes {
+            // Nothing typed comes back, and line ends stay what they are.
+            let modes =
+                [(Pty::ECHO, 0), (Pty::ECHONL, 0), (Pty::ICANON, 1), (Pty::ONLCR, 0), (Pty::ICRNL, 0)];
+            let asked = channel.request_pty(true, "dumb", 200, 50, 0, 0, &modes).await;
+            asked.map_err(|error| session.broken(error))?;
+        }
+        channel.exec(true, line).await.map_err(|error| session.broken(error))?;
+        let (read, write) = channel.split();
+        let mut conversation = Self {
+            session,
+            read,
+            write: Some(write),
+            words,
+            open: String::new(),
+            tail: String::new(),
+            status: None,
+            over: false,
+        };
+        let password = secrets.of(node, Purpose::Become).filter(|_| becomes);
+        let ready = timeout(BEGINNING, conversation.ready(node, becomes, password)).await;
+        ready.unwrap_or_else(|_| {
+            Err(conversation.refused(node, becomes, "it does not begin within 30 s", ""))
+        })?;
+        Ok(conversation)
+    }
+
+    async fn ready(&mut self, node: &Node, becomes: bool, password: Option<&SecretString>) -> Result<()> {
+        let begin = self.words.line("ready");
+        let mut listener = Listener::default();
+        loop {
+            match timeout(PAUSE, self.read.wait()).await {
+                Err(_) if !becomes => {}
+                Err(_) => match listener.heard() {
+                    Heard::Nothing => {}
+                    Heard::Question => match password {
+                        Some(password) => self.tell(password).await?,
+                        None => {
+                            return Err(self.refused(
+                                node,
+                                becomes,
+                                "it asks for a password, and none is known",
+                                "add become_password = \"ask\" to the node",
+                            ));
+                        }
+                    },
+                    Heard::QuestionAgain => {
+                        return Err(self.refused(node, becomes, "the password is wrong", ""));
+                    }
+                },
+                Ok(Some(ChannelMsg::Data { data } | ChannelMsg::ExtendedData { data, .. })) => {
+                    if let Some(rest) = listener.take(&String::from_utf8_lossy(&data), &begin) {
+                        self.open = rest;
+                        return Ok(());
+                    }
+                }
+                Ok(Some(ChannelMsg::ExitStatus { exit_status })) => self.status = Some(exit_status),
+                Ok(Some(ChannelMsg::Failure)) => {
+                    return Err(self.refused(node, becomes, "the node runs no commands for this user", ""));
+                }
+                Ok(Some(ChannelMsg::Close) | None) => {
+                    if self.session.handle.is_closed() {
+                        return Err(self.session.broken(""));
+                    }
+                    let said = listener.said();
+                    let problem = match (listener.answered(), said.is_empty()) {
+                        (true, true) => "the password is wrong".to_owned(),
+                        (false, true) => format!("it ended with status {}", shown(self.status)),
+                        (_, false) => said,
+                    };
+                    return Err(self.refused(node, becomes, &problem, ""));
+                }
+                Ok(Some(_)) => {}
+            }
+        }
+    }
+
+    fn refused(&self, node: &Node, becomes: bool, problem: &str, remedy: &str) -> NodeError {
+        let (user, how) = match (becomes, node.becoming) {
+            (true, Become::Su) => (&node.database_user, "su to"),
+            (true, _) => (&node.database_user, "sudo to"),
+            (false, _) => (&node.user, "the shell of"),
+        };
+        let variable = "check database_user and become in the settings, and the password";
+        NodeError::Failed {
+            node: node.name.clone(),
+            kind: Failure::Become,
+            problem: format!("{how} {user} fails: {problem}"),
+            remedy: if remedy.is_empty() { variable.to_owned() } else { remedy.to_owned() },
+        }
+    }
+
+    /// Tells the script one line.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub(crate) async fn tell(&mut self, line: &SecretString) -> Result<()> {
+        let Some(write) = &self.write else { return Ok(()) };
+        let bytes = format!("{}\n", line.expose_secret()).into_bytes();
+        write.data_bytes(bytes).await.map_err(|error| self.session.broken(error))
+    }
+
+    /// What the script says next.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub(crate) async fn next(&mut self) -> Result<Said> {
+        loop {
+            while let Some((line, rest)) = self.open.split_once('\n') {
+                let (line, rest) = (line.trim_end_matches('\r').to_owned(), rest.to_owned());
+                self.open = rest;
+                match self.words.heard(&line) {
+                    Some((word, rest)) => return Ok(Said::Word(word, rest)),
+                    None => self.keep(&line),
+                }
+            }
+            if self.over {
+                let rest = std::mem::take(&mut self.open);
+                self.keep(&rest);
+                return Ok(Said::Ended(self.status));
+            }
+            match self.read.wait().await {
+                Some(ChannelMsg::Data { data } | ChannelMsg::ExtendedData { data, .. }) => {
+                    self.open.push_str(&String::from_utf8_lossy(&data));
+                    // A program that never ends its line must not fill the memory.
+                    if self.open.len() > TAIL && !self.open.contains('\n') {
+                        let rest = std::mem::take(&mut self.open);
+                        self.keep(&rest);
+                    }
+                }
+                Some(ChannelMsg::ExitStatus { exit_status }) => self.status = Some(exit_status),
+                Some(ChannelMsg::Close) | None => {
+                    if self.session.handle.is_closed() {
+                        return Err(self.session.broken(""));
+                    }
+                    self.over = true;
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn keep(&mut self, line: &str) {
+        if line.is_empty() {
+            return;
+        }
+        self.tail.push_str(line);
+        self.tail.push('\n');
+        if self.tail.len() > TAIL {
+            let from = self.tail.len() - TAIL;
+            let from = (from..=self.tail.len()).find(|at| self.tail.is_char_boundary(*at)).unwrap_or(0);
+            self.tail.drain(..from);
+        }
+    }
+
+    /// Waits for the end, at most until `deadline`; what is said until then is passed over.
+    pub(crate) async fn end(mut self, deadline: tokio::time::Instant) -> Result<Vec<(String, String)>> {
+        let mut words = Vec::new();
+        loop {
+            tokio::select! {
+                () = sleep_until(deadline) => return Ok(words),
+                said = self.next() => match said? {
+                    Said::Word(word, rest) => words.push((word, rest)),
+                    Said::Ended(_) => return Ok(words),
+                },
+            }
+        }
+    }
+}
+
+impl Drop for Conversation<'_> {
+    fn drop(&mut self) {
+        let Some(write) = self.write.take() else { return };
+        // The script sees the end of its input and stops what it runs. Outside a runtime nobody is left to tell.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                // On a pseudo-terminal the end of the input is no end before the channel is closed; a line is one.
+                let _ = write.data_bytes(b"stop\n".to_vec()).await;
+                let _ = write.eof().await;
+                let _ = write.close().await;
+            });
+        }
+    }
+}
+
+/// An exit status as it is told.
+pub(crate) fn shown(status: Option<u32>) -> String {
+    status.map_or("unknown".to_owned(), |status| status.to_string())
+}

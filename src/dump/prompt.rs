@@ -1,0 +1,116 @@
+//! What a program writes on a pseudo-terminal before it lets etl's own script begin: a question for a password, or
+//! nothing. Questions are told by their form, because their words depend on the node's language.
+
+/// Listens to what comes before the script's first word.
+#[derive(Debug, Default)]
+pub(crate) struct Listener {
+    /// The line that is not ended yet.
+    open: String,
+    /// The lines that are, without those of the script's own.
+    lines: Vec<String>,
+    answered: bool,
+}
+
+/// What is to be done once nothing more comes for a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// Nothing is asked.
+    Nothing,
+    /// A password is asked for.
+    Question,
+    /// A password is asked for again: the first one was wrong.
+    QuestionAgain,
+}
+
+impl Listener {
+    /// Takes a piece of output; answers whether the line `begin` was in it, and what came behind it.
+    pub(crate) fn take(&mut self, piece: &str, begin: &str) -> Option<String> {
+        self.open.push_str(piece);
+        while let Some((line, rest)) = self.open.split_once('\n') {
+            let (line, rest) = (line.trim_end_matches('\r').to_owned(), rest.to_owned());
+            self.open = rest;
+            if line.ends_with(begin) {
+                return Some(std::mem::take(&mut self.open));
+            }
+            self.lines.push(line);
+        }
+        None
+    }
+
+    /// What is asked at this moment; whoever asks for it answers a question at once.
+    pub(crate) fn heard(&mut self) -> Heard {
+        let text = self.open.trim_end();
+        if !text.ends_with([':', '：']) {
+            return Heard::Nothing;
+        }
+        // What was answered is no question any more.
+        let asked = std::mem::take(&mut self.open);
+        self.lines.push(asked.trim().to_owned());
+        if std::mem::replace(&mut self.answered, true) { Heard::QuestionAgain } else { Heard::Question }
+    }
+
+    /// Whether a password was given.
+    pub(crate) fn answered(&self) -> bool {
+        self.answered
+    }
+
+    /// What was said, in one line: it tells why nothing began.
+    pub(crate) fn said(&self) -> String {
+        let lines = self.lines.iter().map(|line| line.trim()).chain([self.open.trim()]);
+        let lines: Vec<&str> =
+            lines.filter(|line| !line.is_empty() && !line.ends_with([':', '：'])).collect();
+        lines.join("; ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEGIN: &str = "@0123 ready";
+
+    #[test]
+    fn a_question_is_told_by_its_end_in_any_language() {
+        for question in
+            ["Password: ", "密码：", "Mot de passe :", "[sudo] password for cps: ", "パスワード: "]
+        {
+            let mut listener = Listener::default();
+            // In pieces, as they may come.
+            for c in question.chars() {
+                assert_eq!(listener.take(&c.to_string(), BEGIN), None);
+            }
+            assert_eq!(listener.heard(), Heard::Question, "{question}");
+            assert_eq!(listener.heard(), Heard::Nothing, "{question}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_ended_asks_nothing() {
+        let mut listener = Listener::default();
+        assert_eq!(listener.take("Welcome:\r\nLast login: yesterday\r\n", BEGIN), None);
+        assert_eq!(listener.heard(), Heard::Nothing);
+        assert_eq!(listener.take("\r\n@0123 rea", BEGIN), None);
+        assert_eq!(listener.heard(), Heard::Nothing);
+        assert_eq!(listener.take("dy\r\n@0123 dir /tmp/x\n", BEGIN).as_deref(), Some("@0123 dir /tmp/x\n"));
+        assert!(!listener.answered());
+    }
+
+    #[test]
+    fn a_second_question_means_that_the_first_answer_was_wrong() {
+        let mut listener = Listener::default();
+        listener.take("Password: ", BEGIN);
+        assert_eq!(listener.heard(), Heard::Question);
+        listener.take("\r\nSorry, try again.\r\nPassword: ", BEGIN);
+        assert_eq!(listener.heard(), Heard::QuestionAgain);
+        assert_eq!(listener.said(), "Sorry, try again.");
+    }
+
+    #[test]
+    fn what_su_says_is_the_reason() {
+        let mut listener = Listener::default();
+        listener.take("Password: ", BEGIN);
+        listener.heard();
+        listener.take("\r\nsu: Authentication failure\r\n", BEGIN);
+        assert_eq!(listener.said(), "su: Authentication failure");
+    }
+}

@@ -1,0 +1,169 @@
+//! What became of each dump, as text and as JSON; and what would be done.
+
+use crate::base::error::CommandError as _;
+use crate::base::error::Error;
+use crate::base::exit::Exit;
+use crate::base::number::{bytes, counted, seconds};
+use crate::base::text::printable;
+use crate::dump::settings::{Become, Dump, Login, Node, NodeSettings};
+use crate::dump::{Dumped, NodeError};
+use crate::settings::record::Record;
+use crate::ui::terminal::{Ink, Paper};
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// What became of a dump.
+#[derive(Debug, Serialize)]
+pub struct Fate {
+    /// The node.
+    pub node: String,
+    /// The source database.
+    pub database: &'static str,
+    /// The file here.
+    pub file: String,
+    /// What is recorded of it, if it is here.
+    pub record: Option<Record>,
+    /// Rows of tables that etl knows.
+    pub rows: Option<u64>,
+    /// What the operator should know.
+    pub warnings: Vec<String>,
+    /// Why it is not here.
+    pub error: Option<String>,
+    /// What to do about that.
+    pub remedy: Option<String>,
+}
+
+impl Fate {
+    /// What became of the dump of a node.
+    #[must_use]
+    pub fn new(node: &Node, dump: &Dump, done: Result<Dumped, NodeError>) -> Self {
+        let mut fate = Self {
+            node: node.name.clone(),
+            database: dump.database,
+            file: dump.file.display().to_string(),
+            record: None,
+            rows: None,
+            warnings: Vec::new(),
+            error: None,
+            remedy: None,
+        };
+        match done {
+            Ok(dumped) => {
+                fate.record = Some(dumped.record);
+                fate.rows = Some(dumped.rows);
+                fate.warnings = dumped.warnings;
+            }
+            Err(error) => {
+                fate.error = Some(error.to_string());
+                fate.remedy = error.remedy();
+            }
+        }
+        fate
+    }
+}
+
+/// The report file.
+#[derive(Debug, Serialize)]
+pub struct Document<'d> {
+    schema_version: u32,
+    etl_version: &'static str,
+    command: &'static str,
+    exit_code: u8,
+    error: Option<String>,
+    seconds: f64,
+    dumps: &'d [Fate],
+}
+
+impl<'d> Document<'d> {
+    /// The report of a command that ended so.
+    #[must_use]
+    pub fn new(dumps: &'d [Fate], exit: Exit, error: Option<&Error>, elapsed: Duration) -> Self {
+        Self {
+            schema_version: crate::import::report::json::SCHEMA_VERSION,
+            etl_version: env!("CARGO_PKG_VERSION"),
+            command: "dump",
+            exit_code: exit.code(),
+            error: error.map(ToString::to_string),
+            seconds: elapsed.as_secs_f64(),
+            dumps,
+        }
+    }
+}
+
+/// What became of all dumps, for people.
+#[must_use]
+pub fn text(fates: &[Fate], paper: Paper) -> String {
+    let mut text = String::new();
+    for fate in fates {
+        let name = format!("{}, {}", fate.node, fate.database);
+        if let Some(record) = &fate.record {
+            let _ = writeln!(text, "{}", paper.palette.paint(Ink::Bold, &format!("{name}: {}", fate.file)));
+            let rows = counted(fate.rows.unwrap_or(0), "row", "rows");
+            let _ = writeln!(text, "  {}, {rows}, whole", bytes(record.bytes));
+            let _ = writeln!(text, "  SHA-256 {}", record.sha256);
+            let zone = record.server_timezone.as_deref().unwrap_or("not known");
+            let _ = writeln!(text, "  time zone of the node: {zone}");
+        }
+        for warning in &fate.warnings {
+            let _ = writeln!(text, "  {}", paper.palette.paint(Ink::Yellow, warning));
+        }
+        if let Some(error) = &fate.error {
+            let _ = writeln!(text, "{}", paper.palette.paint(Ink::Red, &format!("{name}: failed")));
+            // A node's own name need not be said twice.
+            let error = error.strip_prefix(&format!("{name}: ")).unwrap_or(error);
+            let _ = writeln!(text, "  {error}");
+            if let Some(remedy) = &fate.remedy {
+                let _ = writeln!(text, "  → {remedy}");
+            }
+        }
+    }
+    printable(&text).into_owned()
+}
+
+/// What would be done on each node.
+#[must_use]
+pub fn dry_run(settings: &NodeSettings) -> String {
+    let mut text = String::new();
+    for node in &settings.nodes {
+        let ways: Vec<String> = node.login.iter().map(|login| way(node, *login)).collect();
+        let _ = writeln!(
+            text,
+            "{}: log in to {} port {} as {} by {}",
+            node.name,
+            node.host,
+            node.port,
+            node.user,
+            ways.join(", else ")
+        );
+        let _ = writeln!(text, "  host key: as in {}", node.known_hosts.display());
+        match node.becoming {
+            Become::Nobody => {}
+            Become::Su => _ = writeln!(text, "  become {} with su", node.database_user),
+            Become::Sudo => _ = writeln!(text, "  become {} with sudo", node.database_user),
+        }
+        for dump in &node.dumps {
+            let mut command = vec![dump.gs_dump.clone()];
+            command.extend(dump.options.iter().cloned());
+            command.extend(dump.tables.iter().map(|table| format!("-t {table}")));
+            command.push(dump.database_name.clone());
+            let _ = writeln!(text, "  {}:", dump.database);
+            let _ = writeln!(text, "    run {}", command.join(" "));
+            let folder = dump.remote_folder.trim_end_matches('/');
+            let _ = writeln!(text, "    into a private folder in {folder}/, removed afterwards");
+            let _ = writeln!(text, "    at most {}", seconds(dump.timeout.as_secs_f64()));
+            let _ = writeln!(text, "    fetch it to {} and check it", dump.file.display());
+        }
+    }
+    text.push_str("Nothing was done.\n");
+    printable(&text).into_owned()
+}
+
+fn way(node: &Node, login: Login) -> String {
+    match (login, &node.key) {
+        (Login::Agent, _) => "the agent's keys".to_owned(),
+        (Login::Key, Some(key)) => format!("the key {}", key.display()),
+        (Login::Key, None) => "a key".to_owned(),
+        (Login::Password, _) => "password".to_owned(),
+    }
+}

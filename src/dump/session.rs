@@ -1,0 +1,252 @@
+//! An SSH connection to a node, with somebody logged in.
+//!
+//! The host's key is judged first. An unknown one is asked about with no connection open, so that nobody's patience on the
+//! other side runs out; then the node is connected to anew.
+
+use crate::dump::error::{Failure, NodeError, Result};
+use crate::dump::in_thread;
+use crate::dump::known_hosts::{Known, Verdict, fingerprint, shown_host};
+use crate::dump::login;
+use crate::dump::secrets::Secrets;
+use crate::dump::settings::Node;
+use russh::client::{self, Handle, Handler};
+use russh::keys::{PublicKey, PublicKeyOrCertificate};
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// How many times a silent node is asked for a sign of life before it is given up.
+const SIGNS_OF_LIFE: u32 = 3;
+
+/// How often it is looked whether a connection is still there.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// What becomes of a host key that is not known.
+#[derive(Clone)]
+pub enum Trust {
+    /// The operator is shown it and asked.
+    Ask(Arc<dyn Fn(&str) -> bool + Send + Sync>),
+    /// It is refused: nobody can be asked.
+    Refuse,
+    /// It is accepted and recorded.
+    Accept,
+}
+
+impl std::fmt::Debug for Trust {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Ask(_) => "Ask",
+            Self::Refuse => "Refuse",
+            Self::Accept => "Accept",
+        })
+    }
+}
+
+/// A connection with somebody logged in.
+pub(crate) struct Session {
+    pub(crate) handle: Handle<Keeper>,
+    /// The node's name.
+    pub(crate) node: String,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a session on {}", self.node)
+    }
+}
+
+/// Judges the host's key and keeps it for whoever has to tell of it.
+pub(crate) struct Keeper {
+    known: Known,
+    shown: Arc<Mutex<Option<PublicKey>>>,
+}
+
+impl Handler for Keeper {
+    type Error = russh::Error;
+
+    async fn check_server_key(
+        &mut self,
+        key: &PublicKeyOrCertificate,
+    ) -> std::result::Result<bool, russh::Error> {
+        // No certificate is asked for; one that comes all the same is nobody's.
+        let PublicKeyOrCertificate::PublicKey { key, .. } = key else { return Ok(false) };
+        let known = self.known.verdict(key) == Verdict::Known;
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(key.clone());
+        Ok(known)
+    }
+}
+
+impl Session {
+    /// Connects and logs in. `asking` is held while the operator is asked, so that there is one question at a time.
+    ///
+    /// # Errors
+    /// The node is not reached, its key is not accepted, or no way to log in is.
+    pub(crate) async fn open(
+        node: &Node,
+        secrets: &Secrets,
+        trust: &Trust,
+        agent: Option<&str>,
+        asking: &tokio::sync::Mutex<()>,
+    ) -> Result<Self> {
+        let handle = match connect(node).await? {
+            Connected::Yes(handle) => handle,
+            Connected::UnknownKey(key) => {
+                let _one_at_a_time = asking.lock().await;
+                // Another node on the same host may have been asked about meanwhile.
+                if verdict(node, &key)? != Verdict::Known {
+                    accept(node, &key, trust).await?;
+                }
+                match connect(node).await? {
+                    Connected::Yes(handle) => handle,
+                    Connected::UnknownKey(other) => {
+                        let problem = format!(
+                            "the host key was {} a moment ago and is {} now",
+                            fingerprint(&key),
+                            fingerprint(&other)
+                        );
+                        return Err(key_failure(
+                            node,
+                            problem,
+                            "several machines seem to share this address; name one of them",
+                        ));
+                    }
+                }
+            }
+        };
+        let mut session = Self { handle, node: node.name.clone() };
+        login::log_in(&mut session.handle, node, secrets, agent).await?;
+        tracing::info!("{}: logged in as {}", node.name, node.user);
+        Ok(session)
+    }
+
+    /// Waits until the connection is gone.
+    pub(crate) async fn lost(&self) {
+        while !self.handle.is_closed() {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// What a failure of the connection is to the user.
+    pub(crate) fn broken(&self, error: impl std::fmt::Display) -> NodeError {
+        NodeError::Lost { node: self.node.clone(), problem: error.to_string() }
+    }
+
+    /// Says goodbye. Nobody cares whether it is heard.
+    pub(crate) async fn close(self) {
+        let goodbye = self.handle.disconnect(russh::Disconnect::ByApplication, "", "");
+        drop(timeout(Duration::from_secs(2), goodbye).await);
+    }
+}
+
+enum Connected {
+    Yes(Handle<Keeper>),
+    UnknownKey(PublicKey),
+}
+
+async fn connect(node: &Node) -> Result<Connected> {
+    let known = Known::read(&node.known_hosts, &node.host, node.port).map_err(|error| NodeError::Failed {
+        node: node.name.clone(),
+        kind: Failure::Here,
+        problem: format!("{} cannot be read: {error}", node.known_hosts.display()),
+        remedy: "mend its permissions, or name another file: known_hosts = \"…\" in [ssh]".to_owned(),
+    })?;
+    let mut config = client::Config {
+        keepalive_interval: Some(node.silence / SIGNS_OF_LIFE),
+        keepalive_max: usize::try_from(SIGNS_OF_LIFE).unwrap_or(1),
+        nodelay: true,
+        ..client::Config::default()
+    };
+    config.preferred.key = Cow::Owned(known.preferred(&config.preferred.key));
+    let shown = Arc::new(Mutex::new(None));
+    let keeper = Keeper { known, shown: Arc::clone(&shown) };
+    let address = shown_host(&node.host, node.port);
+    let unreachable = |problem: String| NodeError::Failed {
+        node: node.name.clone(),
+        kind: Failure::Unreachable,
+        problem: format!("{address} cannot be reached: {problem}"),
+        remedy: "check host and port in the settings, the network, and that sshd runs there".to_owned(),
+    };
+    let connecting = async {
+        let stream = TcpStream::connect((node.host.as_str(), node.port)).await?;
+        stream.set_nodelay(true)?;
+        client::connect_stream(Arc::new(config), stream, keeper).await
+    };
+    let connected = timeout(node.connect_timeout, connecting).await;
+    let key = shown.lock().unwrap_or_else(PoisonError::into_inner).take();
+    match (connected, key) {
+        (Ok(Ok(handle)), _) => Ok(Connected::Yes(handle)),
+        (Ok(Err(russh::Error::UnknownKey)), Some(key)) => match verdict(node, &key)? {
+            Verdict::Known | Verdict::Unknown => Ok(Connected::UnknownKey(key)),
+            Verdict::Changed { recorded, line } => {
+                let file = node.known_hosts.display();
+                let problem = format!(
+                    "{address} shows the host key {}, but {file}:{line} has {recorded}: another machine may be answering",
+                    fingerprint(&key)
+                );
+                let remedy = format!(
+                    "ask whoever runs the node; if its key was changed on purpose, take line {line} out of {file} and run again"
+                );
+                Err(key_failure(node, problem, &remedy))
+            }
+            Verdict::Revoked { line } => {
+                let file = node.known_hosts.display();
+                let problem = format!("{address} shows a host key that {file}:{line} revokes");
+                Err(key_failure(node, problem, "ask whoever runs the node"))
+            }
+        },
+        (Ok(Err(error)), _) => Err(unreachable(error.to_string())),
+        (Err(_), _) => {
+            Err(unreachable(format!("no answer within {}", humantime::format_duration(node.connect_timeout))))
+        }
+    }
+}
+
+fn verdict(node: &Node, key: &PublicKey) -> Result<Verdict> {
+    let known = Known::read(&node.known_hosts, &node.host, node.port);
+    known.map(|known| known.verdict(key)).map_err(|error| NodeError::Failed {
+        node: node.name.clone(),
+        kind: Failure::Here,
+        problem: format!("{} cannot be read: {error}", node.known_hosts.display()),
+        remedy: "mend its permissions, or name another file: known_hosts = \"…\" in [ssh]".to_owned(),
+    })
+}
+
+/// Accepts an unknown key and records it, if that is to be.
+async fn accept(node: &Node, key: &PublicKey, trust: &Trust) -> Result<()> {
+    let address = shown_host(&node.host, node.port);
+    let shown = format!("{} {}", key.algorithm(), fingerprint(key));
+    let accepted = match trust {
+        Trust::Accept => true,
+        Trust::Refuse => false,
+        Trust::Ask(ask) => {
+            let question = format!(
+                "etl: {}: the host key of {address} is not known: {shown}\nIs it the node's own?",
+                node.name
+            );
+            let ask = Arc::clone(ask);
+            let asked = in_thread(move || ask(&question)).await;
+            asked.unwrap_or(false)
+        }
+    };
+    if !accepted {
+        let problem = format!("the host key of {address} is not known: {shown}");
+        let remedy = "compare it with `ssh-keygen -lf /etc/ssh/ssh_host_…_key.pub` on the node; then run etl on a terminal \
+                      and confirm it, or add --accept-new-host-keys";
+        return Err(key_failure(node, problem, remedy));
+    }
+    tracing::info!("{}: the host key of {address} is recorded: {shown}", node.name);
+    let learnt =
+        russh::keys::known_hosts::learn_known_hosts_path(&node.host, node.port, key, &node.known_hosts);
+    learnt.map_err(|error| NodeError::Failed {
+        node: node.name.clone(),
+        kind: Failure::Here,
+        problem: format!("the host key cannot be recorded in {}: {error}", node.known_hosts.display()),
+        remedy: "mend the file's permissions, or name another: known_hosts = \"…\" in [ssh]".to_owned(),
+    })
+}
+
+fn key_failure(node: &Node, problem: String, remedy: &str) -> NodeError {
+    NodeError::Failed { node: node.name.clone(), kind: Failure::HostKey, problem, remedy: remedy.to_owned() }
+}

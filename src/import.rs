@@ -1,0 +1,12 @@
+//! `etl run`, `check`, `verify`, `sync` and `batch`: dumps are converted, and loaded or compared.
+
+pub mod args;
+pub mod batch;
+pub mod check;
+pub mod conversion;
+pub mod error;
+pub mod options;
+pub mod report;
+pub mod run;
+pub mod sync;
+pub mod verify;

@@ -1,0 +1,135 @@
+//! The report file: `--report FILE.json` for programs, `--report FILE.html` for people.
+
+use crate::base::error::{Error, Result};
+use crate::base::exit::Exit;
+use crate::base::text::printable_json;
+use crate::import::report::Summary;
+use crate::import::report::html;
+use crate::import::report::json::Document;
+use pipeline::files::Replacement;
+use serde::Serialize;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// What is known of a run when its report file is written.
+#[derive(Clone, Copy)]
+pub struct Ended<'r> {
+    /// `run`, `check` or `verify`.
+    pub command: &'static str,
+    /// How it ends.
+    pub exit: Exit,
+    /// Why it failed, if it did.
+    pub error: Option<&'r Error>,
+    /// When it ended: seconds since 1970-01-01 00:00:00 UTC.
+    pub finished: i64,
+    /// The whole time in seconds.
+    pub seconds: f64,
+    /// The most memory the process had, in bytes, where the system says.
+    pub peak_memory: Option<u64>,
+    /// The report, if it came to one.
+    pub summary: Option<Summary<'r>>,
+}
+
+/// How a report file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Json,
+    Html,
+}
+
+impl Form {
+    /// By the ending of the file's name.
+    fn of(path: &Path) -> Self {
+        let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+        match ending.as_deref() {
+            Some("html" | "htm") => Self::Html,
+            _ => Self::Json,
+        }
+    }
+}
+
+/// Whether a file of this name holds a page for people.
+#[must_use]
+pub fn is_page(path: &Path) -> bool {
+    Form::of(path) == Form::Html
+}
+
+/// A report file. It is begun before the run, so that one that cannot be written stops it in time, and takes its name when it
+/// is complete.
+#[derive(Debug)]
+pub struct ReportFile {
+    path: PathBuf,
+    file: Replacement,
+}
+
+impl ReportFile {
+    /// Begins the file.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn create(path: &Path) -> Result<Self> {
+        match Replacement::create(path) {
+            Ok(file) => Ok(Self { path: path.to_owned(), file }),
+            Err(source) => Err(Error::file("the report", path.display(), source)),
+        }
+    }
+
+    /// Writes the report.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn write(self, ended: &Ended<'_>) -> io::Result<()> {
+        match Form::of(&self.path) {
+            Form::Json => self.write_json(&Document::new(ended)),
+            Form::Html => self.put(html::page(ended).map_err(io::Error::other)?.as_bytes()),
+        }
+    }
+
+    /// Writes the report of a verification that came to its end.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn write_verification(
+        self,
+        ended: &Ended<'_>,
+        report: &pipeline::verify::Report,
+        document: &impl Serialize,
+    ) -> io::Result<()> {
+        match Form::of(&self.path) {
+            Form::Json => self.write_json(document),
+            Form::Html => self.put(html::verification(ended, report).map_err(io::Error::other)?.as_bytes()),
+        }
+    }
+
+    /// Writes the report of a command that has no page, whatever the file is called.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn write_json(self, document: &impl Serialize) -> io::Result<()> {
+        let text = serde_json::to_string_pretty(document)?;
+        self.put(format!("{}\n", printable_json(&text)).as_bytes())
+    }
+
+    fn put(mut self, text: &[u8]) -> io::Result<()> {
+        self.file.write_all(text)?;
+        self.file.publish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ending_of_the_name_says_the_form() {
+        for (name, form) in [
+            ("r.json", Form::Json),
+            ("r.html", Form::Html),
+            ("R.HTM", Form::Html),
+            ("html", Form::Json),
+            ("r.html.txt", Form::Json),
+        ] {
+            assert_eq!(Form::of(Path::new(name)), form, "{name}");
+        }
+    }
+}

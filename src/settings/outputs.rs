@@ -1,0 +1,170 @@
+//! The files that are written beside the target, and the check that no file of a run is two things at once.
+
+use crate::base::json_lines::JournalKind;
+use crate::import::report::file::is_page;
+use crate::settings::dumps::Dump;
+use crate::settings::error::OptionError;
+use crate::settings::identity::{Identity, Role};
+use crate::settings::output_args::OutputArgs;
+use crate::settings::places::{Places, Written};
+use crate::settings::target::Choice;
+use crate::ui::surroundings::Surroundings;
+use crate::ui::terminal::Paper;
+use pipeline::files::mark::{self, Found};
+use pipeline::files::{self, Foreign};
+use std::path::{Path, PathBuf};
+
+/// The log that is kept where none is named.
+const DEFAULT_LOG: &str = "etl.log";
+
+/// What is told of a run, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outputs {
+    /// The log.
+    pub log: Log,
+    /// The report as a file, a page where its name ends so, else JSON.
+    pub report: Option<PathBuf>,
+    /// Files that may be replaced although etl did not write them.
+    pub force: Vec<PathBuf>,
+    /// No progress.
+    pub quiet: bool,
+    /// How much of the log is shown: 0 nothing, 1 what matters, 2 all.
+    pub verbose: u8,
+    /// What the report on standard output is written on.
+    pub paper: Paper,
+    /// Standard error is a terminal, which can show bars and ask for a password.
+    pub terminal: bool,
+}
+
+/// Where the log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Log {
+    /// To a file that was named, which must be writable.
+    Named(PathBuf),
+    /// To the file that is taken where none is named; a run goes on without it.
+    Default(PathBuf),
+    /// Nowhere.
+    None,
+}
+
+impl Log {
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Named(path) | Self::Default(path) => Some(path),
+            Self::None => None,
+        }
+    }
+}
+
+impl Outputs {
+    /// What the arguments say, in these surroundings.
+    #[must_use]
+    pub fn check(args: &OutputArgs, surroundings: &Surroundings<'_>) -> Self {
+        let log = match &args.log {
+            Some(path) => Log::Named(path.clone()),
+            None if args.no_log => Log::None,
+            None => Log::Default(DEFAULT_LOG.into()),
+        };
+        Self {
+            log,
+            report: args.report.clone(),
+            force: args.force.clone(),
+            quiet: args.quiet,
+            verbose: args.verbose,
+            paper: surroundings.paper(),
+            terminal: surroundings.stderr_terminal,
+        }
+    }
+
+    /// What becomes of a file at `path` that etl did not write.
+    #[must_use]
+    pub fn foreign(&self, path: &Path) -> Foreign {
+        let identity = Identity::at(path);
+        let named = self.force.iter().any(|forced| identity.is_some() && Identity::at(forced) == identity);
+        if named { Foreign::Replace } else { Foreign::Refuse }
+    }
+
+    /// Whether the target is a file that etl did not write and that is to be replaced by a new database.
+    #[must_use]
+    pub fn replaces(&self, target: &Choice) -> bool {
+        target.path().is_some_and(|path| {
+            let own = |head: &[u8]| Written::Database.is_own(path, head);
+            self.foreign(path) == Foreign::Replace
+                && mark::look(path, own).is_ok_and(|found| found == Found::Foreign)
+        })
+    }
+
+    /// Claims the files of these outputs.
+    pub(crate) fn claim(&self, places: &mut Places<'_>) -> Result<(), OptionError> {
+        if let Some(path) = &self.report {
+            places.write(Role::Report, path, Written::Report)?;
+        }
+        match self.log.path() {
+            Some(path) => places.write(Role::Log, path, Written::Log),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that every file that may be replaced is one of these outputs, or of those that are `written` beside them.
+    pub(crate) fn check_force<'p>(
+        &'p self,
+        written: impl IntoIterator<Item = &'p Path>,
+    ) -> Result<(), OptionError> {
+        let written = written.into_iter().chain(self.report.as_deref()).chain(self.log.path());
+        let written: Vec<_> = written.filter_map(Identity::at).collect();
+        let unused = |path: &&PathBuf| Identity::at(path).is_none_or(|identity| !written.contains(&identity));
+        match self.force.iter().find(unused) {
+            Some(path) => Err(OptionError::ForceOfNothing { path: path.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Checks that nothing written is something read or another program's, and that no two things are written to one file.
+pub(crate) fn check_places<'o>(
+    dumps: &[Dump],
+    target: Option<&Choice>,
+    rejects: Option<&Path>,
+    outputs: &'o Outputs,
+) -> Result<Places<'o>, OptionError> {
+    let mut places = Places::new(&outputs.force);
+    places.dumps(dumps);
+    places.target(target)?;
+    if let Some(path) = rejects {
+        places.write(Role::Rejects, path, Written::Rejects)?;
+    }
+    outputs.claim(&mut places)?;
+    Ok(places)
+}
+
+/// Checks the files of a cutover: its state, its log, and those of its `steps` where no state says yet whose they are.
+pub(crate) fn check_cutover(state: &Path, steps: &[PathBuf], outputs: &Outputs) -> Result<(), OptionError> {
+    let mut places = Places::new(&outputs.force);
+    // The folder is made later.
+    if !files::folder_of(state).exists() {
+        return outputs.check_force([]);
+    }
+    places.write(Role::State, state, Written::Lines(JournalKind::Cutover))?;
+    outputs.claim(&mut places)?;
+    if mark::look(state, |_| true).is_ok_and(|found| found == Found::Nothing) {
+        for step in steps {
+            places.write(Role::Step, step, Written::Step)?;
+        }
+    }
+    outputs.check_force(steps.iter().map(PathBuf::as_path).chain([state]))
+}
+
+/// Checks that the report of a command that has no page is not called one.
+pub(crate) fn check_no_page(outputs: &Outputs) -> Result<(), OptionError> {
+    match outputs.report.as_deref().filter(|path| is_page(path)) {
+        Some(path) => Err(OptionError::Place {
+            role: Role::Report,
+            path: path.to_owned(),
+            problem: "this command has no page".to_owned(),
+            remedy: "name FILE.json".to_owned(),
+        }),
+        None => Ok(()),
+    }
+}
