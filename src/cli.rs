@@ -248,7 +248,7 @@ pub fn execute(line: &[OsString], surroundings: &Surroundings<'_>, out: &mut dyn
         Command::Verify(args) => return import::verify::verify(&args, surroundings, out),
         Command::Batch(args) => return import::batch::batch(&args, surroundings, out),
         Command::Sync(args) => return import::sync::sync(&args, surroundings, out),
-        Command::Cutover(args) => return cutover::command::cutover(&args, surroundings, out),
+        Command::Cutover(args) => return cutover::command::cutover(&args, surroundings, out, execute),
         Command::Policies(args) => return maintain::policies::policies(&args, surroundings, out),
         Command::Rollback(args) => return maintain::rollback::rollback(&args, surroundings, out),
         Command::Status(args) => maintain::status::status(&args, surroundings)?,

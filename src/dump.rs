@@ -38,6 +38,7 @@ pub use error::{Failure, NodeError, Result};
 pub use session::Trust;
 
 use crate::base::stop::{Stop, Stopping};
+use crate::settings::site::DUMP_LOCK;
 use crate::ui::progress::{Screen, Style};
 use conversation::{Conversation, Said};
 use dumping::{Dumping, Shared};
@@ -51,9 +52,6 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The file that is locked while dumps are made into a folder.
-pub(crate) const LOCK: &str = "etl-dump.lock";
 
 /// What a command on a node came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -313,7 +311,7 @@ fn failed_here(folder: &Path, problem: &str) -> NodeError {
 fn lock(folder: &Path) -> Result<File> {
     use nix::fcntl::OFlag;
     use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-    let path = folder.join(LOCK);
+    let path = folder.join(DUMP_LOCK);
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
     // A FIFO that lies there is not waited for, and a link not followed.
     let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();

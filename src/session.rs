@@ -78,7 +78,7 @@ impl Command {
         let dumps = inputs.iter().map(|input| (input.name().to_owned(), input.meter())).collect();
         let counters = Counters { progress: Arc::clone(&progress), dumps };
         let no_thread = |source| Error::system("no thread can be started", source);
-        let display = Display::start(Style::of(outputs), counters).map_err(no_thread)?;
+        let display = Display::start(outputs.progress_style(), counters).map_err(no_thread)?;
         let _watch = signals::Watch::start(Arc::clone(&self.cancel), Arc::clone(&progress), display.screen())
             .map_err(|source| Error::system("signals cannot be watched for", source))?;
         let cancel = if self.deaf { Arc::default() } else { Arc::clone(&self.cancel) };
@@ -188,13 +188,13 @@ pub(crate) fn say(text: &str) {
 /// Puts what is told into the log.
 pub(crate) fn note(text: &str) {
     for line in text.lines() {
-        tracing::info!(target: log::TOLD, "{line}");
+        tracing::info!(target: crate::ui::PRINTED, "{line}");
     }
 }
 
 /// Puts an error into the log.
 pub(crate) fn note_failure(error: &Error) {
     for line in error.text().lines() {
-        tracing::error!(target: log::TOLD, "{line}");
+        tracing::error!(target: crate::ui::PRINTED, "{line}");
     }
 }

@@ -16,12 +16,12 @@ pub mod outputs;
 pub mod places;
 pub mod record;
 pub mod records;
+pub mod report_form;
 pub mod site;
 pub mod spool;
 pub mod target;
 pub mod value;
 
-pub(crate) use file::line_of;
 pub use file::{SettingsFile, SiteTarget};
 pub use key::Key;
 

@@ -7,3 +7,6 @@ pub mod progress;
 pub mod signals;
 pub mod surroundings;
 pub mod terminal;
+
+/// The target of events that are printed anyway (report and errors): the log contains them, and -v does not print them again.
+pub(crate) const PRINTED: &str = "printed";

@@ -3,8 +3,8 @@
 //!
 //! Passwords do not belong into such a file. What looks like one is refused, and never repeated.
 
-use crate::dump::error::{NodeError, Result};
-use crate::settings::line_of;
+use super::error::CommandError;
+use super::exit::Exit;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::fs::File;
@@ -32,12 +32,72 @@ pub struct Placed<T> {
     pub line: usize,
 }
 
+/// The result of reading a settings file.
+pub type Result<T> = std::result::Result<T, DocumentError>;
+
+/// Why a settings file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// It says something that cannot be.
+    #[error("{}:{line}: {problem}", path.display())]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        problem: String,
+        /// What to do about it.
+        remedy: Option<String>,
+    },
+    /// It cannot be read.
+    #[error("{}: the settings file cannot be read: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// Others can write it.
+    #[error("{problem}")]
+    Unsafe {
+        /// Who can.
+        problem: String,
+        /// What to do about it.
+        remedy: String,
+    },
+}
+
+impl CommandError for DocumentError {
+    fn kind(&self) -> &'static str {
+        "settings"
+    }
+
+    fn exit(&self) -> Exit {
+        Exit::Usage
+    }
+
+    fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Wrong { remedy, .. } => remedy.clone(),
+            Self::Unreadable { .. } => None,
+            Self::Unsafe { remedy, .. } => Some(remedy.clone()),
+        }
+    }
+}
+
+/// The line, from 1, that byte `at` of `text` is in.
+#[must_use]
+pub fn line_of(text: &str, at: usize) -> usize {
+    1 + text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count()
+}
+
 /// Reads a settings file, whose commands are run: nobody but its owner may write it, and that is this user or root.
 ///
 /// # Errors
 /// It cannot be read, or others can say in it what is run.
 pub fn bytes(path: &Path) -> Result<Vec<u8>> {
-    let unreadable = |source| NodeError::Unreadable { path: path.to_owned(), source };
+    let unreadable = |source| DocumentError::Unreadable { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(unreadable)?;
     let found = file.metadata().map_err(unreadable)?;
     let user = nix::unistd::geteuid().as_raw();
@@ -48,7 +108,7 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>> {
     };
     if found.is_file() && !problem.is_empty() {
         let shown = path.display();
-        return Err(NodeError::Usage {
+        return Err(DocumentError::Unsafe {
             problem: format!("{shown}: {problem}, and etl runs the commands in it"),
             remedy: format!("see what is in it, make it yours, then: chmod go-w {shown}"),
         });
@@ -100,7 +160,7 @@ impl Section {
     /// # Errors
     /// It cannot be read, is not TOML, or holds what looks like a password.
     pub fn read(path: &Path) -> Result<Self> {
-        let unreadable = |source| NodeError::Unreadable { path: path.to_owned(), source };
+        let unreadable = |source| DocumentError::Unreadable { path: path.to_owned(), source };
         let text = String::from_utf8(bytes(path)?);
         Self::parse(
             path,
@@ -113,7 +173,7 @@ impl Section {
     /// # Errors
     /// As [`Section::read`].
     pub fn parse(path: &Path, text: &str) -> Result<Self> {
-        let table = DeTable::parse(text).map_err(|error| NodeError::Setting {
+        let table = DeTable::parse(text).map_err(|error| DocumentError::Wrong {
             path: path.to_owned(),
             line: error.span().map_or(1, |span| line_of(text, span.start)),
             problem: error.message().to_owned(),
@@ -137,8 +197,8 @@ impl Section {
     }
 
     /// An error of the value in `line`.
-    pub fn wrong(&self, line: usize, problem: impl Display, remedy: Option<&str>) -> NodeError {
-        NodeError::Setting {
+    pub fn wrong(&self, line: usize, problem: impl Display, remedy: Option<&str>) -> DocumentError {
+        DocumentError::Wrong {
             path: self.path.to_path_buf(),
             line,
             problem: problem.to_string(),
@@ -310,7 +370,7 @@ impl Section {
         Ok(Placed { value, line })
     }
 
-    fn unfit(&self, key: &str, line: usize, expected: &str, found: &Value) -> NodeError {
+    fn unfit(&self, key: &str, line: usize, expected: &str, found: &Value) -> DocumentError {
         self.wrong(line, format!("{key}: expected {expected}, found {}", found.kind()), None)
     }
 }
@@ -366,8 +426,8 @@ impl Reader<'_> {
         Ok(Placed { value, line })
     }
 
-    fn password(&self, line: usize) -> NodeError {
-        NodeError::Setting {
+    fn password(&self, line: usize) -> DocumentError {
+        DocumentError::Wrong {
             path: PathBuf::from(self.path),
             line,
             problem: "this looks like a password, which does not belong into a file".to_owned(),

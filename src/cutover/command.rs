@@ -29,8 +29,8 @@ use crate::settings::outputs::{Outputs, check_cutover};
 use crate::ui::surroundings::Surroundings;
 use pipeline::files::Foreign;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use world::World;
+use std::path::Path;
+use world::{Execute, Means, World, place};
 
 /// What a settings file comes to.
 struct File {
@@ -46,6 +46,7 @@ struct Request<'r> {
     goal: Goal,
     going: &'r GoingArgs,
     back: Back,
+    execute: Execute,
 }
 
 /// Does what is asked for.
@@ -53,11 +54,12 @@ pub(crate) fn cutover(
     args: &CutoverArgs,
     surroundings: &Surroundings<'_>,
     out: &mut dyn Write,
+    execute: Execute,
 ) -> Result<Exit> {
     let part = |args: &PartArgs, part, out: &mut dyn Write| {
         let PartArgs { file, going } = args;
         let goal = Goal::Part(part);
-        go(&Request { file, goal, going, back: Back::default() }, surroundings, out)
+        go(&Request { file, goal, going, back: Back::default(), execute }, surroundings, out)
     };
     match &args.part {
         Some(CutoverPart::Full(args)) => part(args, Part::Full, out),
@@ -67,7 +69,7 @@ pub(crate) fn cutover(
             let BackArgs { file, yes, with_dependents, keep_edited, going } = args;
             let back = Back { yes: *yes, with_dependents: *with_dependents, keep_edited: *keep_edited };
             let goal = Goal::Part(Part::Rollback);
-            go(&Request { file, goal, going, back }, surroundings, out)
+            go(&Request { file, goal, going, back, execute }, surroundings, out)
         }
         Some(CutoverPart::Status(args)) => status(args, surroundings, out),
         Some(CutoverPart::Init(args)) => write(args, surroundings),
@@ -76,7 +78,7 @@ pub(crate) fn cutover(
             // Clap asks for it; an empty name is no file.
             let file = file.as_deref().unwrap_or(Path::new(""));
             let goal = Goal::Everything { switched: *switched };
-            go(&Request { file, goal, going, back: Back::default() }, surroundings, out)
+            go(&Request { file, goal, going, back: Back::default(), execute }, surroundings, out)
         }
     }
 }
@@ -130,7 +132,12 @@ fn go(request: &Request<'_>, surroundings: &Surroundings<'_>, out: &mut dyn Writ
     }
     let typed = surroundings.typed();
     let surroundings = Surroundings { typed: Some(&typed), ..*surroundings };
-    let mut world = World::new(&settings, nodes, &maps, surroundings, outputs, reached)?;
+    let mut world = World::new(
+        &settings,
+        nodes,
+        &maps,
+        Means { surroundings, outputs, args: reached, execute: request.execute },
+    )?;
     world.gather_secrets(&to_do)?;
     let mut flow =
         Flow { lines, names: &maps.target, state: &mut state, outside: &mut world, out, back: request.back };
@@ -160,11 +167,6 @@ fn parse(path: &Path, bytes: &[u8], surroundings: &Surroundings<'_>) -> Result<F
 fn files(nodes: &NodeSettings, folder: &Path) -> Vec<String> {
     let dumps = nodes.nodes.iter().flat_map(|node| &node.dumps);
     dumps.map(|dump| place(&dump.file, folder).display().to_string()).collect()
-}
-
-/// Where a dump lies in another folder.
-fn place(file: &Path, folder: &Path) -> PathBuf {
-    folder.join(file.file_name().unwrap_or_default())
 }
 
 /// How a cutover stands.

@@ -449,7 +449,7 @@ impl Flow<'_> {
     fn say(&mut self, text: &str) -> Result<()> {
         let text = printable(text);
         for line in text.lines().filter(|line| !line.is_empty()) {
-            tracing::info!(target: crate::session::log::TOLD, "{line}");
+            tracing::info!(target: crate::ui::PRINTED, "{line}");
         }
         // Whoever went away and hears nothing any more has not said that it is to stop.
         heard(self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush())).map_err(unsaid)

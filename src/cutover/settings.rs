@@ -21,18 +21,12 @@
 //! ```
 
 use super::step::Step;
-use crate::base::toml_document::{Placed, Section};
-use crate::dump::NodeError;
+use crate::base::toml_document::{Placed, Result, Section};
 use crate::dump::settings::NodeSettings;
 use pipeline::load::spec::Spec;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-type Result<T> = std::result::Result<T, NodeError>;
-
-/// The keys of the file that are about the cutover: whoever reads the nodes alone passes them over.
-pub const KEYS: [&str; 7] = ["target", "free_space", "karbor", "run", "stopped", "restart", "continue"];
 
 /// How long a command may take where that is not said.
 const PATIENCE: Duration = Duration::from_secs(5 * 60);

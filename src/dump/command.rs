@@ -13,7 +13,7 @@ use crate::import::report::file::ReportFile;
 use crate::session::log;
 use crate::session::{kept, note, note_failure, say, tell};
 use crate::ui::confirm;
-use crate::ui::progress::{Screen, Style};
+use crate::ui::progress::Screen;
 use crate::ui::surroundings::Surroundings;
 use crate::ui::terminal::Paper;
 use crate::ui::{password, signals};
@@ -34,7 +34,7 @@ pub(crate) fn dump(args: &DumpArgs, surroundings: &Surroundings<'_>, out: &mut d
     let unlogged = log::start(&options.outputs)?;
     let file = options.outputs.report.as_deref().map(ReportFile::create).transpose()?;
     tracing::info!("etl {} dump", env!("CARGO_PKG_VERSION"));
-    let screen = Screen::new(Style::of(&options.outputs));
+    let screen = Screen::new(options.outputs.progress_style());
     if let Some(warning) = unlogged {
         screen.say(&format!("etl: {warning}"));
     }
@@ -92,7 +92,7 @@ fn work(options: DumpOptions, surroundings: &Surroundings<'_>, screen: &Screen) 
         map: options.columns,
         stop,
         screen: screen.clone(),
-        style: Style::of(&options.outputs),
+        style: options.outputs.progress_style(),
     };
     begun.store(true, Ordering::SeqCst);
     let nodes = Nodes::new(options.settings, means);
@@ -124,7 +124,7 @@ pub(crate) fn trust(accept: bool, watched: bool) -> Trust {
 fn answer(name: &'static str, begun: bool, stop: &Stop, screen: &Screen) {
     if !begun {
         let error = Error::from(NodeError::Unbegun { signal: name });
-        tracing::error!(target: log::TOLD, "{error}");
+        tracing::error!(target: crate::ui::PRINTED, "{error}");
         // Not through the screen, which may be held by a question.
         say(&error.text());
         std::process::exit(error.exit().code().into());

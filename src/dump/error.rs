@@ -4,8 +4,7 @@
 
 use crate::base::error::CommandError;
 use crate::base::exit::Exit;
-use std::io;
-use std::path::PathBuf;
+use crate::base::toml_document::DocumentError;
 
 /// The result of a step on a node.
 pub type Result<T> = std::result::Result<T, NodeError>;
@@ -14,26 +13,9 @@ pub type Result<T> = std::result::Result<T, NodeError>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NodeError {
-    /// The settings file says something that cannot be.
-    #[error("{}:{line}: {problem}", path.display())]
-    Setting {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong.
-        problem: String,
-        /// What to do about it.
-        remedy: Option<String>,
-    },
-    /// The settings file cannot be read.
-    #[error("{}: the settings file cannot be read: {source}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The system's answer.
-        source: io::Error,
-    },
+    /// The settings file cannot be used.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
     /// What was asked for cannot be done as it stands; no node was touched.
     #[error("{problem}")]
     Usage {
@@ -135,14 +117,14 @@ impl CommandError for NodeError {
 
     fn exit(&self) -> Exit {
         match self {
-            Self::Setting { .. } | Self::Unreadable { .. } | Self::Usage { .. } => Exit::Usage,
+            Self::Document(_) | Self::Usage { .. } => Exit::Usage,
             _ => Exit::Failed,
         }
     }
 
     fn remedy(&self) -> Option<String> {
         match self {
-            Self::Setting { remedy, .. } => remedy.clone(),
+            Self::Document(error) => error.remedy(),
             Self::Usage { remedy, .. } | Self::Failed { remedy, .. } => Some(remedy.clone()),
             Self::Left { error, .. } => error.remedy(),
             Self::Unopened(error) => error.remedy(),
@@ -151,7 +133,6 @@ impl CommandError for NodeError {
             }
             Self::Stopped { .. } | Self::Unbegun { .. } => Some("run the same command again".to_owned()),
             Self::Dumps { .. } => Some("mend what is said above, then run the same command again".to_owned()),
-            Self::Unreadable { .. } => None,
         }
     }
 }

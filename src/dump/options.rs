@@ -2,10 +2,10 @@
 
 use crate::base::error::Result;
 use crate::base::toml_document::Section;
-use crate::cutover;
 use crate::dump::NodeError;
 use crate::dump::args::DumpArgs;
 use crate::dump::secrets::SecretLines;
+use crate::dump::settings::CUTOVER_KEYS;
 use crate::dump::settings::NodeSettings;
 use crate::settings::columns::{Maps, read_columns};
 use crate::settings::outputs;
@@ -44,7 +44,7 @@ impl DumpOptions {
         let Maps { sources: columns, .. } = read_columns(args.columns.as_deref())?;
         let mut file = Section::read(&args.settings)?;
         let mut settings = NodeSettings::take(&mut file, &columns, surroundings)?;
-        file.pass_over(&cutover::settings::KEYS);
+        file.pass_over(&CUTOVER_KEYS);
         file.finish()?;
         choose(&mut settings, &args.node)?;
         let outputs = Outputs::check(&args.outputs, surroundings);

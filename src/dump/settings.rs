@@ -14,13 +14,16 @@
 //! database = "autobackup"
 //! ```
 
-use crate::base::toml_document::{Placed, Section};
-use crate::dump::error::{NodeError, Result};
+use crate::base::toml_document::{DocumentError, Placed, Result, Section};
 use crate::dump::secrets::suffix;
 use crate::ui::surroundings::Surroundings;
 use parsers::columns::ColumnMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// The keys that a settings file has for `etl cutover`, which reads the rest of it as `etl dump` does.
+pub const CUTOVER_KEYS: [&str; 7] =
+    ["target", "free_space", "karbor", "run", "stopped", "restart", "continue"];
 
 /// The source databases: what a dump may be of, and what its file is called where no name is said.
 const DATABASES: [(&str, &str); 4] =
@@ -154,7 +157,7 @@ impl NodeSettings {
             let node = Node::take(section, &context)?;
             if let Some(problem) = conflict(&nodes, &node) {
                 let remedy = Some("give each a name of its own".to_owned());
-                return Err(NodeError::Setting { path, line, problem, remedy });
+                return Err(DocumentError::Wrong { path, line, problem, remedy });
             }
             nodes.push(node);
         }

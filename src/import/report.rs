@@ -4,6 +4,7 @@
 //! The facts are the pipeline's [`Report`]; here they are only laid out.
 
 pub mod advice;
+pub mod engine;
 pub mod file;
 pub mod html;
 pub mod json;

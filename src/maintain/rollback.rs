@@ -82,7 +82,7 @@ pub(crate) fn rollback(
     let kept = file.map_or(Ok(()), |file| file.write_json(&Brief::new("rollback", exit, seconds, report)));
     if let (Some(report), Some(outcome)) = (&report, &outcome) {
         for line in text(report, Paper::PLAIN).lines() {
-            tracing::info!(target: log::TOLD, "{line}");
+            tracing::info!(target: crate::ui::PRINTED, "{line}");
         }
         let told = if outcome.shown { ending(report, paper) } else { text(report, paper) };
         let said = say(out, &told, Exit::Done);
@@ -92,7 +92,7 @@ pub(crate) fn rollback(
     }
     if let Some(error) = error {
         for line in error.text().lines() {
-            tracing::error!(target: log::TOLD, "{line}");
+            tracing::error!(target: crate::ui::PRINTED, "{line}");
         }
         return Err(error);
     }

@@ -20,7 +20,7 @@ use crate::purge::pace::Pace;
 use crate::purge::report::{Document, Purge, preview, result};
 use crate::purge::selection::{Selection, Wishes, select};
 use crate::session::log;
-use crate::ui::progress::{Screen, Style};
+use crate::ui::progress::Screen;
 use crate::ui::surroundings::Surroundings;
 use crate::ui::terminal::{Paper, heard};
 use crate::ui::{password, signals};
@@ -61,7 +61,7 @@ pub(crate) fn purge(args: &PurgeArgs, surroundings: &Surroundings<'_>, out: &mut
     let told = match &purge {
         Some(purge) if purge.outcome.is_some() => {
             for line in result(purge, elapsed, Paper::PLAIN).lines() {
-                tracing::info!(target: log::TOLD, "{line}");
+                tracing::info!(target: crate::ui::PRINTED, "{line}");
             }
             say(out, &format!("\n{}", result(purge, elapsed, paper)), exit)
         }
@@ -71,7 +71,7 @@ pub(crate) fn purge(args: &PurgeArgs, surroundings: &Surroundings<'_>, out: &mut
     let kept = file.map_or(Ok(()), |file| file.write_json(&document));
     if let Some(error) = error {
         for line in error.text().lines() {
-            tracing::error!(target: log::TOLD, "{line}");
+            tracing::error!(target: crate::ui::PRINTED, "{line}");
         }
         return Err(error);
     }
@@ -112,7 +112,7 @@ struct Work<'o> {
 
 impl<'o> Work<'o> {
     fn new(options: &'o PurgeOptions) -> Result<Self> {
-        let screen = Screen::new(Style::of(&options.outputs));
+        let screen = Screen::new(options.outputs.progress_style());
         let (gauge, stop, cancel) =
             (Arc::<Gauge>::default(), Arc::<Stop>::default(), Arc::<Cancel>::default());
         let watch = {
@@ -133,7 +133,7 @@ impl<'o> Work<'o> {
 
     /// Shows how far it is, from now on.
     fn show(&mut self) -> Result<()> {
-        let style = Style::of(&self.options.outputs);
+        let style = self.options.outputs.progress_style();
         let display = Display::start(style, self.screen.clone(), Arc::clone(&self.gauge));
         let display = display.map_err(|source| Error::system("no thread can be started", source))?;
         self.display = Some(display);
@@ -272,7 +272,7 @@ fn answer(name: &'static str, gauge: &Gauge, stop: &Stop, screen: &Screen) {
     let moment = gauge.now();
     if moment.doing != Some(Doing::Deleting) {
         let error = Error::from(PurgeError::Interrupted(name));
-        tracing::error!(target: log::TOLD, "{error}");
+        tracing::error!(target: crate::ui::PRINTED, "{error}");
         screen.say(error.text().trim_end());
         std::process::exit(error.exit().code().into());
     }

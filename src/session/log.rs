@@ -10,6 +10,7 @@ use crate::base::{files, marks};
 use crate::settings::identity::Role;
 use crate::settings::outputs::{Log, Outputs};
 use crate::settings::places::foreign;
+use crate::ui::PRINTED;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use pipeline::files::{Foreign, appended};
 use std::fs::{File, OpenOptions};
@@ -22,9 +23,6 @@ use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::layer;
 use tracing_subscriber::layer::SubscriberExt as _;
-
-/// What the user is told anyway (report and errors) goes to the file under this name, and is not shown twice.
-pub(crate) const TOLD: &str = "told";
 
 /// Begins to log. Answers a warning where the default file cannot be written: that must not stop a run.
 ///
@@ -49,7 +47,7 @@ pub fn start(outputs: &Outputs) -> Result<Option<String>> {
             .with_ansi(false)
             .with_target(false)
             .with_writer(Mutex::new(Printable(file)))
-            .with_filter(own(LevelFilter::DEBUG).with_target(TOLD, LevelFilter::INFO))
+            .with_filter(own(LevelFilter::DEBUG).with_target(PRINTED, LevelFilter::INFO))
     });
     let shown = match outputs.verbose {
         0 => LevelFilter::OFF,
@@ -60,7 +58,7 @@ pub fn start(outputs: &Outputs) -> Result<Option<String>> {
         .with_ansi(false)
         .with_target(false)
         .with_writer(|| Printable(io::stderr()))
-        .with_filter(own(shown).with_target(TOLD, LevelFilter::OFF));
+        .with_filter(own(shown).with_target(PRINTED, LevelFilter::OFF));
     // A second log in one process is a test's, which does without.
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(file).with(shown));
     Ok(warning)

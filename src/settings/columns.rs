@@ -1,8 +1,8 @@
 //! `--columns FILE`: the names of source tables and columns, and under `[target]` those of the target, as one TOML
 //! file. Its form is checked here, so that what is wrong has a line; what the names mean is checked by their owners.
 
+use crate::base::toml_document::line_of;
 use crate::settings::error::OptionError;
-use crate::settings::line_of;
 use parsers::columns::{ColumnMap, MapError};
 use pipeline::load::names::{NamesError, TargetNames};
 use serde::de::{MapAccess, Visitor};

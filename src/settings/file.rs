@@ -1,6 +1,7 @@
 //! etl.toml: settings by key, each with the line it stands in. Only the form is checked here.
 
 use super::{Key, Origin, Said, SettingError};
+use crate::base::toml_document::line_of;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -134,11 +135,6 @@ impl SettingsFile {
         let (_, value, origin) = self.values.iter().find(|(known, ..)| *known == key)?;
         Some((value.clone(), origin.clone()))
     }
-}
-
-/// The line, from 1, that byte `at` of `text` is in.
-pub(crate) fn line_of(text: &str, at: usize) -> usize {
-    1 + text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count()
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! The files that are written beside the target, and the check that no file of a run is two things at once.
 
 use crate::base::json_lines::JournalKind;
-use crate::import::report::file::is_page;
 use crate::settings::dumps::Dump;
 use crate::settings::error::OptionError;
 use crate::settings::identity::{Identity, Role};
 use crate::settings::output_args::OutputArgs;
 use crate::settings::places::{Places, Written};
+use crate::settings::report_form::ReportForm;
 use crate::settings::target::Choice;
+use crate::ui::progress::Style;
 use crate::ui::surroundings::Surroundings;
 use crate::ui::terminal::Paper;
 use pipeline::files::mark::{self, Found};
@@ -59,6 +60,17 @@ impl Log {
 }
 
 impl Outputs {
+    /// The style of progress that fits where standard error goes, and what else goes there.
+    #[must_use]
+    pub fn progress_style(&self) -> Style {
+        match self {
+            Self { quiet: true, .. } => Style::Nothing,
+            // Bars and the lines of the log would overwrite each other.
+            Self { terminal: true, verbose: 0, .. } => Style::Bars,
+            _ => Style::Lines,
+        }
+    }
+
     /// What the arguments say, in these surroundings.
     #[must_use]
     pub fn check(args: &OutputArgs, surroundings: &Surroundings<'_>) -> Self {
@@ -158,7 +170,7 @@ pub(crate) fn check_cutover(state: &Path, steps: &[PathBuf], outputs: &Outputs) 
 
 /// Checks that the report of a command that has no page is not called one.
 pub(crate) fn check_no_page(outputs: &Outputs) -> Result<(), OptionError> {
-    match outputs.report.as_deref().filter(|path| is_page(path)) {
+    match outputs.report.as_deref().filter(|path| ReportForm::of(path) == ReportForm::Html) {
         Some(path) => Err(OptionError::Place {
             role: Role::Report,
             path: path.to_owned(),

@@ -17,8 +17,11 @@ pub(crate) const TEXT_REPORT: &str = "etl-report.txt";
 /// The same as JSON.
 pub(crate) const JSON_REPORT: &str = "etl-report.json";
 
+/// The file that is locked while dumps are made into a folder.
+pub(crate) const DUMP_LOCK: &str = "etl-dump.lock";
+
 /// What this program itself puts into a site's folder, or reads from it.
-const OWN: [&str; 5] = ["etl.toml", TEXT_REPORT, JSON_REPORT, "etl.log", crate::dump::LOCK];
+const OWN: [&str; 5] = ["etl.toml", TEXT_REPORT, JSON_REPORT, "etl.log", DUMP_LOCK];
 
 /// How much of a file's text is looked at.
 const HEAD_BYTES: usize = 64 << 10;

@@ -6,7 +6,6 @@ pub mod bars;
 pub mod lines;
 pub mod ticker;
 
-use crate::settings::outputs::Outputs;
 use bars::Bars;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 use lines::Lines;
@@ -29,19 +28,6 @@ pub enum Style {
     Lines,
     /// Not at all.
     Nothing,
-}
-
-impl Style {
-    /// The style that fits where standard error goes, and what else goes there.
-    #[must_use]
-    pub fn of(outputs: &Outputs) -> Self {
-        match outputs {
-            Outputs { quiet: true, .. } => Self::Nothing,
-            // Bars and the lines of the log would overwrite each other.
-            Outputs { terminal: true, verbose: 0, .. } => Self::Bars,
-            _ => Self::Lines,
-        }
-    }
 }
 
 /// Standard error, shared by the bars and those who have something to say meanwhile.

@@ -78,7 +78,7 @@ fn leave_if_stuck(name: &'static str, over: &AtomicBool, progress: &Progress, sc
     std::thread::sleep(PATIENCE);
     if !over.load(Ordering::SeqCst) && progress.stage() == Stage::Reading {
         let error = Error::from(pipeline::error::Error::Interrupted(name));
-        tracing::error!(target: crate::session::log::TOLD, "{error}");
+        tracing::error!(target: crate::ui::PRINTED, "{error}");
         screen.say(error.text().trim_end());
         std::process::exit(error.exit().code().into());
     }

@@ -3,9 +3,7 @@
 use crate::base::error::{CommandError as _, Error, Result};
 use crate::base::exit::Exit;
 use crate::base::stop::{Stop, Stopping};
-use crate::cli::execute;
 use crate::cutover::args::NodeArgs;
-use crate::cutover::command::place;
 use crate::cutover::error::CutoverError;
 use crate::cutover::here;
 use crate::cutover::outside::{Facts, Outside, Ran};
@@ -14,13 +12,13 @@ use crate::cutover::step::Step;
 use crate::dump::command::trust;
 use crate::dump::secrets::{SecretLines, Secrets, Sources};
 use crate::dump::settings::{Node, NodeSettings};
-use crate::dump::{Means, NodeError, Nodes, Trust, Who};
+use crate::dump::{Means as NodeMeans, NodeError, Nodes, Trust, Who};
 use crate::session::{Standing, context};
 use crate::settings::SettingsFile;
 use crate::settings::args::SettingArgs;
 use crate::settings::columns::Maps;
 use crate::settings::outputs::Outputs;
-use crate::ui::progress::{Screen, Style};
+use crate::ui::progress::Screen;
 use crate::ui::signals::Watch;
 use crate::ui::surroundings::Surroundings;
 use parsers::columns::ColumnMap;
@@ -37,6 +35,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+/// Runs a command line of etl in this process.
+pub(crate) type Execute = fn(&[OsString], &Surroundings<'_>, &mut dyn Write) -> Result<Exit>;
+
+/// With what a cutover runs.
+pub(crate) struct Means<'w> {
+    pub(crate) surroundings: Surroundings<'w>,
+    pub(crate) outputs: Outputs,
+    pub(crate) args: &'w NodeArgs,
+    pub(crate) execute: Execute,
+}
+
 /// The world around one cutover.
 pub(crate) struct World<'w> {
     settings: &'w Settings,
@@ -45,6 +54,7 @@ pub(crate) struct World<'w> {
     names: TargetNames,
     surroundings: Surroundings<'w>,
     outputs: Outputs,
+    execute: Execute,
     secret_lines: Option<u32>,
     trust: Trust,
     secrets: Secrets,
@@ -62,13 +72,12 @@ impl<'w> World<'w> {
         settings: &'w Settings,
         nodes: NodeSettings,
         maps: &Maps,
-        surroundings: Surroundings<'w>,
-        outputs: Outputs,
-        args: &NodeArgs,
+        means: Means<'w>,
     ) -> Result<Self> {
+        let Means { surroundings, outputs, args, execute } = means;
         let (stop, own, begun) =
             (Arc::new(Stop::default()), Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
-        let screen = Screen::new(Style::of(&outputs));
+        let screen = Screen::new(outputs.progress_style());
         let watch = {
             let (stop, own, begun, screen) =
                 (Arc::clone(&stop), Arc::clone(&own), Arc::clone(&begun), screen.clone());
@@ -91,6 +100,7 @@ impl<'w> World<'w> {
             names: maps.target.clone(),
             surroundings,
             outputs,
+            execute,
             secret_lines: args.secrets_fd,
             trust,
             secrets: Secrets::default(),
@@ -131,14 +141,14 @@ impl<'w> World<'w> {
         for dump in settings.nodes.iter_mut().flat_map(|node| &mut node.dumps) {
             dump.file = place(&dump.file, folder);
         }
-        let means = Means {
+        let means = NodeMeans {
             secrets: self.secrets.clone(),
             trust: self.trust.clone(),
             agent: self.surroundings.value("SSH_AUTH_SOCK"),
             map: self.sources.clone(),
             stop: Arc::clone(&self.stop),
             screen: self.screen.clone(),
-            style: Style::of(&self.outputs),
+            style: self.outputs.progress_style(),
         };
         Nodes::new(settings, means)
     }
@@ -244,7 +254,7 @@ impl Outside for World<'_> {
             return Err(pipeline::error::Error::Interrupted(signal).into());
         }
         self.own.store(true, Ordering::SeqCst);
-        let outcome = execute(&line, &self.surroundings, out);
+        let outcome = (self.execute)(&line, &self.surroundings, out);
         self.own.store(false, Ordering::SeqCst);
         outcome
     }
@@ -257,7 +267,7 @@ impl Outside for World<'_> {
 /// Ends the process while it is still asked for secrets: nothing is begun, and a question may hold the terminal.
 fn leave(signal: &'static str) {
     let error = Error::from(NodeError::Unbegun { signal });
-    tracing::error!(target: crate::session::log::TOLD, "{error}");
+    tracing::error!(target: crate::ui::PRINTED, "{error}");
     crate::session::say(&error.text());
     std::process::exit(error.exit().code().into());
 }
@@ -268,4 +278,9 @@ fn answer(signal: &str, stopping: Stopping) -> String {
         Stopping::Now => format!("etl: {signal}: leaving what is on the nodes as it is"),
         _ => format!("etl: {signal}: stopping what runs, and removing what lies on nodes (again: leave it)"),
     }
+}
+
+/// Where a dump lies in another folder.
+pub(crate) fn place(file: &Path, folder: &Path) -> PathBuf {
+    folder.join(file.file_name().unwrap_or_default())
 }

@@ -6,6 +6,7 @@ use crate::base::text::printable_json;
 use crate::import::report::Summary;
 use crate::import::report::html;
 use crate::import::report::json::Document;
+use crate::settings::report_form::ReportForm;
 use pipeline::files::Replacement;
 use serde::Serialize;
 use std::io::{self, Write as _};
@@ -28,30 +29,6 @@ pub struct Ended<'r> {
     pub peak_memory: Option<u64>,
     /// The report, if it came to one.
     pub summary: Option<Summary<'r>>,
-}
-
-/// How a report file is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    Json,
-    Html,
-}
-
-impl Form {
-    /// By the ending of the file's name.
-    fn of(path: &Path) -> Self {
-        let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
-        match ending.as_deref() {
-            Some("html" | "htm") => Self::Html,
-            _ => Self::Json,
-        }
-    }
-}
-
-/// Whether a file of this name holds a page for people.
-#[must_use]
-pub fn is_page(path: &Path) -> bool {
-    Form::of(path) == Form::Html
 }
 
 /// A report file. It is begun before the run, so that one that cannot be written stops it in time, and takes its name when it
@@ -79,9 +56,9 @@ impl ReportFile {
     /// # Errors
     /// The system's.
     pub fn write(self, ended: &Ended<'_>) -> io::Result<()> {
-        match Form::of(&self.path) {
-            Form::Json => self.write_json(&Document::new(ended)),
-            Form::Html => self.put(html::page(ended).map_err(io::Error::other)?.as_bytes()),
+        match ReportForm::of(&self.path) {
+            ReportForm::Json => self.write_json(&Document::new(ended)),
+            ReportForm::Html => self.put(html::page(ended).map_err(io::Error::other)?.as_bytes()),
         }
     }
 
@@ -95,9 +72,11 @@ impl ReportFile {
         report: &pipeline::verify::Report,
         document: &impl Serialize,
     ) -> io::Result<()> {
-        match Form::of(&self.path) {
-            Form::Json => self.write_json(document),
-            Form::Html => self.put(html::verification(ended, report).map_err(io::Error::other)?.as_bytes()),
+        match ReportForm::of(&self.path) {
+            ReportForm::Json => self.write_json(document),
+            ReportForm::Html => {
+                self.put(html::verification(ended, report).map_err(io::Error::other)?.as_bytes())
+            }
         }
     }
 
@@ -113,23 +92,5 @@ impl ReportFile {
     fn put(mut self, text: &[u8]) -> io::Result<()> {
         self.file.write_all(text)?;
         self.file.publish()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_ending_of_the_name_says_the_form() {
-        for (name, form) in [
-            ("r.json", Form::Json),
-            ("r.html", Form::Html),
-            ("R.HTM", Form::Html),
-            ("html", Form::Json),
-            ("r.html.txt", Form::Json),
-        ] {
-            assert_eq!(Form::of(Path::new(name)), form, "{name}");
-        }
     }
 }

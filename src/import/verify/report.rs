@@ -38,7 +38,7 @@ pub fn text(summary: &Summary<'_>, paper: Paper) -> String {
     }
     rejected(&mut page, report);
     schedules(&mut page, report);
-    crate::maintain::status::report::engine(&mut page, &report.engine);
+    crate::import::report::engine::tables(&mut page, &report.engine);
     dumps(&mut page, &report.dumps);
     page.heading("Time and memory");
     page.paragraph("  ", &duration(summary.elapsed).to_string());

@@ -1,10 +1,10 @@
 //! What a target holds of imports, as text.
 
 use crate::base::number::{counted, grouped};
+use crate::import::report::engine;
 use crate::maintain::rollback::report::tenants_table;
 use crate::ui::page::{Page, TableRow};
 use crate::ui::terminal::{Ink, Paper};
-use pipeline::engine::Engine;
 use pipeline::load::ServerFacts;
 use pipeline::removal::Origin;
 use pipeline::status::Status;
@@ -22,7 +22,7 @@ pub fn text(status: &Status, paper: Paper) -> String {
         tenants_table(&mut page, "Tenants", &status.rows);
         copies(&mut page, status);
         policies(&mut page, status);
-        engine(&mut page, &status.engine);
+        engine::tables(&mut page, &status.engine);
     }
     if let Some(server) = &status.server {
         page.heading("Server");
@@ -125,23 +125,4 @@ fn policies(page: &mut Page, status: &Status) {
     };
     let rows: Vec<TableRow> = status.operations.iter().map(row).collect();
     page.table("Scheduled operations", &["enabled", "disabled"], &rows);
-}
-
-/// What the operation engine does with the imported operations, and how many states each service reads.
-pub(crate) fn engine(page: &mut Page, engine: &Engine) {
-    let row = |name: String, rows: u64| TableRow { name, cells: vec![grouped(rows)], ..TableRow::default() };
-    let mut rows = vec![row("fire".to_owned(), engine.firing)];
-    rows.extend(
-        engine
-            .silent
-            .iter()
-            .map(|silent| row(format!("do not fire: {}", silent.obstacle.words()), silent.operations)),
-    );
-    page.table("After a restart of operationengine", &["operations"], &rows);
-    let rows: Vec<TableRow> = engine
-        .services
-        .iter()
-        .map(|service| row(format!("service {}", service.service_id), service.registered))
-        .collect();
-    page.table("Registered states", &["states"], &rows);
 }
