@@ -18,6 +18,8 @@ pub mod conversation;
 pub mod dumping;
 pub mod error;
 pub mod gauge;
+pub mod host_key;
+pub mod key_file;
 pub mod known_hosts;
 pub mod login;
 pub mod options;
@@ -28,6 +30,7 @@ pub mod secrets;
 pub mod session;
 pub mod settings;
 pub mod space;
+pub mod thread;
 pub mod transfer;
 pub mod whole;
 pub mod zone;
@@ -48,7 +51,6 @@ use parsers::columns::ColumnMap;
 use secrets::Secrets;
 use settings::{Node, NodeSettings};
 use std::fs::{File, TryLockError};
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -282,13 +284,6 @@ fn block_on<T>(work: impl Future<Output = T>) -> Result<T> {
     let done = runtime.block_on(work);
     runtime.shutdown_background();
     Ok(done)
-}
-
-/// Does what blocks in a thread of its own; the runtime's would panic where none can be made.
-async fn in_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
-    let (done, wait) = tokio::sync::oneshot::channel();
-    std::thread::Builder::new().spawn(move || drop(done.send(work())))?;
-    wait.await.map_err(io::Error::other)
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime> {

@@ -33,6 +33,7 @@ pub mod plan;
 pub mod report;
 pub mod selection;
 pub mod transport;
+pub mod trouble;
 
 use serde::{Deserialize, Serialize};
 

@@ -222,7 +222,7 @@ impl Desk<'_> {
                 return Err(CutoverError::Unanswered { path: self.path.to_owned() }.into());
             }
             let answer = answer.trim();
-            if crate::settings::target::may_hold_password(answer) {
+            if crate::settings::password_text::may_hold_password(answer) {
                 self.say("  that holds a password, which stands in no file: leave it out\n")?;
             } else if answer.contains(char::is_control) {
                 self.say("  that holds characters that do not print\n")?;

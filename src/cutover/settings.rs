@@ -223,7 +223,7 @@ fn job_files(nodes: &NodeSettings) -> Vec<OsString> {
 fn target(file: &mut Section) -> Result<String> {
     let found = file.needed("target", "\"postgresql://karbor@db1/karbor\"")?;
     let remedy = "name Karbor's database: \"postgresql://karbor@db1/karbor\"; a file such as \"karbor.db\" is for rehearsals";
-    if crate::settings::target::may_hold_password(&found.value) {
+    if crate::settings::password_text::may_hold_password(&found.value) {
         let problem = "a password stands in the target";
         let remedy =
             "change it, then leave it out: etl asks for it, or takes it from PGPASSWORD or ~/.pgpass";

@@ -1,14 +1,14 @@
 //! Logging in: the agent's keys, a key file, a password, in the order that the settings say.
 
 use crate::dump::error::{Failure, NodeError, Result};
+use crate::dump::host_key::Keeper;
 use crate::dump::secrets::{Purpose, Secrets};
-use crate::dump::session::Keeper;
 use crate::dump::settings::{Login, Node};
 use russh::MethodKind;
 use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse};
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::AgentClient;
-use russh::keys::{HashAlg, PrivateKey, PrivateKeyWithHashAlg, load_secret_key};
+use russh::keys::{HashAlg, PrivateKeyWithHashAlg, load_secret_key};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::path::Path;
 use std::sync::Arc;
@@ -18,14 +18,6 @@ const AGENT_KEYS: usize = 4;
 
 /// How many times a node may ask in its own words before it is given up.
 const ROUNDS: usize = 4;
-
-/// Whether a private key needs a passphrase; a file that is no key is told when it is used.
-pub(crate) fn is_locked(path: &Path) -> bool {
-    std::fs::read_to_string(path).is_ok_and(|text| {
-        let openssh = PrivateKey::from_openssh(&text).map(|key| key.is_encrypted());
-        openssh.unwrap_or_else(|_| text.contains("ENCRYPTED"))
-    })
-}
 
 /// Logs in.
 ///

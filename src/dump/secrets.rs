@@ -5,6 +5,7 @@
 //! `ETL_SSH_PASSWORD_VBS1` for the node vbs1, or without the node's name for all nodes.
 
 use crate::dump::error::{NodeError, Result};
+use crate::dump::settings::suffix;
 use crate::dump::settings::{Login, Node};
 use crate::ui::surroundings::Surroundings;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -169,7 +170,7 @@ fn wanted(node: &Node) -> Vec<(Purpose, String, bool)> {
         };
         wanted.push((Purpose::Login, question, alone));
     }
-    if node.login.contains(&Login::Key) && node.key.as_deref().is_some_and(crate::dump::login::is_locked) {
+    if node.login.contains(&Login::Key) && node.key.as_deref().is_some_and(crate::dump::key_file::is_locked) {
         let question = format!("Passphrase of the key for {user} on {name}: ");
         wanted.push((Purpose::Key, question, node.login.len() == 1));
     }
@@ -190,11 +191,6 @@ fn wanted(node: &Node) -> Vec<(Purpose, String, bool)> {
 fn named(prompt: &str) -> String {
     let text = prompt.split(" (Enter").next().unwrap_or(prompt).trim_end_matches([':', ' ']);
     format!("{}{}", text.get(..1).unwrap_or_default().to_lowercase(), text.get(1..).unwrap_or_default())
-}
-
-/// A node's name as the end of a variable's.
-pub(crate) fn suffix(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
 }
 
 #[cfg(test)]

@@ -4,13 +4,14 @@
 //! other side runs out; then the node is connected to anew.
 
 use crate::dump::error::{Failure, NodeError, Result};
-use crate::dump::in_thread;
+use crate::dump::host_key::Keeper;
 use crate::dump::known_hosts::{Known, Verdict, fingerprint, shown_host};
 use crate::dump::login;
 use crate::dump::secrets::Secrets;
 use crate::dump::settings::Node;
-use russh::client::{self, Handle, Handler};
-use russh::keys::{PublicKey, PublicKeyOrCertificate};
+use crate::dump::thread::in_thread;
+use russh::client::{self, Handle};
+use russh::keys::PublicKey;
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -54,27 +55,6 @@ pub(crate) struct Session {
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "a session on {}", self.node)
-    }
-}
-
-/// Judges the host's key and keeps it for whoever has to tell of it.
-pub(crate) struct Keeper {
-    known: Known,
-    shown: Arc<Mutex<Option<PublicKey>>>,
-}
-
-impl Handler for Keeper {
-    type Error = russh::Error;
-
-    async fn check_server_key(
-        &mut self,
-        key: &PublicKeyOrCertificate,
-    ) -> std::result::Result<bool, russh::Error> {
-        // No certificate is asked for; one that comes all the same is nobody's.
-        let PublicKeyOrCertificate::PublicKey { key, .. } = key else { return Ok(false) };
-        let known = self.known.verdict(key) == Verdict::Known;
-        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(key.clone());
-        Ok(known)
     }
 }
 

@@ -15,7 +15,6 @@
 //! ```
 
 use crate::base::toml_document::{DocumentError, Placed, Result, Section};
-use crate::dump::secrets::suffix;
 use crate::ui::surroundings::Surroundings;
 use parsers::columns::ColumnMap;
 use std::path::{Path, PathBuf};
@@ -463,4 +462,9 @@ pub(crate) fn bytes(text: &str) -> Option<u64> {
 
 fn shown(text: &str) -> String {
     parsers::row::shortened(text)
+}
+
+/// A node's name as the end of a variable's.
+pub(crate) fn suffix(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
 }

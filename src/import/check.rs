@@ -6,7 +6,7 @@ use crate::base::shell::quote;
 use crate::import::args::CheckArgs;
 use crate::import::conversion::convert;
 use crate::import::options::Options;
-use crate::import::report::Errand;
+use crate::import::report::summary::Errand;
 use crate::ui::surroundings::Surroundings;
 use std::ffi::OsString;
 use std::io::Write;

@@ -5,7 +5,7 @@ use crate::base::exit::Exit;
 use crate::import::args::RunArgs;
 use crate::import::conversion::convert;
 use crate::import::options::Options;
-use crate::import::report::Errand;
+use crate::import::report::summary::Errand;
 use crate::ui::surroundings::Surroundings;
 use std::io::Write;
 

@@ -5,12 +5,12 @@ use super::error::PurgeError;
 use super::keystone::{self, Token};
 use super::pace::{Outage, Pace, Turn};
 use super::transport::{Answer, Lost, Method, Request, Transport};
+use crate::purge::trouble::{Trouble, in_time};
 use std::cell::{Cell, RefCell};
-use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 /// The longest that an answer is waited for.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
@@ -21,19 +21,6 @@ const MOST_BRIEF: u32 = 5;
 
 /// Objects looked at at the same time.
 pub const QUESTIONS: usize = 10;
-
-/// Why a request brought no answer.
-#[derive(Debug)]
-pub enum Trouble {
-    /// Nothing was sent: there is no connection, or no token can be had just now.
-    Unreachable(String),
-    /// It was sent, and may have been obeyed.
-    Broken(String),
-    /// The token ran out before its time: nothing was done, and the next request gets a new one.
-    Expired,
-    /// The cloud does not let this user in.
-    Denied(PurgeError),
-}
 
 /// The cloud's APIs, as one user.
 pub struct Api<T> {
@@ -181,15 +168,6 @@ impl<T: Transport> Api<T> {
         }
         Err(Trouble::Expired)
     }
-}
-
-/// Waits for an answer, but not forever.
-pub(super) async fn in_time(
-    most: Duration,
-    answer: impl Future<Output = Result<Answer, Lost>>,
-) -> Result<Answer, Lost> {
-    let late = || Lost::Broken(format!("no answer within {} s", most.as_secs()));
-    timeout(most, answer).await.unwrap_or_else(|_| Err(late()))
 }
 
 impl Lost {

@@ -3,7 +3,7 @@
 //! Sources: the Block Storage API reference, v3, "Backups" and "Snapshots". What an answer lacks is absent here, too:
 //! versions differ in what they tell.
 
-mod answers;
+pub mod answers;
 mod refusal;
 
 pub use answers::Listed;
@@ -11,12 +11,13 @@ pub use refusal::{Class, Refusal};
 
 use self::answers::{member_of, page_of, text};
 use super::Kind;
-use super::api::{Api, Trouble};
+use super::api::Api;
 use super::error::{PurgeError, Result};
 use super::keystone::Token;
 use super::limits::Limits;
 use super::transport::{Answer, Method, Transport};
 use crate::base::number::grouped;
+use crate::purge::trouble::Trouble;
 use pipeline::karbor::ids::digest;
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -249,12 +250,4 @@ impl<'a, T: Transport> Cinder<'a, T> {
         let answer = self.api.send(Method::Post, url, None, Some(body)).await?;
         Ok(if answer.is_success() { None } else { Some(Refusal::of(&answer, Some(id))) })
     }
-}
-
-/// Whether an id can stand in a URL as it is.
-#[must_use]
-pub fn is_plain(id: &str) -> bool {
-    !id.is_empty()
-        && id.len() <= 255
-        && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }

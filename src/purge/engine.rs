@@ -10,7 +10,7 @@ mod watch;
 pub use books::{Fate, Outcome};
 
 use self::books::Books;
-use super::api::{Api, QUESTIONS, Trouble};
+use super::api::{Api, QUESTIONS};
 use super::cinder::{Cinder, Class, Refusal, Reply};
 use super::error::{PurgeError, Result};
 use super::gauge::Gauge;
@@ -20,6 +20,7 @@ use super::pace::{Outage, Turn};
 use super::plan::{Object, Plan};
 use super::transport::Transport;
 use crate::base::stop::{Stop, Stopping};
+use crate::purge::trouble::Trouble;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use std::cell::RefCell;

@@ -1,9 +1,9 @@
 //! Keystone v3: a login is a token for some time, and the catalogue of the cloud's endpoints.
 
-use super::api::Trouble;
 use super::credentials::{Credentials, web_address};
 use super::error::{PurgeError, Result};
 use super::transport::{Answer, Method, Request, Transport};
+use crate::purge::trouble::Trouble;
 use chrono::DateTime;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -96,7 +96,7 @@ pub async fn login(
     };
     // A token's time begins before the answer is there.
     let asked = Instant::now();
-    let answer = super::api::in_time(timeout, transport.exchange(request)).await;
+    let answer = crate::purge::trouble::in_time(timeout, transport.exchange(request)).await;
     let answer = answer.map_err(|lost| Trouble::Unreachable(format!("{service}: {}", lost.reason())))?;
     match answer.status {
         200 | 201 => {}

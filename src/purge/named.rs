@@ -186,7 +186,7 @@ impl Gathering {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            if !super::cinder::is_plain(line) {
+            if !crate::purge::cinder::answers::is_plain(line) {
                 let what = format!("{:?} is no id", parsers::row::shortened(line));
                 return Err(wrong(format!("{name}:{}", n + 1), &what));
             }

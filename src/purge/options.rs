@@ -4,7 +4,7 @@ use crate::base::error::Result;
 use crate::base::json_lines::JournalKind;
 use crate::purge::Kind;
 use crate::purge::args::{CloudArgs, FlowArgs, PurgeArgs, What};
-use crate::purge::cinder::is_plain;
+use crate::purge::cinder::answers::is_plain;
 use crate::purge::credentials::Credentials;
 use crate::purge::error::PurgeError;
 use crate::purge::keystone::Wanted;

@@ -1,13 +1,15 @@
 //! What a purge would delete, and what became of it: as text for whoever has to type a number, and as JSON.
 
 pub mod document;
+pub mod subject;
 
 pub use document::Document;
 
 use crate::base::number::{counted, duration, grouped};
 use crate::purge::Count;
-use crate::purge::engine::{Fate, Outcome};
-use crate::purge::plan::{Object, Plan};
+use crate::purge::engine::Fate;
+use crate::purge::plan::Object;
+use crate::purge::report::subject::Purge;
 use crate::purge::selection::Kept;
 use crate::ui::page::{Page, TableRow};
 use crate::ui::terminal::{Ink, Paper};
@@ -16,86 +18,6 @@ use std::time::Duration;
 
 /// How many projects, and how many objects with their reasons, the text names.
 const LISTED: usize = 20;
-
-/// What is known of a purge.
-#[derive(Debug)]
-pub struct Purge {
-    /// Cinder's endpoint.
-    pub cloud: String,
-    /// Whether nothing was to be deleted.
-    pub dry_run: bool,
-    /// What goes.
-    pub plan: Plan,
-    /// What stays.
-    pub kept: Kept,
-    /// The target whose copies stay, by name.
-    pub target: Option<String>,
-    /// How many ids were named; absent where everything goes.
-    pub named: Option<u64>,
-    /// Objects that earlier purges deleted, by the journal.
-    pub earlier: u64,
-    /// Rows of the dumps that could not be read.
-    pub unreadable: u64,
-    /// What became of the plan; absent while nothing was begun.
-    pub outcome: Option<Outcome>,
-}
-
-/// What became of the objects, in numbers.
-#[derive(Clone, Copy, Debug, Default)]
-struct Tally {
-    gone: Count,
-    failed: Count,
-    blocked: Count,
-    under_way: Count,
-    unsent: Count,
-}
-
-impl Purge {
-    fn fates(&self) -> impl Iterator<Item = (&Object, &Fate)> {
-        self.plan.objects.iter().zip(self.outcome.iter().flat_map(|outcome| &outcome.fates))
-    }
-
-    fn tally(&self) -> Tally {
-        let mut tally = Tally::default();
-        for (object, fate) in self.fates() {
-            let count = match fate {
-                Fate::Gone => &mut tally.gone,
-                Fate::Failed { .. } => &mut tally.failed,
-                Fate::Blocked { .. } => &mut tally.blocked,
-                Fate::UnderWay => &mut tally.under_way,
-                Fate::Unsent { .. } => &mut tally.unsent,
-            };
-            count.add(object.kind);
-        }
-        tally
-    }
-
-    /// Objects that are not gone, those that failed or are blocked by one that failed among them.
-    #[must_use]
-    pub fn left(&self) -> (u64, bool) {
-        let tally = self.tally();
-        let failed = tally.failed.all() + tally.blocked.all();
-        (failed + tally.under_way.all() + tally.unsent.all(), failed > 0)
-    }
-
-    fn projects(&self) -> Vec<(&str, Count)> {
-        let mut projects: BTreeMap<&str, Count> = BTreeMap::new();
-        for object in &self.plan.objects {
-            projects.entry(self.plan.project(object)).or_default().add(object.kind);
-        }
-        let mut projects: Vec<_> = projects.into_iter().collect();
-        projects.sort_by_key(|(_, count)| std::cmp::Reverse(count.all()));
-        projects
-    }
-
-    /// The objects in the order in which they go: copies before those that they continue.
-    fn in_order(&self) -> Vec<&Object> {
-        let mut order: Vec<usize> = (0..self.plan.objects.len()).collect();
-        order
-            .sort_by_key(|index| std::cmp::Reverse(self.plan.above.get(*index).copied().unwrap_or_default()));
-        order.into_iter().filter_map(|index| self.plan.objects.get(index)).collect()
-    }
-}
 
 /// What is to go and what stays: what the operator sees before anything is deleted.
 #[must_use]

@@ -3,7 +3,7 @@
 //! The lists are read as they come; of a copy that stays only what a chain needs is kept. A copy stays whenever one stays
 //! that continues it, for that one would be worth nothing without it.
 
-use super::api::{QUESTIONS, Trouble};
+use super::api::QUESTIONS;
 use super::cinder::{Cinder, Listed, Looked};
 use super::error::{PurgeError, Result};
 use super::journal::{Journal, Past};
@@ -12,6 +12,7 @@ use super::named::Named;
 use super::plan::{Object, Plan};
 use super::transport::Transport;
 use super::{Count, Kind};
+use crate::purge::trouble::Trouble;
 use chrono::NaiveDateTime;
 use futures_util::StreamExt as _;
 use pipeline::karbor::ids::digest;

@@ -1,7 +1,7 @@
 //! Settings as flags. They are texts here: a value may as well come from the environment or a file, and is checked
 //! the same way wherever it comes from.
 
-use crate::settings::Key;
+use crate::settings::key::Key;
 use clap::Args;
 use std::path::PathBuf;
 

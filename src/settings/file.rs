@@ -1,7 +1,9 @@
 //! etl.toml: settings by key, each with the line it stands in. Only the form is checked here.
 
-use super::{Key, Origin, Said, SettingError};
 use crate::base::toml_document::line_of;
+use crate::settings::key::Key;
+use crate::settings::origin::{Origin, Said};
+use crate::settings::setting_error::SettingError;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -105,7 +107,7 @@ impl SettingsFile {
                 let toml::Value::String(text) = value.into_inner() else {
                     return Err(SettingError::SiteTarget { path, line });
                 };
-                if crate::settings::target::may_hold_password(&text) {
+                if crate::settings::password_text::may_hold_password(&text) {
                     return Err(SettingError::Password { path, line });
                 }
                 file.target = Some(SiteTarget { text, path: path.clone(), line });

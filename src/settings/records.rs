@@ -2,8 +2,11 @@
 //!
 //! A record counts only where size and digest are those of the dump beside it.
 
-use super::{Key, Origin, Said, SettingError, Settings};
+use crate::settings::Settings;
+use crate::settings::key::Key;
+use crate::settings::origin::{Origin, Said};
 use crate::settings::record::{Record, beside};
+use crate::settings::setting_error::SettingError;
 use std::path::{Path, PathBuf};
 
 impl Settings {

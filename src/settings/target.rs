@@ -1,7 +1,8 @@
 //! The target as chosen, and the refusal of passwords on the command line.
 
-use crate::settings::SiteTarget;
 use crate::settings::error::OptionError;
+use crate::settings::file::SiteTarget;
+use crate::settings::password_text::{may_hold_password, password_in};
 use crate::ui::surroundings::Surroundings;
 use pipeline::load::postgres::connect::password_in;
 use pipeline::load::spec::{Spec, may_contain_password};
@@ -117,21 +118,6 @@ pub fn password_in_arguments(line: &[OsString]) -> Result<(), OptionError> {
         }
     }
     Ok(())
-}
-
-/// Whether a text is a connection string with a password, or something like one: another program's, or a misspelt one.
-pub(crate) fn may_hold_password(text: &str) -> bool {
-    if matches!(Spec::parse(text), Ok(Spec::Postgres(_))) && password_in(text) {
-        return true;
-    }
-    let Some((scheme, rest)) = text.split_once(':') else { return false };
-    let of_ours = ["postgresql", "postgres"].iter().any(|name| scheme.eq_ignore_ascii_case(name));
-    let well_formed = rest.starts_with("//") && ["postgresql", "postgres"].contains(&scheme);
-    let scheme_like =
-        !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
-    let other = scheme_like && rest.starts_with('/') && scheme != "sqlite";
-    let credentials = rest.rsplit_once('@').is_some_and(|(before, _)| before.contains(':'));
-    !well_formed && (of_ours || other) && (credentials || rest.to_ascii_lowercase().contains("password="))
 }
 
 /// The same of a word of a command line, which may be the name of a file as well.

@@ -4,12 +4,14 @@
 
 pub mod bars;
 pub mod lines;
+pub mod moment;
 pub mod ticker;
 
+use crate::ui::progress::moment::Moment;
 use bars::Bars;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 use lines::Lines;
-use pipeline::progress::{Progress, Stage};
+use pipeline::progress::Progress;
 use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -69,16 +71,6 @@ pub struct Counters {
     pub progress: Arc<Progress>,
     /// For each dump its name and the bytes read of it.
     pub dumps: Vec<(String, Arc<AtomicU64>)>,
-}
-
-/// What the counters say at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Moment {
-    stage: Stage,
-    loaded: u64,
-    /// For each dump the bytes read of it and what they will come to; 0 while that is not known.
-    dumps: Vec<(u64, u64)>,
-    elapsed: Duration,
 }
 
 impl Counters {

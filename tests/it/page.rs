@@ -2,8 +2,9 @@
 
 use crate::report::{copies, full, summary};
 use etl::base::exit::Exit;
-use etl::import::report::file::{Ended, ReportFile};
-use etl::import::report::{Errand, Summary};
+use etl::import::report::file::ReportFile;
+use etl::import::report::summary::Ended;
+use etl::import::report::summary::{Errand, Summary};
 use pipeline::load::Service;
 use pipeline::load::spec::Spec;
 use pipeline::outcome::{CopyReport, MonthCount, Report};

@@ -1,9 +1,10 @@
 //! The report, made of facts by hand so that every section is there.
 
 use etl::base::exit::Exit;
-use etl::import::report::file::Ended;
 use etl::import::report::json::Document;
-use etl::import::report::{Errand, Summary, text};
+use etl::import::report::summary::Ended;
+use etl::import::report::summary::{Errand, Summary};
+use etl::import::report::text;
 use etl::ui::terminal::Paper;
 use parsers::zone::Offset;
 use pipeline::firings::{Cause, Drift, Horizon, Proof, Side, Verdict, WeekHours};

@@ -2,7 +2,7 @@
 
 use crate::base::number::{counted, grouped};
 use crate::base::shell::quote;
-use crate::import::report::{Errand, Summary};
+use crate::import::report::summary::{Errand, Summary};
 use crate::ui::terminal::width::width;
 use pipeline::load::spec::Spec;
 use pipeline::outcome::Ending;

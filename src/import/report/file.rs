@@ -1,35 +1,15 @@
 //! The report file: `--report FILE.json` for programs, `--report FILE.html` for people.
 
 use crate::base::error::{Error, Result};
-use crate::base::exit::Exit;
 use crate::base::text::printable_json;
-use crate::import::report::Summary;
 use crate::import::report::html;
 use crate::import::report::json::Document;
+use crate::import::report::summary::Ended;
 use crate::settings::report_form::ReportForm;
 use pipeline::files::Replacement;
 use serde::Serialize;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-
-/// What is known of a run when its report file is written.
-#[derive(Clone, Copy)]
-pub struct Ended<'r> {
-    /// `run`, `check` or `verify`.
-    pub command: &'static str,
-    /// How it ends.
-    pub exit: Exit,
-    /// Why it failed, if it did.
-    pub error: Option<&'r Error>,
-    /// When it ended: seconds since 1970-01-01 00:00:00 UTC.
-    pub finished: i64,
-    /// The whole time in seconds.
-    pub seconds: f64,
-    /// The most memory the process had, in bytes, where the system says.
-    pub peak_memory: Option<u64>,
-    /// The report, if it came to one.
-    pub summary: Option<Summary<'r>>,
-}
 
 /// A report file. It is begun before the run, so that one that cannot be written stops it in time, and takes its name when it
 /// is complete.

@@ -5,7 +5,7 @@
 
 use crate::base::error::Error;
 use crate::base::exit::Exit;
-use crate::import::report::file::Ended;
+use crate::import::report::summary::Ended;
 use pipeline::outcome::{
     CopyReport, Defer, DumpReport, Ending, Rejection, Report, ScheduleReport, Skip, TargetRow, TargetTally,
     ZoneUse,

@@ -2,9 +2,10 @@
 
 use crate::base::number::{bytes, counted, duration, grouped, seconds};
 use crate::base::text::printable;
+use crate::import::report::advice;
+use crate::import::report::summary::{Errand, Summary};
 use crate::import::report::targets;
 use crate::import::report::targets::{Line, Targets};
-use crate::import::report::{Errand, Summary, advice};
 use crate::ui::page::{Page, TableRow};
 use crate::ui::terminal::{Ink, Paper};
 use parsers::columns::Table;

@@ -1,6 +1,5 @@
 //! What Cinder's answers say of objects. Versions differ in what they tell; what is not told is absent.
 
-use super::is_plain;
 use crate::purge::Kind;
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value};
@@ -78,6 +77,14 @@ pub(super) fn text<'m>(member: &'m Map<String, Value>, name: &str) -> Option<&'m
 fn time(text: &str) -> Option<NaiveDateTime> {
     let text = text.trim_end_matches('Z').trim_end_matches("+00:00");
     NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok()
+}
+
+/// Whether an id can stand in a URL as it is.
+#[must_use]
+pub fn is_plain(id: &str) -> bool {
+    !id.is_empty()
+        && id.len() <= 255
+        && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! Looking at objects: whether they are gone, and what it means if they are not.
 
 use super::{Engine, Run, Setback, Step};
-use crate::purge::api::Trouble;
 use crate::purge::cinder::{Class, Looked, Refusal};
 use crate::purge::error::PurgeError;
 use crate::purge::pace::Outage;
 use crate::purge::plan::Object;
 use crate::purge::transport::Transport;
+use crate::purge::trouble::Trouble;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 

@@ -4,7 +4,7 @@ use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::purge::engine::Fate;
 use crate::purge::plan::Object;
-use crate::purge::report::Purge;
+use crate::purge::report::subject::Purge;
 use crate::purge::selection::Kept;
 use crate::purge::{Count, Kind};
 use serde::Serialize;

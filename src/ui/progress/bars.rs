@@ -1,7 +1,7 @@
 //! Bars on a terminal: one for each dump in bytes, one line for the stage and the rows loaded.
 
 use crate::base::number::{counted, grouped};
-use crate::ui::progress::Moment;
+use crate::ui::progress::moment::Moment;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 /// The widest a dump's name is shown.

@@ -1,7 +1,7 @@
 //! Plain lines for where no bar can move: one when the stage changes, and one every few seconds.
 
 use crate::base::number::{bytes, counted, duration};
-use crate::ui::progress::Moment;
+use crate::ui::progress::moment::Moment;
 use pipeline::progress::Stage;
 use std::time::Duration;
 

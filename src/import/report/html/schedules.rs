@@ -1,33 +1,11 @@
 //! When backups start, before and after, and which policies do not run exactly as before.
 
 use crate::base::number::{counted, grouped};
-use crate::import::report::html::{Cell, Mood, shown};
+use crate::import::report::html::page::{Cell, Mood, shown};
+use crate::import::report::html::page::{Drifting, Schedules};
 use crate::import::report::picture;
 use pipeline::firings::WeekHours;
 use pipeline::outcome::ScheduleReport;
-
-/// What is said of schedules.
-pub(super) struct Schedules {
-    pub(super) mood: Mood,
-    pub(super) lead: String,
-    pub(super) change: String,
-    pub(super) before: String,
-    pub(super) after: String,
-    pub(super) legend: Vec<Cell>,
-    pub(super) caption: String,
-    pub(super) drifting: Vec<Drifting>,
-    pub(super) more: Option<String>,
-}
-
-/// A schedule that does not run exactly as before.
-pub(super) struct Drifting {
-    pub(super) name: String,
-    pub(super) policy_id: String,
-    pub(super) operation: &'static str,
-    pub(super) accepted: bool,
-    pub(super) cause: String,
-    pub(super) drift: String,
-}
 
 /// What is said of schedules: how many run as before, the two weeks, and those that do not.
 pub(super) fn schedules(report: &ScheduleReport) -> Schedules {

@@ -1,42 +1,18 @@
 //! What a verification found, as a page.
 
 use crate::base::number::{bytes, counted, duration, grouped};
-use crate::import::report::html::{
-    Cell, Cost, Dump, Ended, LISTED, Mood, Page, Rejections, SourceTable, schedules, shown,
+use crate::import::report::html::page::{
+    Cell, Cost, Dump, LISTED, Mood, Page, Rejections, SourceTable, shown,
 };
+use crate::import::report::html::page::{Column, Findings, Found, Verified};
+use crate::import::report::html::schedules;
+use crate::import::report::summary::Ended;
 use crate::import::report::text;
 use crate::import::verify::report as verify;
 use askama::Template as _;
 use parsers::input::STDIN;
 use pipeline::verify::{Finding, Report, TableReport};
 use std::time::Duration;
-
-/// The rows of all tables, and those that are not equal.
-pub(super) struct Verified {
-    pub(super) tables: Vec<SourceTable>,
-    pub(super) findings: Vec<Findings>,
-}
-
-/// The rows of one table of which something is found.
-pub(super) struct Findings {
-    pub(super) heading: String,
-    pub(super) rows: Vec<Found>,
-    pub(super) more: Option<String>,
-}
-
-/// A row, and its columns that differ.
-pub(super) struct Found {
-    pub(super) key: String,
-    pub(super) what: &'static str,
-    pub(super) columns: Vec<Column>,
-}
-
-/// A column that differs.
-pub(super) struct Column {
-    pub(super) name: String,
-    pub(super) dumps: String,
-    pub(super) target: String,
-}
 
 /// The page of a verification that came to its end.
 ///

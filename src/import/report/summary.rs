@@ -1,0 +1,87 @@
+//! What the report of a run says beside the pipeline's own report.
+
+use crate::base::error::Error;
+use crate::base::exit::Exit;
+use pipeline::load::spec::Spec;
+use pipeline::outcome::Report;
+use std::time::Duration;
+
+/// A run's report with what only the command knows.
+#[derive(Clone, Copy)]
+pub struct Summary<'r> {
+    /// What the pipeline did.
+    pub report: &'r Report,
+    /// Which command it was.
+    pub errand: Errand<'r>,
+    /// Where the rows went; nowhere for a check without a target.
+    pub spec: Option<&'r Spec>,
+    /// The value of policy_status that was taken to mean ON.
+    pub policy_on: &'r str,
+    /// The whole time.
+    pub elapsed: Duration,
+    /// The most memory the process had, in bytes, where the system says.
+    pub peak_memory: Option<u64>,
+}
+
+/// Which command a report is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Errand<'r> {
+    /// `etl run`.
+    Run,
+    /// `etl check`, and the command line that would run what was checked.
+    Check {
+        /// That command line.
+        next: &'r str,
+        /// Whether everything was loaded and rolled back.
+        full: bool,
+    },
+}
+
+impl Errand<'_> {
+    /// The command's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Check { .. } => "check",
+        }
+    }
+}
+
+impl Summary<'_> {
+    /// Rows read, over all source tables.
+    #[must_use]
+    pub fn read(&self) -> u64 {
+        self.report.sources.iter().map(|(_, tally)| tally.read).sum()
+    }
+
+    /// Rows each second of the whole time: those written, or those read where none was; `None` under a millisecond.
+    #[must_use]
+    pub fn rows_per_second(&self) -> Option<u64> {
+        let rows = match self.report.ending {
+            pipeline::outcome::Ending::Committed => self.report.written(),
+            _ => self.read(),
+        };
+        let rate = (u128::from(rows) * 1000).checked_div(self.elapsed.as_millis())?;
+        u64::try_from(rate).ok()
+    }
+}
+
+/// What is known of a run when its report file is written.
+#[derive(Clone, Copy)]
+pub struct Ended<'r> {
+    /// `run`, `check` or `verify`.
+    pub command: &'static str,
+    /// How it ends.
+    pub exit: Exit,
+    /// Why it failed, if it did.
+    pub error: Option<&'r Error>,
+    /// When it ended: seconds since 1970-01-01 00:00:00 UTC.
+    pub finished: i64,
+    /// The whole time in seconds.
+    pub seconds: f64,
+    /// The most memory the process had, in bytes, where the system says.
+    pub peak_memory: Option<u64>,
+    /// The report, if it came to one.
+    pub summary: Option<Summary<'r>>,
+}
