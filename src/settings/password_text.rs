@@ -1,13 +1,7 @@
 //! Whether a text contains a password, such as a connection string.
 
-use crate::settings::error::OptionError;
-use crate::settings::file::SiteTarget;
-use crate::ui::surroundings::Surroundings;
 use pipeline::load::postgres::connect::password_in;
-use pipeline::load::spec::{Spec, may_contain_password};
-use std::ffi::OsString;
-use std::fmt;
-use std::path::Path;
+use pipeline::load::spec::Spec;
 
 /// Whether a text is a connection string with a password, or something like one: another program's, or a misspelt one.
 pub(crate) fn may_hold_password(text: &str) -> bool {

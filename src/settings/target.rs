@@ -2,9 +2,8 @@
 
 use crate::settings::error::OptionError;
 use crate::settings::file::SiteTarget;
-use crate::settings::password_text::{may_hold_password, password_in};
+use crate::settings::password_text::may_hold_password;
 use crate::ui::surroundings::Surroundings;
-use pipeline::load::postgres::connect::password_in;
 use pipeline::load::spec::{Spec, may_contain_password};
 use std::ffi::OsString;
 use std::fmt;
