@@ -13,7 +13,6 @@
 pub mod columns;
 pub mod copy;
 pub mod copy_options;
-pub mod cron;
 pub mod encoding;
 pub mod error;
 pub mod escape;
@@ -28,8 +27,6 @@ pub mod reader;
 pub mod routine;
 pub mod row;
 pub mod scan;
-pub mod schedule;
 pub mod statement;
 mod title;
 pub mod value;
-pub mod zone;

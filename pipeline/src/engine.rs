@@ -4,7 +4,6 @@
 //! written, and no temporary table is made: a standby takes none.
 
 use crate::error::{Error, Result};
-use crate::icalendar::occurrences;
 use crate::karbor::ddl::Dialect;
 use crate::karbor::ids::digest;
 use crate::karbor::layout::Layout;
@@ -18,6 +17,7 @@ use crate::removal::marks::{Marks, key, text, yes};
 use crate::removal::sets::Sets;
 use crate::settings::PLACEHOLDER_TRUST;
 use chrono::{DateTime, NaiveDateTime, Utc};
+use schedules::icalendar::occurrences;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -14,7 +14,7 @@ pub enum Error {
     Dump(#[from] parsers::error::Error),
     /// The PostgreSQL target cannot be reached.
     #[error(transparent)]
-    Connect(#[from] Box<crate::load::postgres::connect::ConnectError>),
+    Connect(#[from] Box<connect::ConnectError>),
     /// The target cannot take the rows, or refused them.
     #[error("{what}")]
     Target {

@@ -13,8 +13,6 @@ pub mod engine;
 pub mod error;
 pub mod extract;
 pub mod files;
-pub mod firings;
-pub mod icalendar;
 pub mod karbor;
 pub mod load;
 pub mod options;

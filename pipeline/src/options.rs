@@ -2,10 +2,10 @@
 
 use crate::compare::{BATCH_ROWS, Prune, Spool, Tuning};
 use crate::files::Foreign;
-use crate::firings::Horizon;
 use crate::settings::Settings;
 use parsers::columns::ColumnMap;
 use parsers::scan::Limits;
+use schedules::firings::Horizon;
 use std::path::{Path, PathBuf};
 
 /// Threads that convert, at most; more do not help, because the target takes one stream.

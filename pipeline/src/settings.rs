@@ -1,7 +1,7 @@
 //! What a conversion depends on beside the dumps: every constant of the contract that is an assumption is a setting here.
 
-use crate::icalendar::EveryNDays;
-use parsers::zone::{Offset, Zone};
+use schedules::icalendar::EveryNDays;
+use schedules::zone::{Offset, Zone};
 use serde::Serialize;
 use std::fmt;
 

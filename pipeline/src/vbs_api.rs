@@ -9,9 +9,9 @@
 //! field that does not win, and of a schedule with days both by number and by week the days of the week.
 //! Nothing here reads a target; see [`crate::load::policies`].
 
-use crate::icalendar::{self, START_TIME};
-use parsers::schedule::{Days, MinuteOfDay};
-use parsers::zone::Offset;
+use schedules::icalendar::{self, START_TIME};
+use schedules::schedule::{Days, MinuteOfDay};
+use schedules::zone::Offset;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -168,10 +168,10 @@ fn text(object: &Map<String, Value>, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::icalendar::{EveryNDays, pattern};
     use crate::karbor::json::{self, Retention};
-    use parsers::schedule::Schedule;
     use proptest::prelude::*;
+    use schedules::icalendar::{EveryNDays, pattern};
+    use schedules::schedule::Schedule;
 
     fn properties(pattern: &str) -> String {
         let mut out = String::new();
@@ -192,7 +192,7 @@ mod tests {
         let schedule =
             Schedule::from_fields(Some(&policy.start_time), policy.frequency.map(i64::from), days.as_deref())
                 .unwrap();
-        let zone = parsers::zone::Zone::parse(policy.time_zone.as_deref().unwrap()).unwrap();
+        let zone = schedules::zone::Zone::parse(policy.time_zone.as_deref().unwrap()).unwrap();
         let offset = zone.offset_at(0);
         let pattern = pattern(&schedule, offset, Some(offset), every).unwrap();
         let retention = Retention::new(policy.rentention_num, policy.rentention_day);
@@ -379,7 +379,7 @@ mod tests {
 
         #[test]
         fn start_times_ascend_on_the_users_clock(policy in any_policy()) {
-            let zone = parsers::zone::Zone::parse(policy.time_zone.as_deref().unwrap()).unwrap();
+            let zone = schedules::zone::Zone::parse(policy.time_zone.as_deref().unwrap()).unwrap();
             let east = zone.offset_at(0).minutes();
             let local: Vec<_> = policy.start_time.split(',').map(|time| {
                 let (hour, minute) = time.split_once(':').unwrap();

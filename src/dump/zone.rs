@@ -1,6 +1,6 @@
 //! A node's time zone, from what the node says: its name where one is known, else how far its clock is from UTC now.
 
-use parsers::zone::Zone;
+use schedules::zone::Zone;
 
 /// The zone in the form of `server_timezone`. An offset says nothing of summer time, so a name goes first.
 pub(crate) fn of_node(

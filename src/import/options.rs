@@ -14,9 +14,9 @@ use crate::settings::{Settings, SettingsFile};
 use crate::ui::surroundings::Surroundings;
 use pipeline::compare::Prune;
 use pipeline::files::Foreign;
-use pipeline::firings::{DEFAULT_HORIZON_DAYS, Horizon};
 use pipeline::load::names::TargetNames;
 use pipeline::options::Mode;
+use schedules::firings::{DEFAULT_HORIZON_DAYS, Horizon};
 use std::path::{Path, PathBuf};
 
 /// What `etl run` or `etl check` is to do, checked.

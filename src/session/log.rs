@@ -67,7 +67,7 @@ pub fn start(outputs: &Outputs) -> Result<Option<String>> {
 /// The events of this program's crates; of all others at most warnings.
 fn own(level: LevelFilter) -> Targets {
     let mut targets = Targets::new().with_default(level.min(LevelFilter::WARN));
-    for name in ["etl", "pipeline", "parsers", "postgres"] {
+    for name in ["etl", "pipeline", "schedules", "connect", "parsers", "postgres"] {
         targets = targets.with_target(name, level);
     }
     targets

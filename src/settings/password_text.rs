@@ -1,6 +1,6 @@
 //! Whether a text contains a password, such as a connection string.
 
-use pipeline::load::postgres::connect::password_in;
+use connect::password_in;
 use pipeline::load::spec::Spec;
 
 /// Whether a text is a connection string with a password, or something like one: another program's, or a misspelt one.

@@ -85,8 +85,8 @@ mod tests {
     use crate::base::error::CommandError as _;
     use crate::settings::args::SettingArgs;
     use crate::ui::surroundings::Surroundings;
-    use parsers::zone::Zone;
     use pipeline::settings::ZoneOrigin;
+    use schedules::zone::Zone;
 
     struct Folder(tempfile::TempDir);
 

@@ -2,9 +2,9 @@
 //! is worded elsewhere, from [`super::Key::accepts`].
 
 use parsers::encoding::Encoding;
-use parsers::zone::Zone;
-use pipeline::icalendar::EveryNDays;
 use pipeline::settings::Unsteady;
+use schedules::icalendar::EveryNDays;
+use schedules::zone::Zone;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 

@@ -6,8 +6,6 @@ use etl::import::report::summary::Ended;
 use etl::import::report::summary::{Errand, Summary};
 use etl::import::report::text;
 use etl::ui::terminal::Paper;
-use parsers::zone::Offset;
-use pipeline::firings::{Cause, Drift, Horizon, Proof, Side, Verdict, WeekHours};
 use pipeline::load::Service;
 use pipeline::load::spec::Spec;
 use pipeline::outcome::{
@@ -15,6 +13,8 @@ use pipeline::outcome::{
     ServiceCount, Skip, StatusCount, Tally, TargetTally, TenantCount, ZoneUse,
 };
 use pipeline::settings::ZoneOrigin;
+use schedules::firings::{Cause, Drift, Horizon, Proof, Side, Verdict, WeekHours};
+use schedules::zone::Offset;
 use std::time::Duration;
 
 fn tally(counts: &[(Outcome, u64)]) -> Tally {

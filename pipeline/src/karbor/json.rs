@@ -145,7 +145,10 @@ pub fn definition(
 /// Appends a trigger's properties: a flat object of strings.
 pub fn properties(pattern: &str, format: &str, out: &mut String) {
     let mut object = Object::open(out);
-    object.text("pattern", pattern).text("start_time", crate::icalendar::START_TIME).text("format", format);
+    object
+        .text("pattern", pattern)
+        .text("start_time", schedules::icalendar::START_TIME)
+        .text("format", format);
     object.close();
 }
 

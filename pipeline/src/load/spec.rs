@@ -1,6 +1,5 @@
 //! Which target a text names: `postgresql://…`, `sqlite:PATH` or `*.db`, `*.sql`.
 
-use crate::load::postgres::connect;
 use std::fmt;
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
 //! What the report says of schedules: how many run as before, which do not and why, and when in the week backups start.
 
-use crate::firings::{Horizon, Proof, Verdict, WeekHours};
-use parsers::zone::Offset;
+use schedules::firings::{Horizon, Proof, Verdict, WeekHours};
+use schedules::zone::Offset;
 use serde::{Serialize, Serializer};
 
 /// How many policies that drift are listed; all are counted.
@@ -117,7 +117,7 @@ fn as_list<S: Serializer>(week: &WeekHours, serializer: S) -> Result<S::Ok, S::E
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::firings::{Cause, Drift, Side};
+    use schedules::firings::{Cause, Drift, Side};
 
     #[test]
     fn what_the_contract_does_not_accept_is_listed_first_whatever_else_there_is() {

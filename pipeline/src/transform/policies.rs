@@ -1,12 +1,12 @@
 //! What VBS policies and DPS plans have in common once they are resolved, and the rows of Karbor's policy side made of it.
 
-use crate::firings::{Horizon, Prover, Verdict};
 use crate::karbor::layout::{Layout, Misfit};
 use crate::karbor::{self, Source, Value, ids, json, rows};
 use crate::outcome::{ScheduleReport, ZoneUse};
 use crate::settings::{PLACEHOLDER_TRUST, Settings, ZoneOrigin};
 use crate::transform::schedules::{PatternId, Patterns};
 use parsers::models::Times;
+use schedules::firings::{Horizon, Prover, Verdict};
 use std::collections::{BTreeMap, HashMap};
 
 /// What the target says about itself, as far as rows depend on it.

@@ -1,14 +1,14 @@
 //! Schedules of policies as patterns, each stored form computed once: schedules repeat.
 
-use crate::firings::{Subject, WallClock};
-use crate::icalendar::{self, EveryNDays};
 use crate::karbor::json;
 use crate::settings::{ServerZone, Settings, ZoneOrigin};
 use parsers::models::Times;
 use parsers::row::{FieldError, FieldReason};
-use parsers::schedule::{Days, Field, Schedule, ScheduleError};
 use parsers::value::Timestamp;
-use parsers::zone::Zone;
+use schedules::firings::{Subject, WallClock};
+use schedules::icalendar::{self, EveryNDays};
+use schedules::schedule::{Days, Field, Schedule, ScheduleError};
+use schedules::zone::Zone;
 use std::collections::HashMap;
 
 /// Which pattern; see [`Patterns::pattern`].

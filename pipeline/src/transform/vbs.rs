@@ -12,12 +12,12 @@ use crate::transform::policies::{
 };
 use crate::transform::schedules::{PatternId, Patterns, ScheduleColumns, place};
 use parsers::columns::Table;
-use parsers::cron;
 use parsers::models::Held;
 use parsers::models::vbs::{Extend, Policy, Relation, Resource, Tag, Trigger};
 use parsers::position::Origin;
 use parsers::row::{FieldError, FieldReason, shortened};
-use parsers::schedule::Schedule;
+use schedules::cron;
+use schedules::schedule::Schedule;
 use std::collections::BTreeSet;
 
 /// The held tables of `autobackup`.

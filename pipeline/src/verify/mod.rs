@@ -17,7 +17,6 @@ use crate::compare::{
 use crate::engine;
 use crate::error::{Error, Result};
 use crate::extract;
-use crate::firings::{DEFAULT_HORIZON_DAYS, Horizon};
 use crate::karbor::WRITTEN;
 use crate::karbor::tuple::Rows;
 use crate::load::{Intent, Opened, Sink, Target};
@@ -28,6 +27,7 @@ use crate::run::copies::{Copies, SourceOf};
 use crate::run::stream::{self, Digests, Ready};
 use crate::transform::policies::{Context, TargetFacts};
 use crate::transform::resolved::{Policies, PolicyRows};
+use ::schedules::firings::{DEFAULT_HORIZON_DAYS, Horizon};
 use parsers::input::Input;
 use std::collections::{BTreeSet, HashMap, HashSet};
 

@@ -4,12 +4,12 @@ use super::Checking;
 use crate::compare::Fact;
 use crate::compare::sql::TRIGGERS;
 use crate::error::Result;
-use crate::firings::{Horizon, Prover, Subject};
 use crate::load::session::Session;
 use crate::outcome::ScheduleReport;
 use crate::removal::marks::derived;
 use crate::transform::policies::Wanted;
 use crate::transform::resolved::PolicyRows;
+use schedules::firings::{Horizon, Prover, Subject};
 use serde::Deserialize;
 use std::collections::HashMap;
 

@@ -301,7 +301,7 @@ fn times_are_local_where_there_is_a_zone_and_utc_where_there_is_none() {
 #[test]
 fn the_servers_zone_is_not_that_of_dps() {
     let out =
-        Setup::set(|settings| settings.server_zone.zone = parsers::zone::Zone::parse("UTC-03:00").unwrap())
+        Setup::set(|settings| settings.server_zone.zone = schedules::zone::Zone::parse("UTC-03:00").unwrap())
             .convert(&sound_plan(P, "pol"));
     assert_eq!(pattern_of(out.only("triggers")), ["DAILY;BYHOUR=2;BYMINUTE=0"]);
     let uses: Vec<_> = out.report.zones.iter().map(|z| (z.origin, z.policies)).collect();
@@ -312,7 +312,7 @@ fn the_servers_zone_is_not_that_of_dps() {
 fn an_exact_interval_of_dps_says_its_frequency() {
     let mut rows = sound_plan(P, "pol");
     rows[4] = timer("t", "pol").with_all(&[("interval_days", "9"), ("time_zone", "UTC+08:00")]);
-    let setup = Setup::set(|settings| settings.every_n_days = pipeline::icalendar::EveryNDays::MonthDays);
+    let setup = Setup::set(|settings| settings.every_n_days = schedules::icalendar::EveryNDays::MonthDays);
     let lines = pattern_of(setup.convert(&rows).only("triggers"));
     assert_eq!(lines[..2], ["UTC+08:00", "X-VBS-FREQUENCY:9"]);
 }

@@ -2,9 +2,9 @@
 
 use crate::dumps::*;
 use crate::harness::{Setup, convert};
-use pipeline::icalendar::EveryNDays;
 use pipeline::outcome::{ScheduleReport, StatusCount};
 use pipeline::settings::{ServerZone, ZoneOrigin};
+use schedules::icalendar::EveryNDays;
 
 const P: &str = "11111111-1111-4111-8111-111111111111";
 const Q: &str = "22222222-2222-4222-8222-222222222222";
@@ -73,7 +73,7 @@ fn schedules_are_proved_and_those_that_drift_are_named() {
     );
     // 01:00 UTC is 09:00 at the server; the daily policy's one volume 57 times on each day, the other's two as often as it runs.
     let daily =
-        |week: &pipeline::firings::WeekHours| (0..7).map(|day| week.counts()[day * 24 + 9]).sum::<u64>();
+        |week: &schedules::firings::WeekHours| (0..7).map(|day| week.counts()[day * 24 + 9]).sum::<u64>();
     assert_eq!(daily(&report.after), 57 * 7 + 2 * 57 * 7 / 3);
     assert!(daily(&report.before) > daily(&report.after));
     assert_eq!(report.before.counts().iter().sum::<u64>(), daily(&report.before));
@@ -90,7 +90,7 @@ fn schedules_are_proved_and_those_that_drift_are_named() {
 #[test]
 fn summer_time_is_told_of_the_zone_that_has_it() {
     let of_zone = |zone: &str| {
-        let zone = parsers::zone::Zone::parse(zone).unwrap();
+        let zone = schedules::zone::Zone::parse(zone).unwrap();
         let server_zone = ServerZone { zone, origin: ZoneOrigin::Flag };
         let settings = pipeline::settings::Settings { server_zone, ..Default::default() };
         let setup = Setup { settings, ..Setup::default() };

@@ -4,7 +4,7 @@ use crate::dumps::*;
 use crate::harness::Setup;
 use crate::schedules::pattern_of;
 use chrono::{Datelike, Days, NaiveDate, NaiveDateTime, TimeDelta, TimeZone};
-use pipeline::icalendar::EveryNDays;
+use schedules::icalendar::EveryNDays;
 use std::collections::BTreeSet;
 
 /// Nine years, three of them leap years.

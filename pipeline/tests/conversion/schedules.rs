@@ -389,8 +389,10 @@ fn the_zone_is_the_policys_own_else_the_servers_and_the_report_says_which() {
     let run = |trigger_zone: &str, extend_info: &str, policy_info: &str, server: Option<&str>| {
         let setup = Setup::set(|settings| {
             if let Some(zone) = server {
-                settings.server_zone =
-                    ServerZone { zone: parsers::zone::Zone::parse(zone).unwrap(), origin: ZoneOrigin::Flag };
+                settings.server_zone = ServerZone {
+                    zone: schedules::zone::Zone::parse(zone).unwrap(),
+                    origin: ZoneOrigin::Flag,
+                };
             }
         });
         let out = setup.convert(&[
@@ -510,6 +512,6 @@ fn policies_that_drift_are_counted() {
         policy("policy-4").without("back_up_frequency").with("week_frequency", "MON"),
     ];
     assert_eq!(convert(&rows).report.drifting_policies, 2);
-    let setup = Setup::set(|settings| settings.every_n_days = pipeline::icalendar::EveryNDays::MonthDays);
+    let setup = Setup::set(|settings| settings.every_n_days = schedules::icalendar::EveryNDays::MonthDays);
     assert_eq!(setup.convert(&rows).report.drifting_policies, 0);
 }

@@ -4,12 +4,12 @@
 //! reader's screen is dark. Nothing from a dump is drawn: all texts here are numbers, months and names of stages.
 
 use crate::base::number::grouped;
-use pipeline::firings::WeekHours;
 use pipeline::outcome::MonthCount;
 use plotters::coord::Shift;
 use plotters::drawing::DrawingAreaErrorKind;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
+use schedules::firings::WeekHours;
 
 /// Text.
 const INK: RGBColor = RGBColor(0x24, 0x29, 0x2f);

@@ -9,8 +9,8 @@ use crate::settings::target::Choice;
 use crate::settings::{Settings, SettingsFile};
 use crate::ui::surroundings::Surroundings;
 use pipeline::compare::Prune;
-use pipeline::firings::Horizon;
 use pipeline::options::Mode;
+use schedules::firings::Horizon;
 
 impl Options {
     /// Checks the arguments of `etl verify`: those of a check, with a target in any case.

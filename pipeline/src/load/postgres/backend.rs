@@ -1,7 +1,6 @@
 //! One server process working for this run, seen from synchronous code: each call waits for its answer, or for the request
 //! to stop.
 
-use super::connect::{self, ConnInfo, Password, PasswordSource, Session};
 use super::failure::{self, Failure};
 use super::liveness;
 use super::session;
@@ -9,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::load::STOP_PATIENCE;
 use crate::load::session::TakeTexts;
 use crate::progress::Cancel;
+use connect::{ConnInfo, Password, PasswordSource, Session};
 use futures_util::TryStreamExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use std::cell::Cell;

@@ -208,10 +208,10 @@ fn closed_sequences(backend: &Backend, oid: i64) -> Result<Vec<String>, Failure>
 
 #[cfg(test)]
 mod tests {
-    use super::super::connect::ConnInfo;
     use super::*;
     use crate::load::Intent;
     use crate::progress::Cancel;
+    use connect::ConnInfo;
     use std::sync::Arc;
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the server's refusals mean to the operator.
 
-use super::connect::with_causes;
 use crate::error::Error;
+use connect::with_causes;
 use std::fmt::Write as _;
 use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 

@@ -4,7 +4,7 @@
 //! takes an hour. So when the connection has been silent for [`ConnInfo::answer_timeout`], a second connection asks whether the
 //! server still processes the statement.
 
-use super::connect::{self, ConnInfo};
+use connect::ConnInfo;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::{sleep, timeout};

@@ -9,7 +9,6 @@
 
 mod backend;
 mod catalog;
-pub mod connect;
 mod copy;
 mod failure;
 mod liveness;

@@ -1,11 +1,11 @@
 //! Reads the copies that a server holds, in a transaction that can write nothing.
 
 use super::backend::Backend;
-use super::connect::ConnInfo;
 use crate::error::Result;
 use crate::load::Ask;
 use crate::load::presence::Take;
 use crate::progress::Cancel;
+use connect::ConnInfo;
 use futures_util::{TryStreamExt as _, pin_mut};
 use std::sync::Arc;
 

@@ -1,7 +1,6 @@
 //! The one transaction of a run at a server.
 
 use super::backend::{Backend, Commit};
-use super::connect::ConnInfo;
 use super::copy::{self, Copying};
 use super::failure::lacks_privilege;
 use super::lock;
@@ -12,6 +11,7 @@ use crate::karbor::ddl::Dialect;
 use crate::karbor::layout::{Layout, quoted};
 use crate::load::session::{Presence, Session, TakeRow, TakeTexts, miscounted};
 use crate::load::{Intent, Refusal, STOP_PATIENCE, ServerFacts, Sink};
+use connect::ConnInfo;
 use std::time::Duration;
 
 /// An open transaction; dropping it rolls back.

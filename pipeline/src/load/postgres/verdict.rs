@@ -4,12 +4,12 @@
 //! is there and written by the run's transaction, or the transaction was rolled back.
 
 use super::backend::Backend;
-use super::connect::ConnInfo;
 use super::failure::Failure;
 use super::lock::{end_holder_sql, try_lock};
 use crate::karbor::layout::{Format, Laid, Layout, Wire, quoted};
 use crate::load::session::Presence;
 use crate::progress::Cancel;
+use connect::ConnInfo;
 use parsers::encoding::Encoding;
 use parsers::escape::{Dialect, unescape};
 use std::sync::Arc;

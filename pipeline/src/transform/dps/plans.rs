@@ -3,7 +3,6 @@
 //! A plan stands or falls with its objects, its mapping rows and the policies mapped to it; a policy brings its timers,
 //! specs and targets. A policy that several plans share still migrates with those that stand.
 
-use crate::firings::WallClock;
 use crate::karbor::layout::{Layout, Misfit};
 use crate::karbor::{Source, ids, json};
 use crate::outcome::{Outcome, Skip};
@@ -21,8 +20,9 @@ use parsers::models::dps::{CopyCycle, Destination, Mapping, Object, Plan, Policy
 use parsers::models::{Held, Times};
 use parsers::position::Origin;
 use parsers::row::{FieldError, FieldReason, shortened};
-use parsers::schedule::Schedule;
-use parsers::zone::Offset;
+use schedules::firings::WallClock;
+use schedules::schedule::Schedule;
+use schedules::zone::Offset;
 use std::collections::BTreeSet;
 
 /// The held tables of `dps`.

@@ -4,8 +4,8 @@ use crate::base::number::{counted, grouped};
 use crate::import::report::html::page::{Cell, Mood, shown};
 use crate::import::report::html::page::{Drifting, Schedules};
 use crate::import::report::picture;
-use pipeline::firings::WeekHours;
 use pipeline::outcome::ScheduleReport;
+use schedules::firings::WeekHours;
 
 /// What is said of schedules: how many run as before, the two weeks, and those that do not.
 pub(super) fn schedules(report: &ScheduleReport) -> Schedules {

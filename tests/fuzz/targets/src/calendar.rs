@@ -2,11 +2,11 @@
 
 use crate::draw::one_of;
 use crate::schedule::columns;
-use parsers::schedule::{Days, Schedule};
-use parsers::zone::{Offset, Zone};
-use pipeline::icalendar::{
+use schedules::icalendar::{
     EveryNDays, PatternError, Rule, START_MINUTE, START_TIME, occurrences, pattern, read,
 };
+use schedules::schedule::{Days, Schedule};
+use schedules::zone::{Offset, Zone};
 
 /// Columns of a schedule on lines of their own, as [`crate::schedule()`] has them; the last one says `month-days` where those
 /// are wanted. A pattern is refused for what Karbor refuses, or reads back as the schedule.

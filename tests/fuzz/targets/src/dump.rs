@@ -10,8 +10,6 @@ use parsers::position::Position;
 use parsers::scan::Limits;
 use pipeline::compare::Prune;
 use pipeline::error::Error;
-use pipeline::firings::Horizon;
-use pipeline::icalendar::EveryNDays;
 use pipeline::load::names::TargetNames;
 use pipeline::load::script::Script;
 use pipeline::load::{Context, Target};
@@ -20,6 +18,8 @@ use pipeline::outcome::Report;
 use pipeline::progress::{Cancel, Progress};
 use pipeline::run::run;
 use pipeline::settings::{Settings, Unsteady};
+use schedules::firings::Horizon;
+use schedules::icalendar::EveryNDays;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 

@@ -1,7 +1,7 @@
 //! Schedules from columns: refused by name, or the same when written plainly and read again.
 
-use parsers::schedule::{Days, Schedule};
-use parsers::zone::{Offset, Zone};
+use schedules::schedule::{Days, Schedule};
+use schedules::zone::{Offset, Zone};
 
 /// Columns on lines of their own: times, interval, days of the week, zone, frequency type. A value that is not there is an
 /// empty line.

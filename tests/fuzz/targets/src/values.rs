@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDateTime};
 use parsers::value::{Timestamp, boolean, integer};
-use parsers::zone::Zone;
+use schedules::zone::Zone;
 
 /// A value of any kind.
 ///

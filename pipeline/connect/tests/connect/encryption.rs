@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use connect::{CertificateProblem, ConnectError};
 use fixtures::server::{Authority, Issued, Server, Usage};
-use pipeline::load::postgres::connect::{CertificateProblem, ConnectError};
 
 use super::{block_on, log_in, resolve, server, value};
 

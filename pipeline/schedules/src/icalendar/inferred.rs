@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
+use crate::schedule::{Days, MinuteOfDay, Schedule, WeekdaySet};
+use crate::zone::Offset;
 use chrono::{DateTime, Datelike, NaiveDateTime};
-use parsers::schedule::{Days, MinuteOfDay, Schedule, WeekdaySet};
-use parsers::zone::Offset;
 
 use super::occurrences::{OccurrencesError, START_FORMAT, occurrences};
 use super::read;

@@ -7,8 +7,8 @@ use std::fmt::{self, Write as _};
 use std::num::NonZeroU16;
 use std::str::FromStr;
 
+use crate::schedule::WeekdaySet;
 use chrono::Weekday;
-use parsers::schedule::WeekdaySet;
 use thiserror::Error;
 
 /// The two-letter names of the days, Monday first.

@@ -360,7 +360,7 @@ fn joined(errors: &[ConnectError]) -> String {
 }
 
 /// An error and all its causes in one line.
-pub(in crate::load::postgres) fn with_causes(error: &dyn std::error::Error) -> String {
+pub fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

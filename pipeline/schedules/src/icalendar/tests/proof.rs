@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 use std::num::NonZeroU16;
 
+use crate::schedule::{Days, MinuteOfDay, Schedule, WeekdaySet};
+use crate::zone::Offset;
 use chrono::{Datelike, NaiveDate, Weekday};
-use parsers::schedule::{Days, MinuteOfDay, Schedule, WeekdaySet};
-use parsers::zone::Offset;
 use proptest::prelude::*;
 
 use super::super::check::{check, pattern_firings};

@@ -1,9 +1,9 @@
 //! openGauss' own login, against an imitation of its server.
 
 use super::{SECRET, block_on, log_in, resolve, value};
+use connect::{ConnectError, Session};
 use fixtures::gauss::{Gauss, Role, Ways};
 use fixtures::server::shared;
-use pipeline::load::postgres::connect::{ConnectError, Session};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;

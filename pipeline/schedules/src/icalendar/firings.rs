@@ -5,9 +5,9 @@
 
 use std::num::NonZeroU16;
 
+use crate::schedule::{Days, Schedule};
+use crate::zone::Offset;
 use chrono::{Datelike, NaiveDate};
-use parsers::schedule::{Days, Schedule};
-use parsers::zone::Offset;
 
 use super::START_MINUTE;
 

@@ -88,7 +88,7 @@ impl ConnectError {
     }
 
     /// Whether libpq would go on to the next address: this one gave no answer, or not from a server in service.
-    pub(in crate::load::postgres) fn concerns_only_this_address(&self) -> bool {
+    pub fn concerns_only_this_address(&self) -> bool {
         use ConnectError as E;
         match self {
             E::Resolve { .. }

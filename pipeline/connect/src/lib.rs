@@ -33,10 +33,10 @@ pub use conninfo::{
     ANSWER_TIMEOUT_VARIABLE, ChannelBinding, ConnInfo, Host, Keepalive, NamedFile, Password, PasswordSource,
     Place, RootCertificates, SslMode, Surroundings, TlsSettings,
 };
-pub(super) use error::with_causes;
+pub use error::with_causes;
 pub use error::{CertificateProblem, ConnectError, LoginMethod};
 pub use parameter::Origin;
 pub use passfile::Warning;
 pub use session::{Canceller, Session, connect};
-pub(crate) use target::names_password;
+pub use target::names_password;
 pub use target::password_in;

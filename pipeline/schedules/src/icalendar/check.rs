@@ -5,9 +5,9 @@
 
 use std::num::NonZeroU16;
 
+use crate::schedule::{Days, Schedule};
+use crate::zone::Offset;
 use chrono::DateTime;
-use parsers::schedule::{Days, Schedule};
-use parsers::zone::Offset;
 
 use super::firings::{firings, interval_firings};
 use super::pattern::{EveryNDays, PatternError};

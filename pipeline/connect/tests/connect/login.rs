@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use connect::{ConnectError, LoginMethod, PasswordSource};
 use fixtures::server::Authority;
-use pipeline::load::postgres::connect::{ConnectError, LoginMethod, PasswordSource};
 
 use super::{SECRET, block_on, log_in, resolve, server, value};
 

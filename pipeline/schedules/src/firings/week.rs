@@ -1,6 +1,6 @@
 //! When in the week backups start: counts by day and hour, which do not grow with time.
 
-use parsers::zone::Offset;
+use crate::zone::Offset;
 
 /// Hours of a week.
 pub const HOURS_OF_WEEK: usize = 7 * 24;

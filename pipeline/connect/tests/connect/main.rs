@@ -13,8 +13,8 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use connect::{ConnInfo, ConnectError, Session, Surroundings, connect};
 use fixtures::server::Server;
-use pipeline::load::postgres::connect::{ConnInfo, ConnectError, Session, Surroundings, connect};
 use secrecy::SecretString;
 
 /// Part of every password in these tests, so that one look tells whether something printed it.

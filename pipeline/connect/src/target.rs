@@ -184,7 +184,7 @@ fn keyword_values(text: &str) -> Result<Vec<Pair>, ConnectError> {
 }
 
 /// Whether a text contains `password=` or the like, as other programs' connection strings do.
-pub(crate) fn names_password(text: &str) -> bool {
+pub fn names_password(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     ["password", "passwd", "pwd"].iter().any(|name| {
         let mut rest = lower.as_str();

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use pipeline::load::postgres::connect::{ConnInfo, PasswordSource, RootCertificates};
+use connect::{ConnInfo, PasswordSource, RootCertificates};
 use secrecy::ExposeSecret;
 
 use super::resolve;

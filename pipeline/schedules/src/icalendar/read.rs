@@ -8,8 +8,8 @@
 use std::borrow::Cow;
 use std::num::NonZeroU16;
 
-use parsers::schedule::{Days, MinuteOfDay, Schedule, WeekdaySet};
-use parsers::zone::{Offset, Zone};
+use crate::schedule::{Days, MinuteOfDay, Schedule, WeekdaySet};
+use crate::zone::{Offset, Zone};
 use serde_json::{Map, Value};
 use thiserror::Error;
 

@@ -3,10 +3,10 @@
 //! It must stay free of patterns and everything they are made with: it is the other witness.
 
 use crate::icalendar;
+use crate::schedule::Schedule;
+use crate::zone::{Offset, Zone};
 use chrono::{DateTime, LocalResult, NaiveDateTime, Offset as _, TimeDelta, TimeZone};
 use chrono_tz::Tz;
-use parsers::schedule::Schedule;
-use parsers::zone::{Offset, Zone};
 
 use super::DAY;
 

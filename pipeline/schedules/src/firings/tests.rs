@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::icalendar::{self, EveryNDays, START_TIME, occurrences};
+use crate::schedule::Schedule;
+use crate::zone::{Offset, Zone};
 use chrono::DateTime;
-use parsers::schedule::Schedule;
-use parsers::zone::{Offset, Zone};
 use proptest::prelude::*;
 
 /// An instant written `YYYY-MM-DD HH:MM`, UTC.

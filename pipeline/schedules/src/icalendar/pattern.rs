@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::num::NonZeroU16;
 
-use parsers::schedule::{Days, MinuteOfDay, Schedule, WeekdaySet};
-use parsers::zone::Offset;
+use crate::schedule::{Days, MinuteOfDay, Schedule, WeekdaySet};
+use crate::zone::Offset;
 use thiserror::Error;
 
 use super::check::check;

@@ -2,9 +2,9 @@
 //! The proofs that they fire when the source does are in [`proof`].
 
 use super::*;
-use parsers::cron;
-use parsers::schedule::Schedule;
-use parsers::zone::{Offset, Zone};
+use crate::cron;
+use crate::schedule::Schedule;
+use crate::zone::{Offset, Zone};
 use proptest::prelude::*;
 
 mod karbor;

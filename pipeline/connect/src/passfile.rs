@@ -45,7 +45,7 @@ pub(super) struct Login<'a> {
     pub(super) host: &'a str,
     pub(super) port: u16,
     pub(super) database: &'a str,
-    pub(super) user: &'a str,
+    pub user: &'a str,
 }
 
 /// Looks a password up. A file that does not exist has none.
