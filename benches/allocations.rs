@@ -33,7 +33,7 @@ fn run(database: Database, copies: u64) -> Stats {
         limits: Limits::default(),
         threads: 1,
         rejects: None,
-        rejects_taken: pipeline::files::Foreign::Refuse,
+        rejects_taken: pipeline::files::place::Foreign::Refuse,
         proof: None,
         prune: Prune::No,
         tuning: pipeline::options::tuning(&std::env::temp_dir()),

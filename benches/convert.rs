@@ -109,7 +109,7 @@ fn options(threads: usize, mode: Mode) -> Options {
         limits: Limits::default(),
         threads,
         rejects: None,
-        rejects_taken: pipeline::files::Foreign::Refuse,
+        rejects_taken: pipeline::files::place::Foreign::Refuse,
         proof: None,
         prune: Prune::No,
         tuning: pipeline::options::tuning(&std::env::temp_dir()),

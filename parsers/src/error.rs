@@ -56,7 +56,7 @@ pub enum Foreign {
     MySql,
     /// A database of SQLite.
     Sqlite,
-    /// A script of ours: [`crate::scan::SCRIPT_HEADER`].
+    /// A script of ours: [`crate::input::SCRIPT_HEADER`].
     Script,
     /// Neither text nor anything known; gs_dump's `--with-encryption` looks like this.
     Binary,

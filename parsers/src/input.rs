@@ -4,7 +4,6 @@
 //! pipe) is copied, as it is read for the first time, to an unlinked file that only this process can open.
 
 use crate::error::{Doing, ErrorKind, Foreign, Result};
-use crate::scan::SCRIPT_HEADER;
 use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -13,6 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::SystemTime;
+
+/// How a script begins that holds Karbor's rows for psql, and is no dump.
+pub const SCRIPT_HEADER: &str = "-- Rows for Karbor, made by etl.";
 
 /// How the bytes on disk become text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,67 +12,31 @@ mod insert_data;
 mod known;
 mod progress;
 mod routine_body;
+pub mod scanner;
 mod session;
 #[cfg(test)]
 mod tests;
 
 pub use self::block::{
-    Alike, Block, Chunk, Contents, Cut, Form, Limits, REJECTS_HEADER, REPLACES_NOTE, Rows, SCRIPT_HEADER,
+    Alike, Block, Chunk, Contents, Cut, Form, Limits, REJECTS_HEADER, REPLACES_NOTE, Rows,
 };
 
-use self::frame::Frame;
-use self::session::Session;
+use self::scanner::Frame;
+use self::scanner::Session;
 use crate::columns::{ColumnMap, Reading, Table};
 use crate::error::{ErrorKind, Maker, Result};
 use crate::input::Input;
 use crate::lexer::{self, Lexer, Stop};
-use crate::position::{DumpId, Origin, Place, Position};
+use crate::position::{DumpId, Place, Position};
 use crate::reader::{Fill, Reader};
 use crate::routine;
+use crate::scan::scanner::shown;
+use crate::scan::scanner::{SHOWN_BYTES, Scanner, Span};
 use crate::statement::{self, Name};
 use memchr::memchr;
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-
-/// Walks a dump; see the module.
-pub struct Scanner<'m> {
-    reader: Reader,
-    map: &'m ColumnMap,
-    dump: DumpId,
-    limits: Limits,
-    session: Session,
-    created: HashMap<(String, String), Vec<String>>,
-    /// How many tables were created that are not known.
-    unknown_tables: usize,
-    schemas: HashMap<Table, String>,
-    /// The database that `\\connect` named last, and all that it named.
-    database: Option<String>,
-    connected: BTreeSet<String>,
-    /// Whether `\\connect` came after the last dump that is complete.
-    connected_again: bool,
-    /// Tables that are in another database than the map says, and yet have all the columns that are required.
-    elsewhere: Vec<(Place, Table, String)>,
-    contents: Contents,
-    frame: Frame,
-    /// Whether this is a second pass, over what the first one has looked at.
-    resumed: bool,
-    open: Option<Arc<Block>>,
-    /// The columns of the last block, which the next one mostly has too.
-    columns: Arc<Vec<String>>,
-    /// The digest of the last bulk block that was read to its end.
-    digest: u128,
-}
-
-/// What comes next in the open block.
-enum Span {
-    /// So many buffered bytes of whole rows; of INSERTs, with their number.
-    Rows { bytes: usize, rows: Option<u64> },
-    /// A row above the limit, which is consumed.
-    TooLong(Origin),
-    /// Nothing; what ends the block is consumed.
-    End,
-}
 
 impl<'m> Scanner<'m> {
     /// A scanner at the start of `input`.
@@ -498,16 +462,6 @@ const KEPT_BYTES: usize = 1 << 20;
 
 /// The columns of so many created tables are kept.
 const CREATED_MAX: usize = 1_000;
-
-/// How many characters of a damaged place a message shows, and how many bytes those may be.
-const SHOWN_CHARS: usize = 30;
-const SHOWN_BYTES: usize = SHOWN_CHARS * 4;
-
-/// The first characters of a damaged place.
-fn shown(text: &[u8]) -> String {
-    let text = text.get(..text.len().min(SHOWN_BYTES)).unwrap_or_default();
-    String::from_utf8_lossy(text).chars().take(SHOWN_CHARS).collect()
-}
 
 /// The first words of the statements that a dump may hold and that are passed over; sorted.
 const STATEMENTS: [&str; 40] = [

@@ -1,11 +1,11 @@
 //! What a run is told to do, checked; made by the command.
 
 use crate::compare::{BATCH_ROWS, Prune, Spool, Tuning};
-use crate::files::Foreign;
+use crate::files::place::Foreign;
 use crate::settings::Settings;
 use parsers::columns::ColumnMap;
 use parsers::scan::Limits;
-use schedules::firings::Horizon;
+use schedules::firings::horizon::Horizon;
 use std::path::{Path, PathBuf};
 
 /// Threads that convert, at most; more do not help, because the target takes one stream.

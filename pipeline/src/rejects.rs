@@ -4,7 +4,8 @@
 //! of copies as they come, those of held rows copied from the dumps by their places.
 
 use crate::error::{Error, Result};
-use crate::files::{Foreign, Replacement};
+use crate::files::Replacement;
+use crate::files::place::Foreign;
 use crate::transform::rejections::SetAside;
 use parsers::columns::ColumnMap;
 use parsers::input::{Input, Text};

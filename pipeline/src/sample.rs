@@ -14,7 +14,8 @@ use parsers::columns::{ColumnMap, Table};
 use parsers::input::Input;
 use parsers::position::DumpId;
 use parsers::row::Row;
-use parsers::scan::{Chunk, Cut, Limits, Scanner};
+use parsers::scan::scanner::Scanner;
+use parsers::scan::{Chunk, Cut, Limits};
 use serde::{Deserialize, Serialize};
 
 /// Rows of each dump that are candidates.

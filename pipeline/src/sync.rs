@@ -8,27 +8,18 @@
 mod info;
 mod items;
 mod jobs;
+pub mod options;
 
 use crate::error::{Error, Result};
 use crate::load::{Intent, Opened, Target};
 use crate::outcome::{DumpReport, Rejection};
 use crate::progress::{Cancel, Progress, Stage};
+use crate::sync::options::Options;
 use jobs::Jobs;
-use parsers::columns::ColumnMap;
 use parsers::input::Input;
-use parsers::scan::Limits;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
-
-/// What a sync is told to do.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Source tables and columns.
-    pub columns: ColumnMap,
-    /// How dumps are cut.
-    pub limits: Limits,
-}
 
 /// How many items that wait are listed; all are counted.
 pub const WAITING_LISTED: usize = 100;

@@ -9,8 +9,9 @@
 //! field that does not win, and of a schedule with days both by number and by week the days of the week.
 //! Nothing here reads a target; see [`crate::load::policies`].
 
-use schedules::icalendar::{self, START_TIME};
-use schedules::schedule::{Days, MinuteOfDay};
+use schedules::icalendar;
+use schedules::icalendar::start::START_TIME;
+use schedules::schedule::times::{Days, MinuteOfDay};
 use schedules::zone::Offset;
 use serde::Serialize;
 use serde_json::{Map, Value};

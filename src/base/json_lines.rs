@@ -6,8 +6,9 @@
 
 use super::error::{CommandError, Error, Result};
 use super::files::ForeignFile;
+use pipeline::files::appended;
 use pipeline::files::mark::{self, Found};
-use pipeline::files::{Foreign, appended};
+use pipeline::files::place::Foreign;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;

@@ -27,7 +27,7 @@ use crate::settings::columns::{Maps, read_columns};
 use crate::settings::output_args::OutputArgs;
 use crate::settings::outputs::{Outputs, check_cutover};
 use crate::ui::surroundings::Surroundings;
-use pipeline::files::Foreign;
+use pipeline::files::place::Foreign;
 use std::io::{self, Write};
 use std::path::Path;
 use world::{Execute, Means, World, place};

@@ -7,7 +7,7 @@ use crate::base::clock::utc_now;
 use crate::base::error::{Error, Result};
 use crate::base::exit::Exit;
 use crate::base::json_lines::{JournalKind, Line, Lines};
-use pipeline::files::Foreign;
+use pipeline::files::place::Foreign;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;

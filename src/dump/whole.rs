@@ -3,7 +3,8 @@
 use parsers::columns::{ColumnMap, Table};
 use parsers::input::Input;
 use parsers::position::DumpId;
-use parsers::scan::{Limits, Scanner};
+use parsers::scan::Limits;
+use parsers::scan::scanner::Scanner;
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -13,10 +13,10 @@ use crate::settings::target::Choice;
 use crate::settings::{Settings, SettingsFile};
 use crate::ui::surroundings::Surroundings;
 use pipeline::compare::Prune;
-use pipeline::files::Foreign;
+use pipeline::files::place::Foreign;
 use pipeline::load::names::TargetNames;
 use pipeline::options::Mode;
-use schedules::firings::{DEFAULT_HORIZON_DAYS, Horizon};
+use schedules::firings::horizon::{DEFAULT_HORIZON_DAYS, Horizon};
 use std::path::{Path, PathBuf};
 
 /// What `etl run` or `etl check` is to do, checked.

@@ -7,7 +7,8 @@
 use super::Kind;
 use super::error::{JournalProblem, PurgeError, Result};
 use crate::base::json_lines::JournalKind;
-use pipeline::files::{Foreign, appended};
+use pipeline::files::appended;
+use pipeline::files::place::Foreign;
 use pipeline::karbor::ids::digest;
 use serde::{Deserialize, Serialize};
 use std::cell::{Cell, RefCell};

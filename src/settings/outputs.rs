@@ -11,8 +11,9 @@ use crate::settings::target::Choice;
 use crate::ui::progress::Style;
 use crate::ui::surroundings::Surroundings;
 use crate::ui::terminal::Paper;
+use pipeline::files;
 use pipeline::files::mark::{self, Found};
-use pipeline::files::{self, Foreign};
+use pipeline::files::place::Foreign;
 use std::path::{Path, PathBuf};
 
 /// The log that is kept where none is named.
@@ -155,7 +156,7 @@ pub(crate) fn check_places<'o>(
 pub(crate) fn check_cutover(state: &Path, steps: &[PathBuf], outputs: &Outputs) -> Result<(), OptionError> {
     let mut places = Places::new(&outputs.force);
     // The folder is made later.
-    if !files::folder_of(state).exists() {
+    if !files::place::folder_of(state).exists() {
         return outputs.check_force([]);
     }
     places.write(Role::State, state, Written::Lines(JournalKind::Cutover))?;

@@ -1,6 +1,8 @@
 //! What the program is built of: licences that may be shipped, one registry, one kind of TLS. The lists are those of
 //! deny.toml, for which `cargo deny` asks more (advisories, yanked versions).
 
+mod imports;
+
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;

@@ -13,7 +13,8 @@ use pipeline::outcome::{
     ServiceCount, Skip, StatusCount, Tally, TargetTally, TenantCount, ZoneUse,
 };
 use pipeline::settings::ZoneOrigin;
-use schedules::firings::{Cause, Drift, Horizon, Proof, Side, Verdict, WeekHours};
+use schedules::firings::horizon::Horizon;
+use schedules::firings::{Cause, Drift, Proof, Side, Verdict, WeekHours};
 use schedules::zone::Offset;
 use std::time::Duration;
 

@@ -176,9 +176,6 @@ pub struct Alike {
     pub tables: Vec<(Table, usize)>,
 }
 
-/// How a script begins that holds Karbor's rows for psql, and is no dump.
-pub const SCRIPT_HEADER: &str = "-- Rows for Karbor, made by etl.";
-
 /// The first line of a file of set-aside rows.
 pub const REJECTS_HEADER: &str = "-- etl rejects";
 

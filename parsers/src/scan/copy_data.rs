@@ -1,11 +1,12 @@
 //! COPY blocks: the statement, the rows behind it, and the line that ends them.
 
-use super::{Block, Form, Scanner, Span};
+use super::block::{Block, Form};
 use crate::copy_options;
 use crate::error::{ErrorKind, Maker, Result};
 use crate::lexer;
 use crate::position::{Origin, Position, count_lines, length};
 use crate::reader::Fill;
+use crate::scan::scanner::{Scanner, Span};
 use crate::statement;
 use crate::title;
 use memchr::{memchr, memmem, memrchr};

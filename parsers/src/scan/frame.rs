@@ -3,59 +3,13 @@
 //! pg_dump and gs_dump write `\.` even when they fail in the middle of a table (`pg_dump.c`, `dumpTableData_copy`): then only
 //! the missing closing comment tells that rows are missing.
 
-use super::Scanner;
 use crate::error::{Error, ErrorKind, Maker, Result};
 use crate::position::Position;
 use crate::reader::Fill;
+use crate::scan::scanner::Frame;
+use crate::scan::scanner::Scanner;
 use crate::title::{self, DATABASE, Title};
 use memchr::memmem;
-
-/// What the comments of a file have said so far.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Frame {
-    /// The line of the opening comment of a dump that is not closed.
-    database: Option<u64>,
-    /// The same of a dump of a whole cluster.
-    cluster: Option<u64>,
-    /// The line of the first table data that no closing comment has followed yet, where no opening comment came first.
-    loose: Option<u64>,
-    /// Whether a closing comment came, and no data since.
-    closed: bool,
-    /// Whether any comment came that is such a one, or the beginning of one.
-    titled: bool,
-    /// Whether the last comment line was the bare `--` that stands around a title.
-    bare: bool,
-    /// Which program's habits the data shows, for a file without these comments.
-    maker: Option<Maker>,
-}
-
-impl Frame {
-    /// Notes table data that begins in a line.
-    pub(super) fn data(&mut self, line: u64, maker: Maker) {
-        self.content();
-        if self.database.is_none() && self.cluster.is_none() {
-            self.loose.get_or_insert(line);
-        }
-        if self.maker != Some(Maker::Navicat) {
-            self.maker = Some(self.maker.unwrap_or(maker).max(maker));
-        }
-    }
-
-    /// Notes anything that a closing comment must follow.
-    pub(super) fn content(&mut self) {
-        self.closed = false;
-    }
-
-    /// Notes the program whose name a comment says.
-    pub(super) fn made_by(&mut self, maker: Maker) {
-        self.maker = Some(maker);
-    }
-
-    /// The line in which a dump began that is not closed.
-    fn began(&self) -> Option<u64> {
-        self.database.or(self.loose)
-    }
-}
 
 impl Scanner<'_> {
     /// Takes a comment line for what it says of a dump.

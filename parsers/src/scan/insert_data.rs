@@ -1,11 +1,13 @@
 //! INSERT statements: runs of them with the same head are one block, cut between rows.
 
-use super::{Block, Form, SHOWN_BYTES, Scanner, Span, shown};
+use super::block::{Block, Form};
+use super::scanner::shown;
 use crate::error::{Error, ErrorKind, Maker, Result};
 use crate::insert::{self, Between};
 use crate::lexer::{self, Lexer, Stop};
 use crate::position::Origin;
 use crate::reader::Fill;
+use crate::scan::scanner::{SHOWN_BYTES, Scanner, Span};
 use crate::statement::{self, InsertBody};
 
 impl Scanner<'_> {

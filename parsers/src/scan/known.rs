@@ -1,9 +1,10 @@
 //! Whether a table in a dump is one that is known: by its name, and by its database where the dump says one.
 
-use super::{Alike, Block, Scanner};
+use super::block::{Alike, Block};
 use crate::columns::{Binding, Table};
 use crate::error::{ErrorKind, Result};
 use crate::position::Place;
+use crate::scan::scanner::Scanner;
 use crate::statement::{self, Name};
 
 /// From so many tables on that are not known, one that lacks its columns is taken for another program's.

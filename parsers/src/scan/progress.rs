@@ -4,8 +4,8 @@
 //! `gs_dump x > FILE` has the dump too: `Progress: [===>  ] 6% (2/37, cur_step/total_step). reading …`, each followed by a carriage
 //! return, the last by a line feed. Among rows such a line is damage like any other.
 
-use super::Scanner;
 use crate::error::Result;
+use crate::scan::scanner::Scanner;
 use memchr::memmem;
 
 /// How a report begins.

@@ -1,10 +1,10 @@
 //! The bodies of functions and procedures that are not quoted: passed over, so that no statement in them is taken for data.
 
-use super::Scanner;
 use crate::error::{ErrorKind, Result};
 use crate::position::Place;
 use crate::reader::Fill;
 use crate::routine::{self, Body};
+use crate::scan::scanner::Scanner;
 use crate::title;
 
 impl Scanner<'_> {

@@ -1,23 +1,10 @@
 //! What a dump sets for the session that loads it, by SET and by psql commands, as far as it changes how data reads.
 
-use super::{SHOWN_CHARS, Scanner};
 use crate::encoding::Encoding;
 use crate::error::{ErrorKind, Result};
-use crate::lexer::Quoting;
 use crate::position::Place;
-
-/// Session settings that a dump makes for itself.
-#[derive(Clone, Debug)]
-pub(super) struct Session {
-    pub(super) quoting: Quoting,
-    pub(super) schema: String,
-}
-
-impl Default for Session {
-    fn default() -> Self {
-        Self { quoting: Quoting::default(), schema: "public".to_owned() }
-    }
-}
+use crate::scan::scanner::Session;
+use crate::scan::scanner::{SHOWN_CHARS, Scanner};
 
 impl Scanner<'_> {
     /// Passes a line that is a command of psql.

@@ -5,7 +5,8 @@ use crate::server::server;
 use parsers::columns::ColumnMap;
 use parsers::input::Input;
 use parsers::position::DumpId;
-use parsers::scan::{Chunk, Cut, Limits, Scanner};
+use parsers::scan::scanner::Scanner;
+use parsers::scan::{Chunk, Cut, Limits};
 use std::io::Cursor;
 
 /// What is read of each value: `Err` where the row is a bad one.

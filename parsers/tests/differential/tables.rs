@@ -3,7 +3,8 @@
 use parsers::columns::ColumnMap;
 use parsers::input::Input;
 use parsers::position::DumpId;
-use parsers::scan::{Chunk, Cut, Form, Limits, Scanner};
+use parsers::scan::scanner::Scanner;
+use parsers::scan::{Chunk, Cut, Form, Limits};
 use std::collections::BTreeMap;
 use std::io::Cursor;
 

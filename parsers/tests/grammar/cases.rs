@@ -3,7 +3,8 @@
 use crate::told::{NAME, error_text, limits_of, piped, read};
 use parsers::error::{ErrorKind, Foreign};
 use parsers::input::Input;
-use parsers::scan::{Limits, REJECTS_HEADER, SCRIPT_HEADER};
+use parsers::input::SCRIPT_HEADER;
+use parsers::scan::{Limits, REJECTS_HEADER};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;

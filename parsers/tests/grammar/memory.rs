@@ -8,7 +8,8 @@ use crate::told::{NAME, read};
 use parsers::columns::ColumnMap;
 use parsers::input::Input;
 use parsers::position::DumpId;
-use parsers::scan::{Limits, Scanner};
+use parsers::scan::Limits;
+use parsers::scan::scanner::Scanner;
 use std::io::{Cursor, Read, repeat};
 use std::process::Command;
 

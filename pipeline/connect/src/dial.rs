@@ -10,10 +10,11 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 
-use super::conninfo::{ConnInfo, Host, Place};
+use super::conninfo::ConnInfo;
 use super::error::ConnectError;
 use super::link::Carrier;
 use super::tls::Connector;
+use crate::values::{Host, Place};
 
 /// What a client sends to ask for TLS: the length of the message, and a code in place of a protocol version.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];

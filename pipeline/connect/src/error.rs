@@ -7,8 +7,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::conninfo::PasswordSource;
 use super::parameter::Origin;
+use crate::values::PasswordSource;
 
 /// Why there is no connection.
 ///

@@ -8,70 +8,27 @@
 //! and is left; the second brings the number. Only when the password makes the first one's signature is a proof of it sent: to
 //! whoever does not know the password nothing is, and a wrong password counts as no failed login, of which ten lock an account.
 
+use crate::challenge::Told;
+use crate::challenge::{Challenge, ITERATIONS};
 use std::num::NonZeroU32;
 
 use ring::{hmac, pbkdf2};
 use secrecy::ExposeSecret;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::conninfo::{ChannelBinding, ConnInfo, Password};
+use super::conninfo::ConnInfo;
 use super::error::ConnectError;
 use super::link::Link;
 use super::reply::{ServerError, refused};
-
-/// The method, in words.
-pub(super) const METHOD: &str = "sha256 of openGauss";
+use crate::values::{ChannelBinding, Password};
 
 /// Protocol 3.51, of which openGauss' own clients are.
 const PROTOCOL: i32 = 3 << 16 | 51;
-
-/// How often the password may be hashed. Less than any server does makes guessing cheap; more would keep this program busy for
-/// minutes (openGauss itself: 2,048 to 134,217,728, and 10,000 unless it is set).
-const ITERATIONS: std::ops::RangeInclusive<u32> = 2_048..=10_000_000;
 
 /// The text that openGauss makes its server key with, as it spells it.
 const SERVER_KEY: &[u8] = b"Sever Key";
 
 const CLIENT_KEY: &[u8] = b"Client Key";
-
-/// What a request 10 asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Challenge {
-    salt: [u8; 32],
-    token: [u8; 4],
-    told: Told,
-}
-
-/// What a server tells besides, by the protocol that was greeted with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Told {
-    /// Below 3.50.
-    Signature([u8; 32]),
-    /// Above 3.50.
-    Iterations(u32),
-    /// 3.50.
-    Nothing,
-}
-
-impl Challenge {
-    /// Reads the body of a request 10, after its number; `None` where it is not of this form.
-    pub(super) fn read(body: &[u8]) -> Option<Self> {
-        let (stored, rest) = body.split_first_chunk::<4>()?;
-        // 2 is a password stored as SHA-256; 0 is an old way of saying the same.
-        if !matches!(i32::from_be_bytes(*stored), 0 | 2) {
-            return None;
-        }
-        let (salt, rest) = rest.split_at_checked(64)?;
-        let (token, rest) = rest.split_at_checked(8)?;
-        let told = match rest.len() {
-            0 => Told::Nothing,
-            4 => Told::Iterations(u32::from_be_bytes(rest.try_into().ok()?)),
-            64 => Told::Signature(from_hex(rest)?),
-            _ => return None,
-        };
-        Some(Self { salt: from_hex(salt)?, token: from_hex(token)?, told })
-    }
-}
 
 /// What a password makes with a salt.
 struct Keys {
@@ -245,18 +202,10 @@ fn to_hex(bytes: &[u8]) -> String {
     })
 }
 
-fn from_hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
-    let digits = std::str::from_utf8(digits).ok().filter(|text| text.len() == 2 * N && text.is_ascii())?;
-    let mut bytes = [0; N];
-    for (n, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(digits.get(2 * n..2 * n + 2)?, 16).ok()?;
-    }
-    Some(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::challenge::from_hex;
 
     type Vector = (&'static [u8], &'static str, &'static str, u32, &'static str, &'static str);
 

@@ -12,6 +12,7 @@
 
 mod bounds;
 mod certificate;
+pub mod challenge;
 mod conninfo;
 mod dial;
 mod error;
@@ -27,12 +28,10 @@ mod session;
 mod settings;
 mod target;
 mod tls;
+pub mod values;
 mod verifier;
 
-pub use conninfo::{
-    ANSWER_TIMEOUT_VARIABLE, ChannelBinding, ConnInfo, Host, Keepalive, NamedFile, Password, PasswordSource,
-    Place, RootCertificates, SslMode, Surroundings, TlsSettings,
-};
+pub use conninfo::{ANSWER_TIMEOUT_VARIABLE, ConnInfo};
 pub use error::with_causes;
 pub use error::{CertificateProblem, ConnectError, LoginMethod};
 pub use parameter::Origin;
@@ -40,3 +39,7 @@ pub use passfile::Warning;
 pub use session::{Canceller, Session, connect};
 pub use target::names_password;
 pub use target::password_in;
+pub use values::{
+    ChannelBinding, Host, Keepalive, NamedFile, Password, PasswordSource, Place, RootCertificates, SslMode,
+    Surroundings, TlsSettings,
+};

@@ -8,7 +8,7 @@
 //! never tried on a live server.
 
 use super::error::LoginMethod;
-use super::gauss::Challenge;
+use crate::challenge::Challenge;
 
 /// No message of a login is larger; beyond it, watching ends.
 const LIMIT: usize = 64 * 1024;

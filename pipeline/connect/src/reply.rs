@@ -2,8 +2,9 @@
 
 use tokio_postgres::error::SqlState;
 
-use super::conninfo::{ConnInfo, Password, PasswordSource};
+use super::conninfo::ConnInfo;
 use super::error::ConnectError;
+use crate::values::{Password, PasswordSource};
 
 /// An error of the server during a login.
 pub(super) struct ServerError {

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_postgres::config::{self, SslNegotiation};
 use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, Connection, SimpleQueryMessage};
 
-use super::conninfo::{ChannelBinding, ConnInfo, Password, PasswordSource, SslMode};
+use super::conninfo::ConnInfo;
 use super::dial::{Address, Encryption};
 use super::error::{ConnectError, with_causes};
 use super::gauss;
@@ -18,6 +18,7 @@ use super::link::{Link, Open};
 use super::login::{Request, Watch};
 use super::reply::{ServerError, refused};
 use super::tls::Connector;
+use crate::values::{ChannelBinding, Password, PasswordSource, SslMode};
 
 /// A session that is logged in.
 #[derive(Debug)]
@@ -253,7 +254,7 @@ impl Attempts<'_> {
             let (client, connection) = login.connect_raw(link.accepted(), Open).await.map_err(|error| {
                 explain(&error, &Watch::default(), &address.at, self.settings, Some(password))
             })?;
-            Ok((client, connection, moved, gauss::METHOD))
+            Ok((client, connection, moved, crate::challenge::METHOD))
         };
         match in_time(self.settings.connect_timeout, &address.at, attempt).await {
             Ok((client, connection, moved, method)) => {

@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::conninfo::{
-    ChannelBinding, Host, Keepalive, NamedFile, Password, PasswordSource, Place, RootCertificates, SSL_MODES,
-    SslMode, Surroundings, TlsSettings,
-};
 use super::error::ConnectError;
 use super::parameter::{Origin, PARAMETERS, Parameter, Support, named};
 use super::passfile::{self, Login, Warning};
 use super::{service, target};
+use crate::values::{
+    ChannelBinding, Host, Keepalive, NamedFile, Password, PasswordSource, Place, RootCertificates, SSL_MODES,
+    SslMode, Surroundings, TlsSettings,
+};
 
 /// The folder of Debian's unix sockets, used when no host is named.
 const SOCKET_FOLDER: &str = "/var/run/postgresql";

@@ -20,9 +20,9 @@ use tokio::net::TcpStream;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::conninfo::{NamedFile, RootCertificates, SslMode, TlsSettings};
 use super::error::{ConnectError, with_causes};
 use super::verifier::{Check, Verifier};
+use crate::values::{NamedFile, RootCertificates, SslMode, TlsSettings};
 
 /// A TCP connection inside TLS.
 pub(super) type TlsStream = <MakeRustlsConnect as MakeTlsConnect<TcpStream>>::Stream;

@@ -16,10 +16,8 @@ use nom::multi::separated_list1;
 use nom::sequence::{preceded, separated_pair};
 use nom::{IResult, Parser};
 
-use crate::schedule::{
-    CronPart, Days, Field, MinuteOfDay, Reason, Schedule, ScheduleError, WeekdaySet, day_of_name,
-    day_of_number,
-};
+use crate::schedule::times::{Days, MinuteOfDay, WeekdaySet};
+use crate::schedule::{CronPart, Field, Reason, Schedule, ScheduleError, day_of_name, day_of_number};
 
 /// The longest expression looked at, in bytes. One that lists every minute and hour has about 260.
 const MAX_LENGTH: usize = 1024;

@@ -12,20 +12,19 @@ mod firings;
 mod inferred;
 mod occurrences;
 mod pattern;
+pub mod pattern_error;
 mod read;
 mod rule;
+pub mod rules;
+pub mod start;
 #[cfg(test)]
 mod tests;
 
 pub use self::firings::{firings, interval_firings};
 pub use self::inferred::schedule_of_firings;
 pub use self::occurrences::{OccurrencesError, occurrences};
-pub use self::pattern::{EveryNDays, Pattern, PatternError, pattern};
+pub use self::pattern::{Pattern, pattern};
+pub use self::pattern_error::PatternError;
 pub use self::read::{Calendar, ReadError, read};
 pub use self::rule::{Frequency, Rule, RuleError};
-
-/// The start time of every imported trigger, as Karbor writes it: rules are counted from here, in UTC.
-pub const START_TIME: &str = "2018-01-01 00:00:00";
-
-/// [`START_TIME`] in minutes since 1970-01-01 00:00:00 UTC.
-pub const START_MINUTE: i64 = 17_532 * 1440;
+pub use self::rules::EveryNDays;

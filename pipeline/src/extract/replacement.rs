@@ -13,7 +13,8 @@ use parsers::columns::Table;
 use parsers::input::Input;
 use parsers::models::{Held, dps, vbs};
 use parsers::position::Origin;
-use parsers::scan::{Chunk, Cut, Scanner};
+use parsers::scan::scanner::Scanner;
+use parsers::scan::{Chunk, Cut};
 use std::collections::{HashMap, HashSet};
 
 /// The keys by which a row of a mended file is known to replace another: its id, else what it joins.

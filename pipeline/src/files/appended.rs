@@ -1,6 +1,7 @@
 //! Files that are added to: opened only where they are new, or have their mark.
 
-use super::{Foreign, PRIVATE, mark, replace, resolve, sync_folder};
+use super::{mark, replace};
+use crate::files::place::{Foreign, PRIVATE, resolve, sync_folder};
 use nix::fcntl::OFlag;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io;

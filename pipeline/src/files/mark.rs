@@ -1,8 +1,9 @@
 //! By what a file is recognised as one that etl wrote.
 
-use super::resolve;
+use crate::files::place::resolve;
 use nix::fcntl::OFlag;
-use parsers::scan::{REJECTS_HEADER, SCRIPT_HEADER};
+use parsers::input::SCRIPT_HEADER;
+use parsers::scan::REJECTS_HEADER;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt as _, FileTypeExt as _, OpenOptionsExt as _};

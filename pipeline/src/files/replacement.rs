@@ -3,7 +3,7 @@
 //! A file is written under a random name beside its place, which `O_CREAT | O_EXCL` makes: nothing that lies there before is
 //! opened. What is replaced is compared with what was at the place in the beginning, in one step with the renaming.
 
-use super::{PRIVATE, folder_of, inode, resolve, sync_folder};
+use crate::files::place::{PRIVATE, folder_of, inode, resolve, sync_folder};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, RenameFlags, renameat2};
 use std::ffi::{OsStr, OsString};

@@ -147,7 +147,7 @@ pub fn properties(pattern: &str, format: &str, out: &mut String) {
     let mut object = Object::open(out);
     object
         .text("pattern", pattern)
-        .text("start_time", schedules::icalendar::START_TIME)
+        .text("start_time", schedules::icalendar::start::START_TIME)
         .text("format", format);
     object.close();
 }

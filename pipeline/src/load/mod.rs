@@ -13,6 +13,7 @@ pub mod script;
 pub mod session;
 pub mod spec;
 pub mod sqlite;
+pub mod stored_policies;
 
 use crate::error::Result;
 use crate::karbor::Source;

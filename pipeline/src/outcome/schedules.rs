@@ -1,6 +1,7 @@
 //! What the report says of schedules: how many run as before, which do not and why, and when in the week backups start.
 
-use schedules::firings::{Horizon, Proof, Verdict, WeekHours};
+use schedules::firings::horizon::Horizon;
+use schedules::firings::{Proof, Verdict, WeekHours};
 use schedules::zone::Offset;
 use serde::{Serialize, Serializer};
 

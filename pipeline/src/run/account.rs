@@ -9,7 +9,7 @@ use crate::options::Options;
 use crate::outcome::{
     CopyFigures, Ending, Kept, REJECTIONS_LISTED, Rejection, Report, Tally, TargetRow, TargetTally,
 };
-use crate::run::policies::Judged;
+use crate::run::judged::Judged;
 use crate::run::stream::Ready;
 use crate::transform::ledger::Tallies;
 use crate::transform::policies::PolicyFigures;
@@ -32,7 +32,7 @@ struct Trace {
 }
 
 /// The books.
-pub(super) struct Accounts {
+pub(crate) struct Accounts {
     copies: Tallies,
     figures: CopyFigures,
     pub(super) rejected: u64,

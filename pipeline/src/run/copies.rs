@@ -3,8 +3,6 @@
 //! Where the target has copies they are converted twice: once to compare their digests, and once more, if anything differs, to
 //! send what is new and to judge what is different.
 
-use super::Loading;
-use super::policies::Judged;
 use super::stream::{self, Digests, Ready};
 use crate::compare::sql::{ITEMS, MARKS};
 use crate::compare::{
@@ -18,6 +16,8 @@ use crate::karbor::layout::Layout;
 use crate::karbor::tuple::{Row, Rows};
 use crate::options::Options;
 use crate::progress::Progress;
+use crate::run::judged::Judged;
+use crate::run::loading::Loading;
 use crate::transform::items::{CopyContext, IdSet, row_digest};
 use crate::transform::resolved::Policies;
 use parsers::columns::Table;

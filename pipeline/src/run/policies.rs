@@ -2,7 +2,6 @@
 //!
 //! Where the target has rows, all tables are compared and judged before any is written.
 
-use super::Loading;
 use crate::compare::sql::{MARKS, OPERATIONS, PLANS, RESOURCES, TRIGGERS};
 use crate::compare::{
     Comparison, Extra, Found, Judge, LostRows, Staging, Taker, Verdict, changes_schedule, forget_next_times,
@@ -11,7 +10,8 @@ use crate::error::{Error, Result};
 use crate::karbor::WRITTEN;
 use crate::karbor::layout::Layout;
 use crate::load::Sink;
-use crate::outcome::{Kept, TARGET_ROWS_LISTED, TargetRow, TargetTally};
+use crate::run::judged::Judged;
+use crate::run::loading::Loading;
 use crate::transform::resolved::PolicyRows;
 
 /// Rows are handed to the sink in pieces of this size.
@@ -26,43 +26,6 @@ pub(super) struct Work {
     inserts: Option<Vec<u64>>,
     updates: Staging,
     pub(super) judged: Judged,
-}
-
-/// What was found out about the rows of one table; of the tally, what is not inserted.
-#[derive(Debug, Default)]
-pub(super) struct Judged {
-    pub(super) tally: TargetTally,
-    pub(super) kept: Vec<TargetRow>,
-    pub(super) lost: Vec<TargetRow>,
-}
-
-impl Judged {
-    /// Counts a row of the dumps that is not surely equal.
-    pub(super) fn row(&mut self, table: &str, verdict: &Verdict, key: impl FnOnce() -> Vec<String>) {
-        match verdict {
-            // Counted where it is sent.
-            Verdict::Insert => {}
-            Verdict::Update(_) => self.tally.updated += 1,
-            Verdict::Unchanged => self.tally.unchanged += 1,
-            Verdict::Kept(reason) => self.keep(table, *reason, key),
-        }
-    }
-
-    fn keep(&mut self, table: &str, reason: Kept, key: impl FnOnce() -> Vec<String>) {
-        *self.tally.kept.entry(reason).or_default() += 1;
-        if self.kept.len() < TARGET_ROWS_LISTED {
-            let reason = Some(reason.word());
-            self.kept.push(TargetRow { table: table.to_owned(), key: key(), reason });
-        }
-    }
-
-    /// Counts a row that the dumps no longer have.
-    pub(super) fn lose(&mut self, table: &str, key: impl FnOnce() -> Vec<String>) {
-        self.tally.lost += 1;
-        if self.lost.len() < TARGET_ROWS_LISTED {
-            self.lost.push(TargetRow { table: table.to_owned(), key: key(), reason: None });
-        }
-    }
 }
 
 /// What is found out about the rows of one table.

@@ -1,11 +1,11 @@
 //! The jobs of the task manager and how they ended, from its dump. Of a job that is over well nothing is kept but a digest of
 //! its id; reasons and states are kept once each.
 
-use super::Options;
 use crate::error::{Error, Result};
 use crate::karbor::ids;
 use crate::outcome::{DumpReport, REJECTIONS_LISTED, Rejection};
 use crate::progress::{Cancel, Progress};
+use crate::sync::options::Options;
 use parsers::columns::Table;
 use parsers::error::ErrorKind;
 use parsers::input::Input;
@@ -13,7 +13,8 @@ use parsers::models::taskmgr::Job;
 use parsers::models::{Model as _, Reading, SoftDeletion};
 use parsers::position::{DumpId, Place};
 use parsers::row::RowFault;
-use parsers::scan::{Block, Chunk, Cut, Scanner};
+use parsers::scan::scanner::Scanner;
+use parsers::scan::{Block, Chunk, Cut};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 

@@ -4,6 +4,10 @@
 mod copies;
 mod keys;
 mod plans;
+pub mod plans_of_items;
+pub mod tables;
 
-pub use self::copies::{DpsPlansOfItems, Items};
-pub use self::plans::{DpsPlans, DpsTables, resolve};
+pub use self::copies::Items;
+pub use self::plans::{DpsPlans, resolve};
+pub use self::plans_of_items::DpsPlansOfItems;
+pub use self::tables::DpsTables;

@@ -141,7 +141,7 @@ pub struct CopyContext<'c> {
     /// What became of the policies.
     pub plans: &'c PlansOfPolicies,
     /// What became of DPS plans.
-    pub dps_plans: &'c crate::transform::dps::DpsPlansOfItems,
+    pub dps_plans: &'c crate::transform::dps::plans_of_items::DpsPlansOfItems,
     /// Copies that DPS knows.
     pub dps_copies: &'c IdSet,
     /// Rows that files of set-aside rows replace.

@@ -6,7 +6,8 @@ use crate::outcome::{ScheduleReport, ZoneUse};
 use crate::settings::{PLACEHOLDER_TRUST, Settings, ZoneOrigin};
 use crate::transform::schedules::{PatternId, Patterns};
 use parsers::models::Times;
-use schedules::firings::{Horizon, Prover, Verdict};
+use schedules::firings::horizon::Horizon;
+use schedules::firings::{Prover, Verdict};
 use std::collections::{BTreeMap, HashMap};
 
 /// What the target says about itself, as far as rows depend on it.

@@ -7,7 +7,8 @@ use parsers::row::{FieldError, FieldReason};
 use parsers::value::Timestamp;
 use schedules::firings::{Subject, WallClock};
 use schedules::icalendar::{self, EveryNDays};
-use schedules::schedule::{Days, Field, Schedule, ScheduleError};
+use schedules::schedule::times::Days;
+use schedules::schedule::{Field, Schedule, ScheduleError};
 use schedules::zone::Zone;
 use std::collections::HashMap;
 
@@ -101,7 +102,7 @@ impl Patterns {
             schedule: &known.schedule,
             clock: known.clock,
             pattern: &known.text,
-            start_time: icalendar::START_TIME,
+            start_time: icalendar::start::START_TIME,
         })
     }
 

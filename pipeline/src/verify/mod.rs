@@ -27,7 +27,7 @@ use crate::run::copies::{Copies, SourceOf};
 use crate::run::stream::{self, Digests, Ready};
 use crate::transform::policies::{Context, TargetFacts};
 use crate::transform::resolved::{Policies, PolicyRows};
-use ::schedules::firings::{DEFAULT_HORIZON_DAYS, Horizon};
+use ::schedules::firings::horizon::{DEFAULT_HORIZON_DAYS, Horizon};
 use parsers::input::Input;
 use std::collections::{BTreeSet, HashMap, HashSet};
 

@@ -9,7 +9,8 @@ use crate::outcome::ScheduleReport;
 use crate::removal::marks::derived;
 use crate::transform::policies::Wanted;
 use crate::transform::resolved::PolicyRows;
-use schedules::firings::{Horizon, Prover, Subject};
+use schedules::firings::horizon::Horizon;
+use schedules::firings::{Prover, Subject};
 use serde::Deserialize;
 use std::collections::HashMap;
 

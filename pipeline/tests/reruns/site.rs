@@ -122,7 +122,7 @@ impl Site {
             limits: Limits::default(),
             threads: 2,
             rejects: self.rejects.clone(),
-            rejects_taken: pipeline::files::Foreign::Refuse,
+            rejects_taken: pipeline::files::place::Foreign::Refuse,
             prune: self.prune,
             tuning: self.tuning.clone(),
             mode: self.mode,
@@ -171,7 +171,7 @@ impl Site {
         let rows: Vec<&Source> = rows.iter().collect();
         let (_folder, mut opened) = open([("taskmgr.sql", dump(&rows, Form::Copy).into_bytes())]);
         let columns = ColumnMap::built_in().unwrap();
-        let options = pipeline::sync::Options { columns, limits: Limits::default() };
+        let options = pipeline::sync::options::Options { columns, limits: Limits::default() };
         let (progress, cancel) = (Progress::new(1), Cancel::default());
         pipeline::sync::sync(&mut opened, self.target(), &options, &progress, &cancel).unwrap()
     }

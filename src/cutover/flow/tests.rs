@@ -8,7 +8,7 @@ use super::super::state::Position;
 use super::*;
 use crate::cutover::state::State;
 use pipeline::engine::Engine;
-use pipeline::files::Foreign;
+use pipeline::files::place::Foreign;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};

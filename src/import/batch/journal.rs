@@ -5,7 +5,7 @@
 use crate::base::clock::utc_now;
 use crate::base::error::Result;
 use crate::base::json_lines::{JournalKind, Line, Lines};
-use pipeline::files::Foreign;
+use pipeline::files::place::Foreign;
 use pipeline::sample::Sample;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -23,7 +23,7 @@ pub struct SyncOptions {
     /// The target's names of tables and columns.
     pub names: TargetNames,
     /// What the pipeline is told.
-    pub pipeline: pipeline::sync::Options,
+    pub pipeline: pipeline::sync::options::Options,
     /// Where pipes are copied to.
     pub spool_dir: PathBuf,
     /// What is told, and where.
@@ -56,7 +56,7 @@ impl SyncOptions {
             dumps: args.dumps.clone(),
             target,
             names,
-            pipeline: pipeline::sync::Options { columns: sources, limits: settings.limits },
+            pipeline: pipeline::sync::options::Options { columns: sources, limits: settings.limits },
             spool_dir,
             outputs,
             said: settings.said,

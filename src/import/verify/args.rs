@@ -28,7 +28,7 @@ pub struct VerifyArgs {
     pub target: Option<String>,
 
     /// Days from now on over which schedules are followed.
-    #[arg(long, value_name = "DAYS", default_value_t = schedules::firings::DEFAULT_HORIZON_DAYS)]
+    #[arg(long, value_name = "DAYS", default_value_t = schedules::firings::horizon::DEFAULT_HORIZON_DAYS)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=3660), help_heading = "Target")]
     pub horizon: u16,
 

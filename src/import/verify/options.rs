@@ -10,7 +10,7 @@ use crate::settings::{Settings, SettingsFile};
 use crate::ui::surroundings::Surroundings;
 use pipeline::compare::Prune;
 use pipeline::options::Mode;
-use schedules::firings::Horizon;
+use schedules::firings::horizon::Horizon;
 
 impl Options {
     /// Checks the arguments of `etl verify`: those of a check, with a target in any case.

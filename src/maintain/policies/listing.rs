@@ -6,7 +6,7 @@ use crate::base::number::counted;
 use crate::base::text::{printable, printable_json};
 use crate::maintain::args::Form;
 use crate::ui::terminal::width::{cut, left};
-use pipeline::load::policies::{HeldOperation, HeldPlan};
+use pipeline::load::stored_policies::{HeldOperation, HeldPlan};
 use pipeline::vbs_api::{ApiPolicy, ScheduledPolicy, Tag, scheduled_policy, tags};
 use schedules::zone::Zone;
 use serde::Serialize;
@@ -238,7 +238,7 @@ fn local_times(policy: &ScheduledPolicy) -> String {
     });
     let local = |time: &str| {
         let (hour, minute) = time.split_once(':')?;
-        let time = schedules::schedule::MinuteOfDay::new(hour.parse().ok()?, minute.parse().ok()?)?;
+        let time = schedules::schedule::times::MinuteOfDay::new(hour.parse().ok()?, minute.parse().ok()?)?;
         Some(time.plus(offset.unwrap_or(0)).1.to_string())
     };
     let times: Vec<String> = policy.start_time.split(',').filter_map(local).collect();

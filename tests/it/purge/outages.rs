@@ -49,7 +49,7 @@ async fn when_cinder_backup_is_up_again_all_is_deleted_and_no_try_was_used_up() 
     let accepted = |entry: &&fixtures::openstack::Entry| entry.status == Some(202);
     assert_eq!(stage.record().deletes().filter(accepted).count(), 100);
     // A later purge takes nothing for a try either.
-    let (_, past) = Journal::open(&stage.journal(), pipeline::files::Foreign::Refuse).unwrap();
+    let (_, past) = Journal::open(&stage.journal(), pipeline::files::place::Foreign::Refuse).unwrap();
     assert_eq!((past.done, past.open().count()), (100, 0));
 }
 

@@ -154,7 +154,7 @@ impl Stage {
         let wanted = Wanted { endpoint: None, interface: "public".to_owned(), region: None };
         let endpoint = token.endpoint(&wanted, api.identity())?;
         let cinder = Cinder::new(&api, endpoint, token.project.clone());
-        let (journal, past) = Journal::open(&self.journal(), pipeline::files::Foreign::Refuse)?;
+        let (journal, past) = Journal::open(&self.journal(), pipeline::files::place::Foreign::Refuse)?;
         journal.begin(&past, cinder.root())?;
         let selection = select(&cinder, wishes, &past, Some(&journal), limits, &|_| {}).await?;
         let Selection { plan, kept, gone_since } = selection;

@@ -3,9 +3,12 @@
 use super::drift::{Cause, Drift, drift};
 use super::source::{WallClock, source_firings};
 use super::week::WeekHours;
-use super::{DAY, Horizon};
-use crate::icalendar::{self, EveryNDays, OccurrencesError, START_MINUTE};
-use crate::schedule::{Days, Schedule};
+use crate::firings::horizon::{DAY, Horizon};
+use crate::icalendar;
+use crate::icalendar::start::START_MINUTE;
+use crate::icalendar::{EveryNDays, OccurrencesError};
+use crate::schedule::Schedule;
+use crate::schedule::times::Days;
 use crate::zone::{Offset, Zone};
 use siphasher::sip128::SipHasher13;
 use std::collections::HashMap;

@@ -8,7 +8,7 @@ use crate::zone::{Offset, Zone};
 use chrono::{DateTime, LocalResult, NaiveDateTime, Offset as _, TimeDelta, TimeZone};
 use chrono_tz::Tz;
 
-use super::DAY;
+use crate::firings::horizon::DAY;
 
 /// The clock on a user's wall: the zone, and the offset it had when the policy was saved.
 ///

@@ -1,7 +1,10 @@
 //! The two accounts of a schedule, and where they part.
 
+use super::horizon::{DAY, DEFAULT_HORIZON_DAYS, Horizon};
 use super::*;
-use crate::icalendar::{self, EveryNDays, START_TIME, occurrences};
+use crate::icalendar;
+use crate::icalendar::start::START_TIME;
+use crate::icalendar::{EveryNDays, occurrences};
 use crate::schedule::Schedule;
 use crate::zone::{Offset, Zone};
 use chrono::DateTime;
@@ -286,7 +289,7 @@ proptest! {
 #[test]
 fn a_pattern_that_fires_all_the_time_is_told_soon() {
     let schedule = Schedule::from_fields(Some("01:00"), Some(1), None).unwrap();
-    let from = icalendar::START_MINUTE * 60 + 3_000 * 86_400;
+    let from = icalendar::start::START_MINUTE * 60 + 3_000 * 86_400;
     for (rule, missed) in [("FREQ=SECONDLY", 0), ("FREQ=MINUTELY", 0), ("FREQ=SECONDLY;INTERVAL=7", 8)] {
         let pattern = format!("BEGIN:VEVENT\nRRULE:{rule}\nEND:VEVENT\n");
         let mut prover =

@@ -5,13 +5,16 @@
 
 use std::num::NonZeroU16;
 
-use crate::schedule::{Days, Schedule};
+use crate::schedule::Schedule;
+use crate::schedule::times::Days;
 use crate::zone::Offset;
 use chrono::DateTime;
 
 use super::firings::{firings, interval_firings};
-use super::pattern::{EveryNDays, PatternError};
-use super::{START_MINUTE, START_TIME, occurrences};
+use super::occurrences;
+use crate::icalendar::pattern_error::PatternError;
+use crate::icalendar::rules::EveryNDays;
+use crate::icalendar::start::{START_MINUTE, START_TIME};
 
 /// How many days with firings are compared: a week, and into the next.
 const DAYS: usize = 8;

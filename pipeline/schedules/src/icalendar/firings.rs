@@ -5,11 +5,12 @@
 
 use std::num::NonZeroU16;
 
-use crate::schedule::{Days, Schedule};
+use crate::schedule::Schedule;
+use crate::schedule::times::Days;
 use crate::zone::Offset;
 use chrono::{Datelike, NaiveDate};
 
-use super::START_MINUTE;
+use crate::icalendar::start::START_MINUTE;
 
 /// Minutes of a day.
 const DAY: i64 = 1440;
@@ -165,6 +166,6 @@ mod tests {
     #[test]
     fn the_start_minute_is_the_start_time() {
         let start = DateTime::from_timestamp(START_MINUTE * 60, 0).unwrap();
-        assert_eq!(start.format("%Y-%m-%d %H:%M:%S").to_string(), super::super::START_TIME);
+        assert_eq!(start.format("%Y-%m-%d %H:%M:%S").to_string(), crate::icalendar::start::START_TIME);
     }
 }

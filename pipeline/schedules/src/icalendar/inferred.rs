@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
-use crate::schedule::{Days, MinuteOfDay, Schedule, WeekdaySet};
+use crate::schedule::Schedule;
+use crate::schedule::times::{Days, MinuteOfDay, WeekdaySet};
 use crate::zone::Offset;
 use chrono::{DateTime, Datelike, NaiveDateTime};
 
@@ -117,7 +118,8 @@ fn interval_of(fired: &Fired) -> Option<Days> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::icalendar::{EveryNDays, START_TIME, pattern};
+    use crate::icalendar::start::START_TIME;
+    use crate::icalendar::{EveryNDays, pattern};
 
     const EAST: i16 = 480;
 

@@ -4,16 +4,16 @@
 //! have different minutes, need rules of their own. Here too is refused what Karbor refuses: its operationengine
 //! does not start while there is one invalid trigger.
 
-use std::collections::BTreeMap;
+use crate::icalendar::pattern_error::PatternError;
+use crate::icalendar::rules::{EveryNDays, rules};
 use std::fmt::Write as _;
 use std::num::NonZeroU16;
 
-use crate::schedule::{Days, MinuteOfDay, Schedule, WeekdaySet};
+use crate::schedule::Schedule;
+use crate::schedule::times::{Days, MinuteOfDay, WeekdaySet};
 use crate::zone::Offset;
-use thiserror::Error;
 
 use super::check::check;
-use super::rule::{Frequency, Rule};
 
 /// The longest pattern Karbor takes, in characters.
 const MAX_LENGTH: usize = 10_240;
@@ -26,18 +26,6 @@ const MIN_GAP: i32 = 60;
 
 /// Minutes of a day.
 const DAY: i32 = 24 * 60;
-
-/// How "every N days", which the source counts anew each month, is written for Karbor, whose intervals go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum EveryNDays {
-    /// Every N days without end, counted in UTC days from the start time. Short, and it differs from the source
-    /// after a month's end.
-    #[default]
-    Interval,
-    /// The same days of every month as in the source, at exactly the same instants, with the monthly rules that
-    /// takes.
-    MonthDays,
-}
 
 /// The text of a pattern that Karbor takes and that fires as its schedule does.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -99,122 +87,6 @@ pub fn pattern(
     let text = within_length(text)?;
     check(&text, schedule, offset, every)?;
     Ok(Pattern(text))
-}
-
-/// Why a schedule has no pattern.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum PatternError {
-    /// More times a day than Karbor takes.
-    #[error("runs {times} times a day; Karbor takes at most {limit}: remove times from the policy")]
-    TooManyTimes {
-        /// The times found.
-        times: usize,
-        /// The times allowed.
-        limit: usize,
-    },
-    /// Two firings too close to each other.
-    #[error(
-        "runs at {first} and {second} UTC, {minutes} minutes apart; Karbor takes no less than {limit}: \
-         move the policy's times apart"
-    )]
-    TooClose {
-        /// The UTC time of the first of the two.
-        first: MinuteOfDay,
-        /// The UTC time of the next one, perhaps on the next day.
-        second: MinuteOfDay,
-        /// The minutes between them.
-        minutes: i32,
-        /// The minutes needed.
-        limit: i32,
-    },
-    /// A longer pattern than Karbor takes.
-    #[error(
-        "needs a pattern of {characters} characters; Karbor takes at most {limit}: remove times from the policy"
-    )]
-    TooLong {
-        /// The characters needed.
-        characters: usize,
-        /// The characters allowed.
-        limit: usize,
-    },
-    /// The pattern would not fire as the source does. This is a mistake of this program, not of the data.
-    #[error(
-        "internal error: the pattern {pattern:?} {what}; nothing is wrong with the data, please report this"
-    )]
-    Unfaithful {
-        /// The pattern's text.
-        pattern: String,
-        /// What it does and should do.
-        what: String,
-    },
-}
-
-/// The rules of a schedule, in the order they are written.
-pub(super) fn rules(schedule: &Schedule, offset: Offset, every: EveryNDays) -> Vec<Rule> {
-    let shifted = match (schedule.days(), every) {
-        (Days::Weekdays(_), _) => true,
-        (Days::EveryNDays(n), EveryNDays::MonthDays) => n > NonZeroU16::MIN,
-        (Days::EveryNDays(_), EveryNDays::Interval) => false,
-    };
-    // Hours by (day shift, minute). The shift leads from the user's day to the UTC day: where adding the offset
-    // carries a time into the next day, its UTC day is the one before.
-    let mut groups: BTreeMap<(i8, i16), Vec<i16>> = BTreeMap::new();
-    for time in schedule.times() {
-        let shift = if shifted { -time.plus(offset.minutes()).0 } else { 0 };
-        groups.entry((shift, time.minute())).or_default().push(time.hour());
-    }
-    let mut rules = Vec::new();
-    for ((shift, minute), hours) in groups {
-        for mut rule in day_rules(schedule.days(), shift, every) {
-            rule.hours.clone_from(&hours);
-            rule.minutes = vec![minute];
-            rules.push(rule);
-        }
-    }
-    rules
-}
-
-/// The rules, without times, of days moved by `shift` (−1, 0, +1).
-fn day_rules(days: Days, shift: i8, every: EveryNDays) -> Vec<Rule> {
-    match (days, every) {
-        (Days::Weekdays(set), _) => {
-            vec![Rule { weekdays: Some(set.rotated(shift)), ..Rule::new(Frequency::Weekly) }]
-        }
-        (Days::EveryNDays(n), EveryNDays::MonthDays) if n > NonZeroU16::MIN => month_days(n, shift),
-        (Days::EveryNDays(n), _) => vec![Rule { interval: n, ..Rule::new(Frequency::Daily) }],
-    }
-}
-
-/// The rules of the 1st, 1+Nth, 1+2Nth… of every month, moved by `shift` days.
-fn month_days(n: NonZeroU16, shift: i8) -> Vec<Rule> {
-    let days: Vec<i16> = (1..=31).step_by(n.get().into()).collect();
-    let monthly = |month_days| Rule { month_days, ..Rule::new(Frequency::Monthly) };
-    match shift {
-        0 => vec![monthly(days)],
-        // The day before the 1st is the last of the month before, whatever its number. Day d − 1 is there in every
-        // month that has a day d; in a month of d − 1 days it is the last, which is in the rule already.
-        -1 => vec![monthly(days.into_iter().map(|day| if day == 1 { -1 } else { day - 1 }).collect())],
-        // Day d + 1 is there in every month in which d is not the last day. After the last comes a 1st, but only
-        // after those months whose last day is d.
-        _ => {
-            let first_of = |months: &[i16]| Rule { months: months.to_vec(), ..monthly(vec![1]) };
-            // The 1st of March is the year's 60th day, or its 61st in leap years; those days are others else.
-            let first_of_march = |year_day| Rule {
-                year_days: vec![year_day],
-                month_days: vec![1],
-                ..Rule::new(Frequency::Yearly)
-            };
-            let after_last = days.iter().filter_map(|last| match last {
-                28 => Some(first_of_march(60)),
-                29 => Some(first_of_march(61)),
-                30 => Some(first_of(&[5, 7, 10, 12])),
-                31 => Some(first_of(&[1, 2, 4, 6, 8, 9, 11])),
-                _ => None,
-            });
-            let next = monthly(days.iter().map(|day| day + 1).filter(|day| *day <= 31).collect());
-            std::iter::once(next).chain(after_last).collect()
-        }
-    }
 }
 
 /// Two firings less than an hour apart, if there are any: their UTC times and the minutes between them.

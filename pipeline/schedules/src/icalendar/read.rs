@@ -8,14 +8,16 @@
 use std::borrow::Cow;
 use std::num::NonZeroU16;
 
-use crate::schedule::{Days, MinuteOfDay, Schedule, WeekdaySet};
+use crate::schedule::Schedule;
+use crate::schedule::times::{Days, MinuteOfDay, WeekdaySet};
 use crate::zone::{Offset, Zone};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::START_MINUTE;
-use super::pattern::{self, EveryNDays};
 use super::rule::{Frequency, Rule, RuleError};
+use super::rules;
+use crate::icalendar::rules::EveryNDays;
+use crate::icalendar::start::START_MINUTE;
 
 /// What a pattern says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +77,7 @@ impl Calendar {
             let times = rules.iter().flat_map(times_of).collect::<Option<Vec<_>>>()?;
             let schedule = Schedule::new(times, Days::EveryNDays(n));
             // The rules are those of this N, or someone has edited them and left the line.
-            let unedited = pattern::rules(&schedule, offset, EveryNDays::MonthDays) == *rules;
+            let unedited = rules::rules(&schedule, offset, EveryNDays::MonthDays) == *rules;
             return unedited.then_some(schedule);
         }
         let mut common = None;

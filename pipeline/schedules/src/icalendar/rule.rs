@@ -7,7 +7,7 @@ use std::fmt::{self, Write as _};
 use std::num::NonZeroU16;
 use std::str::FromStr;
 
-use crate::schedule::WeekdaySet;
+use crate::schedule::times::WeekdaySet;
 use chrono::Weekday;
 use thiserror::Error;
 

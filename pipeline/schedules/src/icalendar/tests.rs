@@ -1,6 +1,7 @@
 //! What the patterns must be: their text case by case, what is refused, and that they are read back as written.
 //! The proofs that they fire when the source does are in [`proof`].
 
+use super::start::START_MINUTE;
 use super::*;
 use crate::cron;
 use crate::schedule::Schedule;

@@ -3,12 +3,13 @@
 //! The separators of the lists are not known for every release, so three forms are read. What is malformed is
 //! rejected, never repaired: a backup on the wrong day would not be noticed before it is needed.
 
+use crate::schedule::weekdays::{day_of_name, day_of_number};
 use std::num::NonZeroU16;
 
-use chrono::Weekday;
 use serde_json::Value;
 
-use super::{Days, Field, MinuteOfDay, Reason, Schedule, ScheduleError, WeekdaySet};
+use super::{Field, Reason, Schedule, ScheduleError};
+use crate::schedule::times::{Days, MinuteOfDay, WeekdaySet};
 
 /// The interval of a policy that says neither how often nor on which days it runs: every 14 days (1 + 13).
 const DEFAULT_INTERVAL: NonZeroU16 = NonZeroU16::MIN.saturating_add(13);
@@ -74,19 +75,6 @@ impl Schedule {
             Some(kind) => Err(ScheduleError::new(Field::FrequencyType, kind, Reason::FrequencyType)),
         }
     }
-}
-
-/// Reads the name of a day of the week, `SUN`…`SAT` in any case.
-pub(crate) fn day_of_name(name: &str) -> Option<Weekday> {
-    // chrono's own reader also takes "sunday", which no source writes.
-    (name.len() == 3).then(|| name.parse().ok()).flatten()
-}
-
-/// Reads the number of a day of the week as Quartz and VBS count: 1 = SUN … 7 = SAT.
-pub(crate) fn day_of_number(number: u16) -> Option<Weekday> {
-    let before_sunday = u8::try_from(number).ok().filter(|number| (1..=7).contains(number))?;
-    // chrono counts from Monday = 0, so Sunday is 6.
-    Weekday::try_from((before_sunday + 5) % 7).ok()
 }
 
 /// The times of a list; none if the value is absent.

@@ -3,22 +3,23 @@
 
 use super::failure::{self, Failure};
 use super::liveness;
-use super::session;
+use super::session::settings as session_settings;
 use crate::error::{Error, Result};
 use crate::load::STOP_PATIENCE;
 use crate::load::session::TakeTexts;
 use crate::progress::Cancel;
 use connect::{ConnInfo, Password, PasswordSource, Session};
 use futures_util::TryStreamExt as _;
+use postgres_types::{ToSql, Type};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::cell::Cell;
+use std::fmt::Write as _;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
-use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row, SimpleQueryMessage};
 
 /// How long the server may take to hear that it is to stop, and to roll back. It does both without us, too.
@@ -101,7 +102,7 @@ impl Backend {
     /// The server's, or the run is to stop.
     pub(super) fn begin(&self, mode: &str) -> std::result::Result<(), Failure> {
         self.run(&format!("START TRANSACTION {mode}"))?;
-        self.process.set(session::prepare(self)?);
+        self.process.set(prepare(self)?);
         Ok(())
     }
 
@@ -291,4 +292,26 @@ impl Backend {
 /// A text as a parameter.
 pub(super) fn text(text: &(dyn ToSql + Sync)) -> Parameter<'_> {
     (text, Type::TEXT)
+}
+
+/// Sets those that the server has and lets this role set, for the transaction that is open; returns the number of the server's
+/// process, as pg_stat_activity has it.
+///
+/// # Errors
+/// The server's.
+fn prepare(backend: &Backend) -> std::result::Result<i64, Failure> {
+    // First of all, or the question below could be cut off.
+    backend.run("SET LOCAL statement_timeout = 0")?;
+    let sql = "SELECT lower(name), CAST(pg_backend_pid() AS bigint) FROM pg_catalog.pg_settings WHERE context = 'user'";
+    let known = backend.rows(sql, &[])?;
+    let process = known.first().map_or(0, |row| row.get(1));
+    let known: Vec<String> = known.iter().map(|row| row.get(0)).collect();
+    let mut sql = String::new();
+    for (name, value) in session_settings() {
+        if known.iter().any(|known| known == name) {
+            let _ = write!(sql, "SET LOCAL {name} = '{value}';");
+        }
+    }
+    backend.run(&sql)?;
+    Ok(process)
 }

@@ -7,8 +7,8 @@ use super::failure::Failure;
 use super::server::Server;
 use crate::karbor::layout::{Stored, Width, Wire};
 use crate::load::fit::Found;
+use postgres_types::{ToSql, Type};
 use tokio_postgres::Row;
-use tokio_postgres::types::{ToSql, Type};
 
 /// A table of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,9 +5,9 @@ use super::failure::{Failure, lock_was_held};
 use super::survey::Seen;
 use crate::error::{Error, Result};
 use crate::load::{LOCK_KEY, LOCK_PATIENCE};
+use postgres_types::Type;
 use std::fmt::Write as _;
 use std::time::Duration;
-use tokio_postgres::types::Type;
 
 /// What a client waits beyond the server's own lock_timeout, for servers that have none.
 const MARGIN: Duration = Duration::from_secs(2);

@@ -93,7 +93,11 @@ impl Postgres {
 ///
 /// # Errors
 /// The text cannot be understood, or the database cannot be reached or read.
-pub(super) fn read_policies(text: &str, context: Context, take: super::policies::Take<'_>) -> Result<()> {
+pub(super) fn read_policies(
+    text: &str,
+    context: Context,
+    take: crate::load::stored_policies::Take<'_>,
+) -> Result<()> {
     let mut target = Postgres::new(text, context)?;
     let backend = target.connect()?;
     let outcome = policies::read(&backend, &policies::lookup(target.context.names), take);

@@ -5,7 +5,7 @@ use super::backend::Backend;
 use super::failure::Failure;
 use crate::error::{Error, Result};
 use crate::load::lookup::Lookup;
-use crate::load::policies::{self, Dialect, Plans, Row, Take};
+use crate::load::stored_policies::{Dialect, Plans, Row, Take, statement as policies_statement};
 use std::collections::HashMap;
 use tokio_postgres::error::SqlState;
 
@@ -35,7 +35,7 @@ pub(super) fn read(backend: &Backend, lookup: &Lookup, take: Take<'_>) -> Result
 fn fetch(backend: &Backend, lookup: &Lookup, mut plans: Plans<'_>) -> Result<()> {
     let fails = |failure: Failure| explain(backend, &failure);
     backend.begin("ISOLATION LEVEL REPEATABLE READ READ ONLY").map_err(fails)?;
-    let sql = policies::statement(lookup, &DIALECT);
+    let sql = policies_statement(lookup, &DIALECT);
     backend.run(&format!("DECLARE policies NO SCROLL CURSOR FOR {sql}")).map_err(fails)?;
     loop {
         let rows = backend.rows(&format!("FETCH {FETCHED} FROM policies"), &[]).map_err(fails)?;

@@ -4,7 +4,7 @@ use crate::karbor::layout::Layout;
 use crate::karbor::{Kind, STATES, Source, WRITTEN};
 use crate::load::lookup::{ENGINE, Lookup, TAGGED, tag};
 use crate::load::{LOCK_KEY, LOCK_PATIENCE};
-use parsers::scan::SCRIPT_HEADER;
+use parsers::input::SCRIPT_HEADER;
 use std::fmt::Write as _;
 
 /// Where operation states wait until their service and trust are known.

@@ -204,7 +204,11 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 ///
 /// # Errors
 /// It cannot be read.
-pub(super) fn read_policies(path: &Path, context: &Context, take: super::policies::Take<'_>) -> Result<()> {
+pub(super) fn read_policies(
+    path: &Path,
+    context: &Context,
+    take: crate::load::stored_policies::Take<'_>,
+) -> Result<()> {
     policies::read(path, &context.cancel, take)
 }
 

@@ -4,7 +4,7 @@ use super::failure::Explain;
 use crate::error::{Error, Result};
 use crate::load::lookup::Lookup;
 use crate::load::names::TargetNames;
-use crate::load::policies::{self, Dialect, Plans, Row, Take};
+use crate::load::stored_policies::{Dialect, Plans, Row, Take, statement as policies_statement};
 use crate::progress::Cancel;
 use rusqlite::{Connection, OpenFlags};
 use std::collections::HashMap;
@@ -32,7 +32,7 @@ pub(super) fn read(path: &Path, cancel: &Cancel, take: Take<'_>) -> Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(fails)?;
     let lookup = Lookup { names: TargetNames::default(), qualified: HashMap::new() };
-    let mut statement = connection.prepare(&policies::statement(&lookup, &DIALECT)).map_err(fails)?;
+    let mut statement = connection.prepare(&policies_statement(&lookup, &DIALECT)).map_err(fails)?;
     let mut rows = statement.query([]).map_err(fails)?;
     let mut plans = Plans::new(take);
     while let Some(row) = rows.next().map_err(fails)? {
@@ -61,7 +61,7 @@ mod tests {
             connection.execute_batch(&table).unwrap();
         }
         let lookup = Lookup { names: TargetNames::default(), qualified: HashMap::new() };
-        let sql = format!("EXPLAIN QUERY PLAN {}", policies::statement(&lookup, &DIALECT));
+        let sql = format!("EXPLAIN QUERY PLAN {}", policies_statement(&lookup, &DIALECT));
         let mut statement = connection.prepare(&sql).unwrap();
         let steps: Vec<String> = statement
             .query_map([], |row| row.get::<_, String>(3))

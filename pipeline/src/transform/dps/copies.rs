@@ -4,6 +4,7 @@ use crate::karbor::json::ExtendInfo;
 use crate::karbor::rows::Item as ItemRow;
 use crate::karbor::{Source, ids, json};
 use crate::outcome::{Counted, Defer, Outcome, Skip};
+use crate::transform::dps::plans_of_items::PlanOfItem;
 use crate::transform::items::{Converted, CopyContext, Transform};
 use crate::transform::vbs::{NOT_A_VOLUME, is_volume};
 use parsers::columns::Table;
@@ -11,20 +12,6 @@ use parsers::json::is_number;
 use parsers::models::dps::{Item, ItemColumns};
 use parsers::row::{FieldError, FieldReason};
 use parsers::scan::{Block, Chunk};
-use std::collections::HashMap;
-
-/// What became of the plans that copies name.
-#[derive(Debug, Default)]
-pub struct DpsPlansOfItems(pub HashMap<Box<str>, PlanOfItem>);
-
-/// What became of one plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlanOfItem {
-    /// It became a Karbor plan.
-    Migrated,
-    /// It is of a consistency group.
-    Group,
-}
 
 /// Transforms blocks of `backup_transaction_item`.
 #[derive(Clone, Copy, Debug)]

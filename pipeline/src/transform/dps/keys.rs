@@ -3,7 +3,7 @@
 //! Set-aside rows replace rows by their keys, so families that share a key must fall together: were only the second one set
 //! aside, it would take the first one's place in the next run. Rows that are skipped are none of this.
 
-use crate::transform::dps::plans::DpsTables;
+use crate::transform::dps::tables::DpsTables;
 use crate::transform::ledger::{Culprit, Index, at};
 use parsers::columns::Table;
 use parsers::models::Held;

@@ -7,8 +7,9 @@ use crate::karbor::layout::{Layout, Misfit};
 use crate::karbor::{Source, ids, json};
 use crate::outcome::{Outcome, Skip};
 use crate::settings::{ServerZone, Settings, ZoneOrigin};
-use crate::transform::dps::copies::{DpsPlansOfItems, PlanOfItem};
 use crate::transform::dps::keys::Keys;
+use crate::transform::dps::plans_of_items::{DpsPlansOfItems, PlanOfItem};
+use crate::transform::dps::tables::DpsTables;
 use crate::transform::ledger::{Culprit, Index, Ledger, at, id_order, join, places};
 use crate::transform::policies::{
     Context, OperationView, PlanView, PolicyFigures, ResourceView, TargetFacts, Wanted,
@@ -24,27 +25,6 @@ use schedules::firings::WallClock;
 use schedules::schedule::Schedule;
 use schedules::zone::Offset;
 use std::collections::BTreeSet;
-
-/// The held tables of `dps`.
-#[derive(Debug, Default)]
-pub struct DpsTables {
-    /// protection_plan.
-    pub plans: Vec<Held<Plan>>,
-    /// protection_object.
-    pub objects: Vec<Held<Object>>,
-    /// protection_policy.
-    pub policies: Vec<Held<Policy>>,
-    /// protection_plan_policy_mapping.
-    pub mappings: Vec<Held<Mapping>>,
-    /// schedule_timer.
-    pub timers: Vec<Held<Timer>>,
-    /// async_copy_policy.
-    pub cycles: Vec<Held<CopyCycle>>,
-    /// policy_extra_specs.
-    pub specs: Vec<Held<Spec>>,
-    /// backup_target_object.
-    pub destinations: Vec<Held<Destination>>,
-}
 
 const TIMER_COLUMNS: ScheduleColumns = ScheduleColumns {
     times: "start_time",

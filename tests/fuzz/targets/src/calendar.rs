@@ -2,10 +2,10 @@
 
 use crate::draw::one_of;
 use crate::schedule::columns;
-use schedules::icalendar::{
-    EveryNDays, PatternError, Rule, START_MINUTE, START_TIME, occurrences, pattern, read,
-};
-use schedules::schedule::{Days, Schedule};
+use schedules::icalendar::start::{START_MINUTE, START_TIME};
+use schedules::icalendar::{EveryNDays, PatternError, Rule, occurrences, pattern, read};
+use schedules::schedule::Schedule;
+use schedules::schedule::times::Days;
 use schedules::zone::{Offset, Zone};
 
 /// Columns of a schedule on lines of their own, as [`crate::schedule()`] has them; the last one says `month-days` where those

@@ -1,7 +1,8 @@
 //! Quartz expressions: refused by name, or read as a reading of each field on its own says.
 
 use schedules::cron::parse;
-use schedules::schedule::{Days, MinuteOfDay, Schedule};
+use schedules::schedule::Schedule;
+use schedules::schedule::times::{Days, MinuteOfDay};
 use std::collections::BTreeSet;
 
 /// An expression. What is read is written again and reads the same; its times are those that its fields say.

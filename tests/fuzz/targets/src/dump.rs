@@ -18,7 +18,7 @@ use pipeline::outcome::Report;
 use pipeline::progress::{Cancel, Progress};
 use pipeline::run::run;
 use pipeline::settings::{Settings, Unsteady};
-use schedules::firings::Horizon;
+use schedules::firings::horizon::Horizon;
 use schedules::icalendar::EveryNDays;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
@@ -64,7 +64,7 @@ fn load(bytes: &[u8], folder: &Path, aside: bool, chunk: usize) -> Result<Report
         limits: Limits { row: 4_000, chunk, sql_ascii: encoding(one_of(bytes, "ascii", *b"aug")) },
         threads: 1,
         rejects: aside.then(|| folder.join("rejects.sql")),
-        rejects_taken: pipeline::files::Foreign::Replace,
+        rejects_taken: pipeline::files::place::Foreign::Replace,
         proof: (draw(bytes, "proof", 8) == 0).then(|| Horizon::new(1_577_836_800, 30)),
         prune: Prune::No,
         tuning: pipeline::options::tuning(&std::env::temp_dir()),

@@ -1,6 +1,7 @@
 //! Schedules from columns: refused by name, or the same when written plainly and read again.
 
-use schedules::schedule::{Days, Schedule};
+use schedules::schedule::Schedule;
+use schedules::schedule::times::Days;
 use schedules::zone::{Offset, Zone};
 
 /// Columns on lines of their own: times, interval, days of the week, zone, frequency type. A value that is not there is an

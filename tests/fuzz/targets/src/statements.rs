@@ -6,7 +6,8 @@ use parsers::error::{Error, ErrorKind, Result};
 use parsers::input::Input;
 use parsers::position::{DumpId, Position, count_lines};
 use parsers::row::RowFault;
-use parsers::scan::{Block, Chunk, Contents, Cut, Limits, Scanner};
+use parsers::scan::scanner::Scanner;
+use parsers::scan::{Block, Chunk, Contents, Cut, Limits};
 use std::io::{Cursor, Read};
 use std::sync::{Arc, LazyLock};
 

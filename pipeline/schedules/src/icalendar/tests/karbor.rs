@@ -1,7 +1,8 @@
 //! What Karbor 1.6.0 makes of patterns: its class ICal (`timeformats/calendar_time.py`), with icalendar 4.0.2 and dateutil 2.7.3, was
 //! asked for the first firings after 2018-06-01 00:00:00 of each, from the start time 2018-01-01 00:00:00 on; `None` is a refusal.
 
-use super::super::{START_TIME, occurrences};
+use super::super::occurrences;
+use crate::icalendar::start::START_TIME;
 use chrono::DateTime;
 
 #[test]

@@ -4,14 +4,16 @@
 use std::collections::HashMap;
 use std::num::NonZeroU16;
 
-use crate::schedule::{Days, MinuteOfDay, Schedule, WeekdaySet};
+use crate::schedule::Schedule;
+use crate::schedule::times::{Days, MinuteOfDay, WeekdaySet};
 use crate::zone::Offset;
 use chrono::{Datelike, NaiveDate, Weekday};
 use proptest::prelude::*;
 
 use super::super::check::{check, pattern_firings};
-use super::super::pattern::rules;
-use super::super::{EveryNDays, Frequency, PatternError, Rule, START_MINUTE, firings, pattern, read};
+use super::super::{EveryNDays, Frequency, PatternError, Rule, firings, pattern, read};
+use crate::icalendar::rules::rules;
+use crate::icalendar::start::START_MINUTE;
 
 const DAY: i64 = 1440;
 
