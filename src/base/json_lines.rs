@@ -1,10 +1,11 @@
-//! A file of JSON lines that is only added to, for its owner alone, by one process at a time: the journal of a batch and the
-//! state of a cutover.
+//! A file of JSON lines that is only added to, for its owner alone, by one process at a time: the journals of a batch and a purge,
+//! and the state of a cutover.
 //!
 //! A line is on the disk before what follows it is begun. One that a crash cut off in the middle of being written is left out
 //! and taken away; damage anywhere else is an error, for what stood there is lost.
 
-use super::error::{CommandError, Error, Result};
+use super::error::CommandError;
+use super::exit::Exit;
 use super::files::ForeignFile;
 use pipeline::files::appended;
 use pipeline::files::mark::{self, Found};
@@ -13,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::fs::{File, TryLockError};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -116,6 +117,19 @@ impl fmt::Display for JournalKind {
 /// Why a file of lines cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LinesError {
+    /// The system cannot read or write it.
+    #[error("{} {} cannot be read or written: {source}", kind.file(), path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Whose file it is.
+        kind: JournalKind,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// Another program wrote it.
+    #[error(transparent)]
+    Foreign(#[from] ForeignFile),
     /// Another process is using it.
     #[error("{}: {kind}", path.display())]
     InUse {
@@ -143,8 +157,21 @@ impl CommandError for LinesError {
         "journal"
     }
 
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Foreign(error) => error.exit(),
+            // Nothing is sent to a cloud before the journal is open: these are wrong usage there.
+            Self::InUse { kind: JournalKind::Purge, .. } | Self::Damaged { kind: JournalKind::Purge, .. } => {
+                Exit::Usage
+            }
+            _ => Exit::Failed,
+        }
+    }
+
     fn remedy(&self) -> Option<String> {
         let remedy = match self {
+            Self::Foreign(error) => return error.remedy(),
+            Self::Io { .. } => "make room, or name a place that can be written",
             Self::InUse { kind, .. } => kind.when_taken(),
             Self::Damaged { kind, .. } => kind.when_damaged(),
         };
@@ -152,120 +179,87 @@ impl CommandError for LinesError {
     }
 }
 
-/// The file, which nobody else writes meanwhile.
+/// The result of using a file of lines.
+pub(crate) type Result<T> = std::result::Result<T, LinesError>;
+
+/// The open file, which nobody else writes meanwhile.
 #[derive(Debug)]
-pub(crate) struct Lines<L> {
-    /// Held locked.
+pub(crate) struct LinesFile {
+    /// Kept locked.
     file: File,
     path: PathBuf,
-    lines: Vec<L>,
+    kind: JournalKind,
     /// Bytes of whole lines.
     length: u64,
-    torn: bool,
 }
 
-/// What a file holds, looked at without keeping anybody from it.
-#[derive(Debug)]
-pub(crate) struct Glance<L> {
-    /// Its whole lines.
-    pub(crate) lines: Vec<L>,
-    /// Whether somebody is writing it.
-    pub(crate) taken: bool,
-}
-
-impl<L: Line> Lines<L> {
-    /// Opens the file, or makes it.
+impl LinesFile {
+    /// Opens the file, or makes it, and gives each line to `take`. Returns also whether the last line was cut off by a crash: it is
+    /// taken away.
     ///
     /// # Errors
     /// Another process is using it, etl did not write it, it cannot be read or written, or a line in it is damaged.
-    pub(crate) fn open(path: &Path, foreign_file: Foreign) -> Result<Self> {
-        let fails = fails::<L>(path);
-        let opened = appended::open(path, |head| L::KIND.is_own(head), foreign_file).map_err(&fails)?;
-        let Some(appended::Appended { mut file, .. }) = opened else {
-            return Err(L::KIND.foreign(path).into());
+    pub(crate) fn open<L: DeserializeOwned>(
+        path: &Path,
+        kind: JournalKind,
+        foreign: Foreign,
+        take: impl FnMut(L) -> std::result::Result<(), String>,
+    ) -> Result<(Self, bool)> {
+        let fails = |source| LinesError::Io { path: path.to_owned(), kind, source };
+        let opened = appended::open(path, |head| kind.is_own(head), foreign).map_err(fails)?;
+        let Some(appended::Appended { file, .. }) = opened else {
+            return Err(kind.foreign(path).into());
         };
         let begun = Instant::now();
         loop {
             match file.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => {
-                    std::thread::sleep(PATIENCE / 20)
+                    std::thread::sleep(PATIENCE / 20);
                 }
                 Err(TryLockError::WouldBlock) => {
-                    return Err(LinesError::InUse { path: path.to_owned(), kind: L::KIND }.into());
+                    return Err(LinesError::InUse { path: path.to_owned(), kind });
                 }
                 Err(TryLockError::Error(source)) => return Err(fails(source)),
             }
         }
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(&fails)?;
-        let (lines, length, torn) = read(path, &bytes)?;
-        let mut opened = Self { file, path: path.to_owned(), lines, length, torn };
-        opened.cut().map_err(&fails)?;
-        Ok(opened)
+        let (length, torn) = read(&file, path, kind, take)?;
+        let mut opened = Self { file, path: path.to_owned(), kind, length };
+        opened.cut().map_err(fails)?;
+        Ok((opened, torn))
     }
 
-    /// Looks at a file without changing it or keeping anybody from it; none is the same as an empty one.
-    ///
-    /// # Errors
-    /// It cannot be read, or a line in it is damaged.
-    pub(crate) fn glance(path: &Path, foreign_file: Foreign) -> Result<Glance<L>> {
-        let fails = fails::<L>(path);
-        match mark::look(path, |head| L::KIND.is_own(head)).map_err(&fails)? {
-            Found::Foreign if foreign_file == Foreign::Replace => {
-                return Ok(Glance { lines: Vec::new(), taken: false });
-            }
-            Found::Nothing => return Ok(Glance { lines: Vec::new(), taken: false }),
-            Found::Own => {}
-            Found::Foreign => return Err(L::KIND.foreign(path).into()),
-            _ => return Err(fails(io::Error::other("this is no regular file"))),
-        }
-        let mut file = File::open(path).map_err(&fails)?;
-        let taken = match file.try_lock_shared() {
-            Ok(()) => {
-                // Held no longer than it takes to know: whoever wants to write comes first.
-                file.unlock().map_err(&fails)?;
-                false
-            }
-            Err(TryLockError::WouldBlock) => true,
-            Err(TryLockError::Error(source)) => return Err(fails(source)),
-        };
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(&fails)?;
-        Ok(Glance { lines: read(path, &bytes)?.0, taken })
-    }
-
-    /// Adds a line; it is on the disk when this returns.
+    /// Adds a line; it is on the disk after the next [`LinesFile::sync`].
     ///
     /// # Errors
     /// It cannot be written. The file is as it was.
-    pub(crate) fn add(&mut self, line: L) -> io::Result<()> {
-        let mut text = serde_json::to_vec(&line)?;
+    pub(crate) fn add(&mut self, line: &impl Serialize) -> io::Result<()> {
+        let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
-        let written = self.file.write_all(&text).and_then(|()| self.file.sync_data());
-        if let Err(error) = written {
+        if let Err(error) = self.file.write_all(&text) {
             // Half a line would be damage as soon as another one followed it.
             self.cut()?;
             return Err(error);
         }
         self.length += u64::try_from(text.len()).unwrap_or(0);
-        self.lines.push(line);
         Ok(())
     }
 
-    /// The lines, in the order in which they were added.
-    pub(crate) fn lines(&self) -> &[L] {
-        &self.lines
+    /// Brings all lines to the disk.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
     }
 
-    /// Its place.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether the last line was cut off by a crash, and was left out.
-    pub(crate) fn was_torn(&self) -> bool {
-        self.torn
+    /// An error of the system that concerns this file.
+    pub(crate) fn fails(&self, source: io::Error) -> LinesError {
+        LinesError::Io { path: self.path.clone(), kind: self.kind, source }
     }
 
     /// Cuts off what follows the last whole line, and goes to its end.
@@ -278,40 +272,129 @@ impl<L: Line> Lines<L> {
     }
 }
 
-fn fails<L: Line>(path: &Path) -> impl Fn(io::Error) -> Error {
-    let path = path.display().to_string();
-    move |source| Error::file(L::KIND.file(), &path, source)
+/// A file of lines, all of which are kept in memory.
+#[derive(Debug)]
+pub(crate) struct Lines<L> {
+    file: LinesFile,
+    lines: Vec<L>,
+    torn: bool,
 }
 
-/// The lines of a file, the bytes of those that are whole, and whether the last one is not.
-fn read<L: Line>(path: &Path, bytes: &[u8]) -> Result<(Vec<L>, u64, bool)> {
-    let mut whole = Vec::new();
-    let mut length = 0;
-    let mut lines = bytes.split_inclusive(|byte| *byte == b'\n').zip(1..).peekable();
-    while let Some((line, number)) = lines.next() {
-        let last = lines.peek().is_none();
-        let damaged = |problem: String| LinesError::Damaged {
-            path: path.to_owned(),
-            line: number,
-            problem,
-            kind: L::KIND,
-        };
-        let text = line.strip_suffix(b"\n");
-        // A line is written in one piece with its end.
-        if last && text.is_none() {
-            return Ok((whole, length, true));
-        }
-        match serde_json::from_slice::<L>(text.unwrap_or(line)) {
-            Ok(entry) if entry.version() == L::VERSION => whole.push(entry),
-            Ok(entry) => {
-                let problem =
-                    format!("the line is of version {}, this etl reads {}", entry.version(), L::VERSION);
-                return Err(damaged(problem).into());
-            }
-            Err(_) if last => return Ok((whole, length, true)),
-            Err(error) => return Err(damaged(format!("the line is damaged: {error}")).into()),
-        }
-        length += u64::try_from(line.len()).unwrap_or(0);
+/// What a file contains, read without keeping anybody from it.
+#[derive(Debug)]
+pub(crate) struct Peek<L> {
+    /// Its whole lines.
+    pub(crate) lines: Vec<L>,
+    /// Whether somebody is writing it.
+    pub(crate) in_use: bool,
+}
+
+impl<L: Line> Lines<L> {
+    /// Opens the file, or makes it.
+    ///
+    /// # Errors
+    /// As [`LinesFile::open`].
+    pub(crate) fn open(path: &Path, foreign: Foreign) -> Result<Self> {
+        let mut lines = Vec::new();
+        let (file, torn) = LinesFile::open(path, L::KIND, foreign, |line| keep(&mut lines, line))?;
+        Ok(Self { file, lines, torn })
     }
-    Ok((whole, length, false))
+
+    /// Reads a file without changing it or keeping anybody from it; none is the same as an empty one.
+    ///
+    /// # Errors
+    /// It cannot be read, or a line in it is damaged.
+    pub(crate) fn peek(path: &Path, foreign: Foreign) -> Result<Peek<L>> {
+        let fails = |source| LinesError::Io { path: path.to_owned(), kind: L::KIND, source };
+        match mark::look(path, |head| L::KIND.is_own(head)).map_err(fails)? {
+            Found::Foreign if foreign == Foreign::Replace => {
+                return Ok(Peek { lines: Vec::new(), in_use: false });
+            }
+            Found::Nothing => return Ok(Peek { lines: Vec::new(), in_use: false }),
+            Found::Own => {}
+            Found::Foreign => return Err(L::KIND.foreign(path).into()),
+            _ => return Err(fails(io::Error::other("this is no regular file"))),
+        }
+        let file = File::open(path).map_err(fails)?;
+        let in_use = match file.try_lock_shared() {
+            Ok(()) => {
+                // Kept no longer than it takes to know: whoever wants to write comes first.
+                file.unlock().map_err(fails)?;
+                false
+            }
+            Err(TryLockError::WouldBlock) => true,
+            Err(TryLockError::Error(source)) => return Err(fails(source)),
+        };
+        let mut lines = Vec::new();
+        read(&file, path, L::KIND, |line| keep(&mut lines, line))?;
+        Ok(Peek { lines, in_use })
+    }
+
+    /// Adds a line; it is on the disk when this returns.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(crate) fn add(&mut self, line: L) -> io::Result<()> {
+        self.file.add(&line)?;
+        self.file.sync()?;
+        self.lines.push(line);
+        Ok(())
+    }
+
+    /// The lines, in the order in which they were added.
+    pub(crate) fn lines(&self) -> &[L] {
+        &self.lines
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// Whether the last line was cut off by a crash, and was left out.
+    pub(crate) fn was_torn(&self) -> bool {
+        self.torn
+    }
+}
+
+fn keep<L: Line>(lines: &mut Vec<L>, line: L) -> std::result::Result<(), String> {
+    if line.version() != L::VERSION {
+        return Err(format!("the line is of version {}, this etl reads {}", line.version(), L::VERSION));
+    }
+    lines.push(line);
+    Ok(())
+}
+
+/// Gives each whole line to `take`. Returns the bytes of the whole lines, and whether another one follows that a crash cut off: only the
+/// last line can be one.
+fn read<L: DeserializeOwned>(
+    file: &File,
+    path: &Path,
+    kind: JournalKind,
+    mut take: impl FnMut(L) -> std::result::Result<(), String>,
+) -> Result<(u64, bool)> {
+    let mut reader = BufReader::new(file);
+    let (mut length, mut number, mut text) = (0, 0, Vec::new());
+    let mut damage: Option<(usize, String)> = None;
+    let damaged = |(line, problem)| LinesError::Damaged { path: path.to_owned(), kind, line, problem };
+    loop {
+        text.clear();
+        let bytes = reader.read_until(b'\n', &mut text);
+        let bytes = bytes.map_err(|source| LinesError::Io { path: path.to_owned(), kind, source })?;
+        if bytes == 0 {
+            return Ok((length, damage.is_some()));
+        }
+        if let Some(damage) = damage {
+            return Err(damaged(damage));
+        }
+        number += 1;
+        match serde_json::from_slice(&text) {
+            // A line is written in one piece with its end.
+            Ok(line) if text.ends_with(b"\n") => {
+                take(line).map_err(|problem| damaged((number, problem)))?;
+                length += u64::try_from(bytes).unwrap_or(0);
+            }
+            Ok(_) => damage = Some((number, "the line has no end".to_owned())),
+            Err(error) => damage = Some((number, format!("the line is damaged: {error}"))),
+        }
+    }
 }

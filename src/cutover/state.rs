@@ -213,8 +213,8 @@ impl State {
     /// # Errors
     /// It cannot be read, or a line in it is damaged.
     pub fn glance(path: &Path, foreign: Foreign) -> Result<(Position, bool)> {
-        let glance = Lines::<Entry>::glance(path, foreign)?;
-        Ok((Position::of(&glance.lines), glance.taken))
+        let peek = Lines::<Entry>::peek(path, foreign)?;
+        Ok((Position::of(&peek.lines), peek.in_use))
     }
 
     /// Where the cutover stands.

@@ -2,8 +2,8 @@
 
 use crate::base::error::CommandError;
 use crate::base::exit::Exit;
+use crate::base::json_lines::LinesError;
 use crate::base::number::{counted, grouped};
-use std::io;
 
 /// The result of a step of the purge.
 pub type Result<T> = std::result::Result<T, PurgeError>;
@@ -39,12 +39,15 @@ pub enum PurgeError {
         remedy: Option<&'static str>,
     },
     /// The journal cannot be used.
-    #[error("the journal {path}: {problem}")]
-    Journal {
+    #[error(transparent)]
+    Journal(#[from] LinesError),
+    /// The journal was begun elsewhere.
+    #[error("the journal {path}: it is of a purge at {endpoint}")]
+    OtherCloud {
         /// The file.
         path: String,
-        /// What is wrong with it.
-        problem: Box<JournalProblem>,
+        /// Cinder's endpoint then.
+        endpoint: String,
     },
     /// Whoever was asked did not say yes.
     #[error("{asked} was not typed; nothing was deleted")]
@@ -69,26 +72,6 @@ pub enum PurgeError {
     },
 }
 
-/// What is wrong with a journal.
-#[derive(Debug, thiserror::Error)]
-pub enum JournalProblem {
-    /// The system's answer.
-    #[error("it cannot be read or written: {0}")]
-    Io(#[source] io::Error),
-    /// Another program's file.
-    #[error("etl did not write this file, and neither replaces it nor adds to it")]
-    Foreign,
-    /// Two purges at a time.
-    #[error("another etl purge is writing to it")]
-    Taken,
-    /// A line is something else.
-    #[error("line {0} is no line of a journal")]
-    Line(u64),
-    /// It was begun elsewhere.
-    #[error("it is of a purge at {0}")]
-    OtherCloud(String),
-}
-
 impl CommandError for PurgeError {
     fn kind(&self) -> &'static str {
         "purge"
@@ -96,8 +79,8 @@ impl CommandError for PurgeError {
 
     fn exit(&self) -> Exit {
         match self {
-            Self::Usage { .. } => Exit::Usage,
-            Self::Journal { problem, .. } if !matches!(**problem, JournalProblem::Io(_)) => Exit::Usage,
+            Self::Usage { .. } | Self::OtherCloud { .. } => Exit::Usage,
+            Self::Journal(error) => error.exit(),
             _ => Exit::Failed,
         }
     }
@@ -107,13 +90,8 @@ impl CommandError for PurgeError {
             Self::Usage { remedy, .. } => remedy,
             Self::Ids { .. } => "name a file with one id in each line",
             Self::Cloud { remedy, .. } => return remedy.map(str::to_owned),
-            Self::Journal { problem, .. } => match **problem {
-                JournalProblem::Io(_) => "make room, or name another place with --journal",
-                JournalProblem::Taken => "wait until that is over, or stop it",
-                JournalProblem::Foreign | JournalProblem::Line(_) | JournalProblem::OtherCloud(_) => {
-                    "name another file with --journal; one that does not exist is made"
-                }
-            },
+            Self::Journal(error) => return error.remedy(),
+            Self::OtherCloud { .. } => "name another file with --journal; one that does not exist is made",
             Self::Interrupted(_) => "run the same command again",
             Self::NotConfirmed { .. } => "run the same command again, and type it as it is asked for",
             Self::Left { failed: true, .. } => {

@@ -5,25 +5,16 @@
 //! any 404 to a DELETE, which Cinder returns for a service that is down, too. One purge at a time writes to a journal, and all that do are of one cloud.
 
 use super::Kind;
-use super::error::{JournalProblem, PurgeError, Result};
-use crate::base::json_lines::JournalKind;
-use pipeline::files::appended;
+use super::error::{PurgeError, Result};
+use crate::base::json_lines::{JournalKind, LinesFile};
 use pipeline::files::place::Foreign;
 use pipeline::karbor::ids::digest;
 use serde::{Deserialize, Serialize};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::fs::{File, TryLockError};
-use std::io::{self, BufRead as _, BufReader, Seek as _, Write as _};
-use std::path::{Path, PathBuf};
-use std::thread::sleep;
-use std::time::Duration;
+use std::path::Path;
 use tokio::task::yield_now;
-
-/// How long a journal that is taken is waited for, and how often it is looked at meanwhile.
-const PATIENCE: Duration = Duration::from_secs(1);
-const LOOKS: u32 = 20;
 
 /// A line of the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,35 +139,23 @@ fn key(kind: Kind, id: &str) -> u128 {
 /// A journal that is open for this purge alone.
 #[derive(Debug)]
 pub struct Journal {
-    path: PathBuf,
-    file: RefCell<File>,
+    file: RefCell<LinesFile>,
     written: Cell<u64>,
     synced: Cell<u64>,
 }
 
 impl Journal {
-    /// Opens the journal at `path`, or makes it, and reads what it holds. A last line that was cut off is taken away.
+    /// Opens the journal at `path`, or makes it, and reads what it contains. A last line that was cut off is taken away.
     ///
     /// # Errors
     /// It cannot be read or written, another purge writes to it, or a line is none of a journal.
     pub fn open(path: &Path, foreign: Foreign) -> Result<(Self, Past)> {
-        let wrong =
-            |problem| PurgeError::Journal { path: path.display().to_string(), problem: Box::new(problem) };
-        let io = |source| wrong(JournalProblem::Io(source));
-        let opened = appended::open(path, |head| JournalKind::Purge.is_own(head), foreign).map_err(io)?;
-        let Some(appended::Appended { mut file, .. }) = opened else {
-            return Err(wrong(JournalProblem::Foreign));
-        };
-        lock(&file).map_err(wrong)?;
-        let (past, whole) = read(&mut file).map_err(wrong)?;
-        file.set_len(whole).map_err(io)?;
-        let journal = Self {
-            path: path.to_owned(),
-            file: RefCell::new(file),
-            written: Cell::new(0),
-            synced: Cell::new(0),
-        };
-        Ok((journal, past))
+        let mut past = Past::default();
+        let (file, _) = LinesFile::open(path, JournalKind::Purge, foreign, |line| {
+            past.take(line);
+            Ok(())
+        })?;
+        Ok((Self { file: RefCell::new(file), written: Cell::new(0), synced: Cell::new(0) }, past))
     }
 
     /// Begins a purge at `endpoint`.
@@ -185,7 +164,10 @@ impl Journal {
     /// The journal is of another cloud, or cannot be written.
     pub fn begin(&self, past: &Past, endpoint: &str) -> Result<()> {
         if let Some(other) = past.endpoint.as_deref().filter(|other| *other != endpoint) {
-            return Err(self.wrong(JournalProblem::OtherCloud(other.to_owned())));
+            return Err(PurgeError::OtherCloud {
+                path: self.file.borrow().path().display().to_string(),
+                endpoint: other.to_owned(),
+            });
         }
         let (endpoint, etl) = (endpoint.to_owned(), env!("CARGO_PKG_VERSION").to_owned());
         self.write(&Line::Begin { at: now(), endpoint, etl })?;
@@ -240,65 +222,17 @@ impl Journal {
     /// # Errors
     /// The system's.
     pub fn sync_now(&self) -> Result<()> {
-        self.file.borrow().sync_data().map_err(|source| self.wrong(JournalProblem::Io(source)))?;
+        let file = self.file.borrow();
+        file.sync().map_err(|source| file.fails(source))?;
         self.synced.set(self.written.get());
         Ok(())
     }
 
     fn write(&self, line: &Line) -> Result<()> {
-        let written = serde_json::to_vec(line).map_err(io::Error::from).and_then(|mut text| {
-            text.push(b'\n');
-            self.file.borrow_mut().write_all(&text)
-        });
-        written.map_err(|source| self.wrong(JournalProblem::Io(source)))?;
+        let mut file = self.file.borrow_mut();
+        file.add(line).map_err(|source| file.fails(source))?;
         self.written.set(self.written.get() + 1);
         Ok(())
-    }
-
-    fn wrong(&self, problem: JournalProblem) -> PurgeError {
-        PurgeError::Journal { path: self.path.display().to_string(), problem: Box::new(problem) }
-    }
-}
-
-/// Takes the journal for this purge alone. A purge that is just ending is waited for.
-fn lock(file: &File) -> std::result::Result<(), JournalProblem> {
-    let mut looks = 0;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(()),
-            Err(TryLockError::Error(source)) => return Err(JournalProblem::Io(source)),
-            Err(TryLockError::WouldBlock) if looks == LOOKS => return Err(JournalProblem::Taken),
-            Err(TryLockError::WouldBlock) => sleep(PATIENCE / LOOKS),
-        }
-        looks += 1;
-    }
-}
-
-/// Reads all lines; answers how many bytes of them are whole.
-fn read(file: &mut File) -> std::result::Result<(Past, u64), JournalProblem> {
-    file.rewind().map_err(JournalProblem::Io)?;
-    let mut past = Past::default();
-    let mut reader = BufReader::new(file);
-    let (mut whole, mut number, mut text) = (0, 0, Vec::new());
-    let mut bad: Option<u64> = None;
-    loop {
-        text.clear();
-        let bytes = reader.read_until(b'\n', &mut text).map_err(JournalProblem::Io)?;
-        if bytes == 0 {
-            return Ok((past, whole));
-        }
-        // Only the last line can be one that a crash cut off.
-        if let Some(line) = bad {
-            return Err(JournalProblem::Line(line));
-        }
-        number += 1;
-        match serde_json::from_slice(&text) {
-            Ok(line) if text.last() == Some(&b'\n') => {
-                past.take(line);
-                whole += u64::try_from(bytes).unwrap_or(u64::MAX);
-            }
-            _ => bad = Some(number),
-        }
     }
 }
 
@@ -394,7 +328,7 @@ mod tests {
         assert!(std::fs::read_to_string(&path).unwrap().starts_with("-- PostgreSQL"));
         std::fs::remove_file(&path).unwrap();
         std::fs::create_dir(&path).unwrap();
-        refused("it cannot be read or written");
+        refused("cannot be read or written");
         std::fs::remove_dir(&path).unwrap();
         std::os::unix::fs::symlink("/dev/full", &path).unwrap();
         refused("this is not a regular file");

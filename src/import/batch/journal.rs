@@ -143,7 +143,7 @@ impl Journal {
     /// # Errors
     /// Another batch is using it, it cannot be read or written, or a line in it is damaged.
     pub fn open(path: &Path, foreign: Foreign) -> Result<Self> {
-        Lines::open(path, foreign).map(Self)
+        Ok(Self(Lines::open(path, foreign)?))
     }
 
     /// The last commit of a site into a target.

@@ -322,7 +322,7 @@ fn where_nothing_can_be_written_down_nothing_more_is_sent() {
     let answer = Answer::of(command.output().unwrap());
     assert_eq!(answer.code, 1, "{}", answer.shown());
     assert!(
-        answer.stderr.contains("the journal etl-purge.journal: it cannot be read or written"),
+        answer.stderr.contains("the journal etl-purge.journal cannot be read or written"),
         "{}",
         answer.stderr
     );
