@@ -39,7 +39,7 @@ const HELP_COLUMNS: usize = 100;
 /// copies and policies in them, and loads them into Karbor's database in one transaction: either everything is
 /// written or nothing is.
 #[derive(Debug, Parser)]
-#[command(name = "etl", version, max_term_width = HELP_COLUMNS, after_help = MAIN_EXAMPLES)]
+#[command(name = "etl", version = crate::version::VERSION, max_term_width = HELP_COLUMNS, after_help = MAIN_EXAMPLES)]
 #[command(after_long_help = MAIN_NOTES, subcommand_required = true, arg_required_else_help = true)]
 pub struct Args {
     /// What is to be done.
@@ -174,6 +174,9 @@ pub enum Command {
     /// Prints a manual page.
     #[command(after_help = MAN_EXAMPLES)]
     Man(ManArgs),
+    /// Prints version, commit, date, target and the glibc that is needed.
+    #[command(after_help = VERSION_EXAMPLES)]
+    Version(VersionArgs),
 }
 
 const RUN_EXAMPLES: &str = "\
@@ -243,6 +246,10 @@ const MAN_EXAMPLES: &str = "\
 Examples:
   etl man > etl.1
   etl man run | man -l -";
+
+const VERSION_EXAMPLES: &str = "\
+Example:
+  etl version --json";
 
 /// The arguments of `etl run`.
 #[derive(Debug, ClapArgs)]
@@ -391,6 +398,14 @@ pub struct CompletionsArgs {
 pub struct ManArgs {
     /// A command of etl; without it the page is that of etl itself.
     pub command: Option<String>,
+}
+
+/// The arguments of `etl version`.
+#[derive(Debug, ClapArgs)]
+pub struct VersionArgs {
+    /// Print JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
 }
 
 impl Args {

@@ -50,6 +50,8 @@ pub fn execute(line: &[OsString], surroundings: &Surroundings<'_>, out: &mut dyn
         Command::Columns(args) => columns::columns(&args)?,
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => man::man(&args)?,
+        Command::Version(args) if args.json => crate::version::json(),
+        Command::Version(_) => crate::version::text(),
     };
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     heard(written).map_err(|source| Error::Unsaid {

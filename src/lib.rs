@@ -39,3 +39,4 @@ pub mod signals;
 pub mod stop;
 pub mod surroundings;
 pub mod terminal;
+pub mod version;
