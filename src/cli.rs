@@ -4,6 +4,7 @@
 
 pub mod completions;
 pub mod man;
+pub mod version;
 
 use crate::base::error::{CommandError, Error, Result};
 use crate::base::exit::Exit;
@@ -34,7 +35,7 @@ const HELP_COLUMNS: usize = 100;
 /// copies and policies in them, and loads them into Karbor's database in one transaction: either everything is
 /// written or nothing is.
 #[derive(Debug, Parser)]
-#[command(name = "etl", version, max_term_width = HELP_COLUMNS, after_help = MAIN_EXAMPLES)]
+#[command(name = "etl", version = version::VERSION, max_term_width = HELP_COLUMNS, after_help = MAIN_EXAMPLES)]
 #[command(after_long_help = MAIN_NOTES, subcommand_required = true, arg_required_else_help = true)]
 pub struct Args {
     /// What is to be done.
@@ -169,6 +170,9 @@ pub enum Command {
     /// Prints a manual page.
     #[command(after_help = MAN_EXAMPLES)]
     Man(ManArgs),
+    /// Prints version, commit, date, target and the glibc that is needed.
+    #[command(after_help = VERSION_EXAMPLES)]
+    Version(VersionArgs),
 }
 
 const COMPLETIONS_EXAMPLES: &str = "\
@@ -180,11 +184,23 @@ Examples:
   etl man > etl.1
   etl man run | man -l -";
 
+const VERSION_EXAMPLES: &str = "\
+Example:
+  etl version --json";
+
 /// The arguments of `etl completions`.
 #[derive(Debug, ClapArgs)]
 pub struct CompletionsArgs {
     /// The shell.
     pub shell: Shell,
+}
+
+/// The arguments of `etl version`.
+#[derive(Debug, ClapArgs)]
+pub struct VersionArgs {
+    /// Print JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The arguments of `etl man`.
@@ -257,6 +273,8 @@ pub fn execute(line: &[OsString], surroundings: &Surroundings<'_>, out: &mut dyn
         Command::Columns(args) => maintain::columns::columns(&args)?,
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => man::man(&args)?,
+        Command::Version(args) if args.json => version::json(),
+        Command::Version(_) => version::text(),
     };
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     heard(written).map_err(|source| Error::output("standard output", source, Exit::Failed))?;

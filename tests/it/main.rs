@@ -30,6 +30,9 @@ mod secrecy;
 /// What the program is built of.
 mod dependencies;
 
+/// What is carried to a node, as far as it can be checked without making the package.
+mod delivery;
+
 /// Names and values that mean something to somebody else.
 mod hostile;
 
