@@ -67,6 +67,6 @@ fn help_that_nobody_asked_for_goes_to_standard_error() {
 #[test]
 fn the_version_is_the_package_s() {
     let answer = Scene::new().etl(&["--version"]);
-    assert_eq!(answer.shown(), format!("exit code 0\n---- stdout\netl {}\n", etl::version::VERSION));
-    assert!(etl::version::VERSION.starts_with(env!("CARGO_PKG_VERSION")), "{}", etl::version::VERSION);
+    assert_eq!(answer.shown(), format!("exit code 0\n---- stdout\netl {}\n", etl::cli::version::VERSION));
+    assert!(etl::cli::version::VERSION.starts_with(env!("CARGO_PKG_VERSION")), "{}", etl::version::VERSION);
 }
