@@ -12,8 +12,12 @@ use std::collections::HashMap;
 pub(crate) enum Kind {
     /// A row that the dumps give; its place is its number among them.
     Dumps,
-    /// A row that the dumps contain and that a later run takes, or that breaks a rule.
+    /// A row of `backups` that a later run takes, or that breaks a rule; its place is its number among the waiting ones.
     Waiting,
+    /// A row of `backups` that was skipped; its place is its number among those.
+    Skipped,
+    /// A DPS copy that waits. Several may name one copy: the key of their table is another one.
+    WaitingItem,
     /// An imported row of the target; its place is where it lies.
     Imported,
     /// Another row of the target; only its key was read.
@@ -21,7 +25,8 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Dumps, Self::Waiting, Self::Imported, Self::Other];
+    const ALL: [Self; 6] =
+        [Self::Dumps, Self::Waiting, Self::Skipped, Self::WaitingItem, Self::Imported, Self::Other];
 }
 
 /// A row of one side. 41 bytes on disk.
@@ -84,11 +89,58 @@ impl Record for Todo {
     }
 }
 
-/// Two rows of the dumps with one key, by their numbers.
+/// How the key of a row of the dumps is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Known {
+    /// It became a row of the target.
+    Row,
+    /// It waits for a later run, or breaks a rule.
+    Waiting,
+    /// It was skipped.
+    Skipped,
+    /// By the key of its source table alone.
+    Apart,
+}
+
+impl Known {
+    /// All, in order.
+    pub(crate) const ALL: [Self; 4] = [Self::Row, Self::Waiting, Self::Skipped, Self::Apart];
+}
+
+/// A row of the dumps, by its number among those whose keys are known in the same way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Numbered {
+    pub(crate) known: Known,
+    pub(crate) number: u64,
+}
+
+/// Two rows of the dumps with one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Pair {
+    pub(crate) second: Numbered,
+    pub(crate) first: Numbered,
+}
+
+/// Rows of the dumps with a key that another has: how many, and the first two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Doubled {
-    pub(crate) second: u64,
-    pub(crate) first: u64,
+    pub(crate) rows: u64,
+    pub(crate) least: Option<Pair>,
+}
+
+impl Doubled {
+    fn note(&mut self, first: Numbered, second: Numbered) {
+        self.rows += 1;
+        self.add(Self { rows: 0, least: Some(Pair { second, first }) });
+    }
+
+    fn add(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.least = match (self.least, other.least) {
+            (Some(own), Some(other)) => Some(own.min(other)),
+            (own, other) => own.or(other),
+        };
+    }
 }
 
 /// What became of the keys of one table.
@@ -106,8 +158,8 @@ pub(crate) struct Classes {
     pub(crate) waiting: u64,
     /// Imported rows of the target.
     pub(crate) imported: u64,
-    /// How many rows of the dumps have a key that another has, and the first two of them.
-    pub(crate) doubled: (u64, Option<Doubled>),
+    /// Rows of the dumps with a key that another has.
+    pub(crate) doubled: Doubled,
     /// Where a row of the target lies whose key, which the dumps have too, another of its rows has.
     pub(crate) doubled_in_target: Option<u64>,
 }
@@ -118,11 +170,17 @@ pub(crate) struct Classifier {
     entries: Sorter<Entry>,
     /// Whether a key names a set of rows.
     sets: bool,
+    doubled: Doubled,
 }
 
 impl Classifier {
     pub(crate) fn new(spool: &Spool, sets: bool) -> Self {
-        Self { spool: spool.clone(), entries: Sorter::new(spool), sets }
+        Self { spool: spool.clone(), entries: Sorter::new(spool), sets, doubled: Doubled::default() }
+    }
+
+    /// Notes rows that another key than the target's has twice.
+    pub(crate) fn note_doubled(&mut self, doubled: Doubled) {
+        self.doubled.add(doubled);
     }
 
     pub(crate) fn push(&mut self, entry: Entry) -> Result<()> {
@@ -142,7 +200,7 @@ impl Classifier {
             equal: 0,
             waiting: 0,
             imported: 0,
-            doubled: (0, None),
+            doubled: self.doubled,
             doubled_in_target: None,
         };
         let mut entries = self.entries.sorted()?;
@@ -172,7 +230,7 @@ struct Merging {
     equal: u64,
     waiting: u64,
     imported: u64,
-    doubled: (u64, Option<Doubled>),
+    doubled: Doubled,
     doubled_in_target: Option<u64>,
 }
 
@@ -180,6 +238,8 @@ struct Merging {
 #[derive(Default)]
 struct SameKey {
     dumps: Option<Entry>,
+    /// The first row of the dumps whose key is that of its source table, too.
+    first: Option<Numbered>,
     waiting: bool,
     target: Option<Entry>,
 }
@@ -194,11 +254,16 @@ impl Merging {
             }
             self.imported += u64::from(entry.kind == Kind::Imported);
             match entry.kind {
-                Kind::Dumps => match same.dumps {
-                    None => same.dumps = Some(entry),
-                    Some(first) => self.double(first.place, entry.place),
-                },
-                Kind::Waiting => same.waiting = true,
+                Kind::Dumps => {
+                    same.dumps = same.dumps.or(Some(entry));
+                    self.once(&mut same, Known::Row, entry.place);
+                }
+                Kind::Waiting => {
+                    same.waiting = true;
+                    self.once(&mut same, Known::Waiting, entry.place);
+                }
+                Kind::Skipped => self.once(&mut same, Known::Skipped, entry.place),
+                Kind::WaitingItem => same.waiting = true,
                 Kind::Imported | Kind::Other => match same.target {
                     None => same.target = Some(entry),
                     Some(_) => {
@@ -216,14 +281,16 @@ impl Merging {
         self.settle(same)
     }
 
-    fn double(&mut self, first: u64, second: u64) {
-        let (count, least) = &mut self.doubled;
-        *count += 1;
-        let doubled = Doubled { second, first };
-        *least = Some(least.map_or(doubled, |least| least.min(doubled)));
+    /// Notes a row of the dumps whose key no other may have.
+    fn once(&mut self, same: &mut SameKey, known: Known, number: u64) {
+        let row = Numbered { known, number };
+        match same.first {
+            None => same.first = Some(row),
+            Some(first) => self.doubled.note(first, row),
+        }
     }
 
-    fn settle(&mut self, SameKey { dumps, waiting, target }: SameKey) -> Result<()> {
+    fn settle(&mut self, SameKey { dumps, waiting, target, .. }: SameKey) -> Result<()> {
         let imported = target.filter(|target| target.kind == Kind::Imported);
         match (dumps, target) {
             (Some(dumps), Some(_)) if imported.is_some_and(|target| target.row == dumps.row) => {
@@ -287,46 +354,52 @@ impl Merging {
     }
 }
 
-/// A key of the dumps alone, for a run with nothing to compare with: only rows that are there twice are looked for. 24 bytes
-/// on disk.
+/// A key of the dumps alone, where only rows that are there twice are looked for. 22 bytes on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct KeyOf {
     pub(crate) key: u128,
-    pub(crate) number: u64,
+    pub(crate) row: Numbered,
 }
 
 impl Record for KeyOf {
-    const BYTES: usize = 24;
+    const BYTES: usize = 22;
 
     fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.key.to_le_bytes());
-        self.number.write(out);
+        let known = Known::ALL.iter().position(|known| *known == self.row.known);
+        let known = known.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+        // No dumps have 2^46 rows.
+        let packed = self.row.number << 2 | known;
+        out.extend(packed.to_le_bytes().iter().take(6));
     }
 
     fn read(bytes: &[u8]) -> Self {
-        Self { key: u128::from_le_bytes(bytes_at(bytes, 0)), number: u64::from_le_bytes(bytes_at(bytes, 16)) }
+        let mut packed = [0; 8];
+        packed.iter_mut().zip(bytes.get(16..).unwrap_or_default()).for_each(|(to, from)| *to = *from);
+        let packed = u64::from_le_bytes(packed);
+        let known = usize::try_from(packed & 3).ok().and_then(|n| Known::ALL.get(n));
+        Self {
+            key: u128::from_le_bytes(bytes_at(bytes, 0)),
+            row: Numbered { known: known.copied().unwrap_or(Known::Row), number: packed >> 2 },
+        }
     }
 }
 
-/// The rows that have a key which another has: how many, and the first two.
+/// The rows that have a key which another has.
 ///
 /// # Errors
 /// The disk's.
-pub(crate) fn doubled(keys: Sorter<KeyOf>) -> Result<(u64, Option<Doubled>)> {
+pub(crate) fn doubled(keys: Sorter<KeyOf>) -> Result<Doubled> {
     let mut sorted = keys.sorted()?;
-    let (mut count, mut least) = (0, None);
+    let mut doubled = Doubled::default();
     let mut first: Option<KeyOf> = None;
     while let Some(next) = sorted.next()? {
         match first.filter(|first| first.key == next.key) {
             None => first = Some(next),
-            Some(first) => {
-                count += 1;
-                let doubled = Doubled { second: next.number, first: first.number };
-                least = Some(least.map_or(doubled, |least: Doubled| least.min(doubled)));
-            }
+            Some(first) => doubled.note(first.row, next.row),
         }
     }
-    Ok((count, least))
+    Ok(doubled)
 }
 
 #[cfg(test)]
@@ -337,7 +410,7 @@ mod tests {
 
     /// Rows with few different keys and digests, so that all cases come together.
     fn side() -> impl Strategy<Value = Vec<(u128, usize, u128)>> {
-        proptest::collection::vec((0u128..12, 0usize..4, 0u128..3), 0..60)
+        proptest::collection::vec((0u128..12, 0usize..6, 0u128..3), 0..60)
     }
 
     proptest! {
@@ -365,7 +438,12 @@ mod tests {
             for key in entries.iter().map(|entry| entry.key).collect::<BTreeSet<_>>() {
                 let of = |kind| entries.iter().filter(move |entry| entry.key == key && entry.kind == kind);
                 let dumps = of(Kind::Dumps).next();
-                doubled.extend(of(Kind::Dumps).skip(1).map(|row| (row.place, dumps.unwrap().place)));
+                let known = [(Kind::Dumps, Known::Row), (Kind::Waiting, Known::Waiting), (Kind::Skipped, Known::Skipped)];
+                let rows: Vec<_> = known
+                    .iter()
+                    .flat_map(|(kind, known)| of(*kind).map(|row| Numbered { known: *known, number: row.place }))
+                    .collect();
+                doubled.extend(rows.iter().skip(1).map(|second| Pair { second: *second, first: rows[0] }));
                 let target = of(Kind::Imported).next().or_else(|| of(Kind::Other).next());
                 extra_then.extend(of(Kind::Imported).skip(1).map(|row| row.place));
                 let tagged = target.filter(|row| row.kind == Kind::Imported);
@@ -376,7 +454,7 @@ mod tests {
                         todo_then.push(Todo { number: dumps.place, target: target.map(|row| row.place) });
                     }
                 } else if let Some(tagged) = tagged {
-                    if of(Kind::Waiting).next().is_some() { waiting += 1 } else { extra_then.push(tagged.place) }
+                    if of(Kind::Waiting).chain(of(Kind::WaitingItem)).next().is_some() { waiting += 1 } else { extra_then.push(tagged.place) }
                 }
             }
             todo_then.sort_unstable();
@@ -384,9 +462,30 @@ mod tests {
             prop_assert_eq!(todo, todo_then);
             prop_assert_eq!(extra, extra_then);
             prop_assert_eq!((classes.equal, classes.waiting), (equal, waiting));
-            prop_assert_eq!(classes.doubled.0, doubled.len() as u64);
-            let least = classes.doubled.1.map(|doubled| (doubled.second, doubled.first));
-            prop_assert_eq!(least, doubled.into_iter().min());
+            prop_assert_eq!(classes.doubled.rows, doubled.len() as u64);
+            prop_assert_eq!(classes.doubled.least, doubled.into_iter().min());
+        }
+
+        #[test]
+        fn a_key_that_comes_twice_is_found_with_its_rows(
+            keys in proptest::collection::vec((0u128..40, 0usize..4), 0..60),
+            memory in prop_oneof![Just(1usize), 1usize..500],
+        ) {
+            let spool = Spool { memory, ..Spool::in_folder(&std::env::temp_dir()) };
+            let mut sorter = Sorter::new(&spool);
+            let rows: Vec<_> = keys.iter().enumerate().map(|(n, (key, known))| KeyOf {
+                key: *key, row: Numbered { known: Known::ALL[*known], number: n as u64 },
+            }).collect();
+            for row in &rows {
+                sorter.push(*row).unwrap();
+            }
+            let mut expected = Doubled::default();
+            for key in rows.iter().map(|row| row.key).collect::<BTreeSet<_>>() {
+                let mut same: Vec<_> = rows.iter().filter(|row| row.key == key).map(|row| row.row).collect();
+                same.sort_unstable();
+                same[1..].iter().for_each(|second| expected.note(same[0], *second));
+            }
+            prop_assert_eq!(super::doubled(sorter).unwrap(), expected);
         }
     }
 }

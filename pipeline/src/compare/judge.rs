@@ -7,6 +7,7 @@ use super::digest::{Key, without_auto_trigger};
 use super::index::TargetIndex;
 use super::prune::plain;
 use super::scope::{Fact, SOURCES, Scope};
+use super::signs::Sign;
 use super::sql::{ITEMS, MARKS, OPERATIONS, RESOURCES, STATES, TRIGGERS};
 use crate::karbor::layout::{Laid, Layout, Wire};
 use crate::karbor::tuple::Row;
@@ -33,8 +34,8 @@ pub(crate) enum Verdict {
 /// What an imported row of the target is that the dumps do not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extra {
-    /// The source no longer has it.
-    Lost,
+    /// The source no longer has it; what shows that Karbor changed it since.
+    Lost(Option<Sign>),
     /// Karbor has to do with it.
     Kept(Kept),
     /// Without a source table nobody can tell.
@@ -77,7 +78,7 @@ pub(crate) struct DifferentValue {
 /// Judges rows of one table. Rows of the target have [`MARKS`] before their own columns.
 #[derive(Clone, Debug)]
 pub(crate) struct Judge {
-    table: usize,
+    pub(super) table: usize,
     layout: Layout,
     marked: Layout,
     columns: Columns,
@@ -220,7 +221,7 @@ impl Judge {
             } else if self.added(*row) {
                 Extra::Kept(Kept::NotOurs)
             } else {
-                reason.map_or(Extra::Lost, Extra::Kept)
+                reason.map_or(Extra::Lost(None), Extra::Kept)
             };
             (n, extra)
         });
@@ -241,13 +242,13 @@ impl Judge {
         let extra = target.iter().map(|row| match (self.deleted(*row), self.added(*row), reason) {
             (true, ..) => Extra::Kept(Kept::Deleted),
             (_, true, _) => Extra::Kept(Kept::NotOurs),
-            (.., reason) => reason.map_or(Extra::Lost, Extra::Kept),
+            (.., reason) => reason.map_or(Extra::Lost(None), Extra::Kept),
         });
         extra.collect()
     }
 
     /// An imported row, not one of a set, that the dumps do not have.
-    pub(crate) fn extra(&self, target: Row<'_>) -> Extra {
+    pub(super) fn extra(&self, target: Row<'_>, index: &TargetIndex) -> Extra {
         if self.deleted(target) {
             return Extra::Kept(Kept::Deleted);
         }
@@ -261,7 +262,7 @@ impl Judge {
             TRIGGERS | STATES => self.compared.iter().all(|source| self.knows_operations(*source)),
             _ => true,
         };
-        if judged { Extra::Lost } else { Extra::Unknown }
+        if judged { Extra::Lost(self.sign(target, index)) } else { Extra::Unknown }
     }
 
     /// The columns that an update would change.
@@ -387,11 +388,11 @@ impl Judge {
         }
     }
 
-    fn place(&self, karbors: &str) -> Option<usize> {
+    pub(super) fn place(&self, karbors: &str) -> Option<usize> {
         self.layout.columns.iter().position(|laid| self.layout.karbors_name(laid) == karbors)
     }
 
-    fn text_of(&self, karbors: &str, row: Row<'_>, skip: usize) -> Option<String> {
+    pub(super) fn text_of(&self, karbors: &str, row: Row<'_>, skip: usize) -> Option<String> {
         let place = self.place(karbors)?;
         field::text(&self.layout, self.layout.columns.get(place)?, row.field(skip + place))
     }
@@ -414,7 +415,7 @@ impl Judge {
         field::text(&self.marked, self.marked.columns.get(place)?, target.field(place))
     }
 
-    fn time(&self, name: &str, target: Row<'_>) -> Option<Timestamp> {
+    pub(super) fn time(&self, name: &str, target: Row<'_>) -> Option<Timestamp> {
         self.mark(name, target).and_then(|text| Timestamp::parse(&text).ok())
     }
 
@@ -501,6 +502,6 @@ fn with_auto_trigger_of(ours: Option<String>, theirs: Option<String>) -> Option<
 }
 
 /// A decimal number without zeros that do not count.
-fn decimal(text: &str) -> &str {
+pub(super) fn decimal(text: &str) -> &str {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
 }

@@ -18,17 +18,21 @@ mod judge;
 mod policies;
 pub(crate) mod prune;
 mod scope;
+mod signs;
 mod sort;
 pub(crate) mod sql;
 mod write;
 
-pub(crate) use classify::{Classes, Classifier, Doubled, Entry, KeyOf, Kind, doubled};
+pub(crate) use classify::{
+    Classes, Classifier, Doubled, Entry, KeyOf, Kind, Known as KnownBy, Numbered, doubled,
+};
 pub(crate) use columns::{Known, StateValue};
 pub(crate) use digest::Digester;
 pub(crate) use judge::{DifferentValue, Extra, Judge, Own, Unit, Verdict};
 pub use prune::Prune;
 pub(crate) use prune::{LostRows, Pruned, refuse_blind};
 pub(crate) use scope::{Fact, Scope};
+pub(crate) use signs::{LATER, Sign};
 pub(crate) use sort::Sorter;
 pub use sort::{SORT_BYTES, Spool};
 pub(crate) use write::{Staging, changes_schedule, forget_next_times};
@@ -171,6 +175,11 @@ impl Comparison {
         self.newest = self.newest.max(stamp);
     }
 
+    /// When the newest row of the dumps was last changed, as far as they were read.
+    pub(crate) fn newest(&self) -> Option<Timestamp> {
+        self.newest
+    }
+
     /// Why the dumps seem to be older than the import, if they do: an imported row that they do not have was made after the
     /// newest of their rows was changed, and only an import makes such rows.
     pub(crate) fn stale(&self) -> Option<String> {
@@ -181,6 +190,16 @@ impl Comparison {
             self.name(*table),
             key.join(" ")
         ))
+    }
+
+    /// Checks that there is room to sort `of_dumps` rows of the dumps and all that the target has in the table.
+    ///
+    /// # Errors
+    /// There is not; the target's.
+    pub(crate) fn check_room(&self, session: &mut dyn Session, table: usize, of_dumps: u64) -> Result<()> {
+        let sql = format!("SELECT count(*) FROM {}", self.sql().table(table));
+        let of_target = count(session, "counting the target's rows", &sql)?;
+        self.tuning.spool.check_room(of_dumps.saturating_add(of_target))
     }
 
     /// Reads the target's rows of a table.
@@ -224,8 +243,16 @@ impl Comparison {
 
     /// Refuses a table whose rows cannot be told apart by where they lie.
     fn refuse_children(&self, session: &mut dyn Session, table: usize) -> Result<()> {
-        let Some(sql) = self.sql().children(table) else { return Ok(()) };
-        if count(session, "looking for partitions", &sql)? == 0 {
+        let Some(children) = self.sql().children(table) else { return Ok(()) };
+        let looking = "looking for partitions";
+        let knows = self.sql().knows_partitions();
+        let mut found = count(session, looking, &children)?;
+        if let Some(knows) = knows.filter(|_| found == 0)
+            && count(session, looking, knows)? > 0
+        {
+            found = count(session, looking, &self.sql().partitions(table))?;
+        }
+        if found == 0 {
             return Ok(());
         }
         Err(Error::target(
@@ -360,13 +387,19 @@ impl Comparison {
             places.push(place);
         }
         if !places.is_empty() {
+            // Of copies everything shows in their own rows.
+            if table != sql::ITEMS {
+                self.index(session)?;
+            }
+            let none = TargetIndex::default();
+            let index = self.index.as_ref().unwrap_or(&none);
             let fetched = self.fetch(session, table, &places)?;
             let (judge, marked) = (self.judge(table)?, self.sql().marked_layout(table));
             for place in &places {
                 let row = fetched.get(place).and_then(|bytes| Rows::new(&marked, bytes).next());
                 let Some(target) = row else { continue };
-                let extra = judge.extra(target);
-                let made = judge.created(target).filter(|_| extra == Extra::Lost);
+                let extra = judge.extra(target, index);
+                let made = judge.created(target).filter(|_| matches!(extra, Extra::Lost(_)));
                 if let Some(made) = made.filter(|made| last_made.as_ref().is_none_or(|last| last.0 < *made)) {
                     last_made = Some((made, table, judge.key(target, MARKS.len())));
                 }

@@ -4,15 +4,18 @@
 //! What goes is decided here, from what the target has; the statements of [`crate::removal`] delete it.
 
 use super::Comparison;
+use super::signs::Sign;
 use super::sql::{ITEMS, OPERATIONS, PLANS, RESOURCES, STATES, TRIGGERS};
 use crate::error::{Error, Result};
 use crate::karbor::{self, Source, Table, WRITTEN};
+use crate::load::lookup::no;
 use crate::load::session::{Session, literal};
 use crate::removal::beside::{EXECUTIONS, LOGS};
 use crate::removal::delete::{ORDER, delete_beside, deletions, id};
 use crate::removal::marks::{Marks, SOURCES, derived, key, text};
 use crate::removal::references;
 use crate::removal::sets::GONE;
+use parsers::value::Timestamp;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// The set of copies to be removed; the others are [`GONE`].
@@ -46,6 +49,14 @@ pub(crate) struct LostRows {
     pub(crate) resources: HashSet<(String, String)>,
     /// How many copies.
     pub(crate) items: u64,
+    /// Those of them that were changed in Karbor since.
+    items_changed: u64,
+    /// Those of them that are only known to be newer than the dumps.
+    pub(crate) items_later: u64,
+    /// Plans and operations that were changed in Karbor since, by place of the table and id as [`plain`] has it.
+    changed: HashSet<(usize, String)>,
+    /// Other rows of the policy side, with the times of their last change.
+    unsigned: Vec<(usize, Vec<String>, Timestamp)>,
     /// Copies that a run would take off their plan, by the plan's id as [`plain`] has it; a run that writes has done it.
     pub(crate) unlinked: HashMap<String, u64>,
     /// Copies that would be removed, likewise.
@@ -59,6 +70,8 @@ pub(crate) struct LostRows {
 pub(crate) struct Pruned {
     /// Rows by table, in the order of [`WRITTEN`].
     pub(crate) rows: [u64; WRITTEN.len()],
+    /// Those of them that were changed in Karbor since.
+    pub(crate) changed: u64,
     /// Why rows of some tables stay.
     pub(crate) warnings: Vec<String>,
     /// The rows that go, by table, but for copies: ids as texts.
@@ -71,8 +84,18 @@ pub(crate) fn plain(id: &str) -> String {
 }
 
 impl LostRows {
-    /// Notes a row of the policy side, by its key.
-    pub(crate) fn note(&mut self, table: usize, key: &[String]) {
+    /// Notes a row of the policy side, by its key, with what shows that Karbor changed it, and when it was changed last.
+    pub(crate) fn note(
+        &mut self,
+        table: usize,
+        key: &[String],
+        (sign, changed): (Option<Sign>, Option<Timestamp>),
+    ) {
+        match (sign, changed) {
+            (Some(_), _) => drop(self.changed.insert((table, plain(&key.concat())))),
+            (None, Some(changed)) => self.unsigned.push((table, key.to_vec(), changed)),
+            (None, None) => {}
+        }
         match (table, key) {
             (PLANS, [id, ..]) => self.plans.push(id.clone()),
             (OPERATIONS, [id, ..]) => self.operations.push(id.clone()),
@@ -88,9 +111,19 @@ impl LostRows {
         }
     }
 
+    /// Takes the rows of the policy side that only their times tell to be changed: after `newest`, the last change in the dumps.
+    pub(crate) fn take_later(&mut self, newest: Timestamp) -> Vec<(usize, Vec<String>)> {
+        let later = std::mem::take(&mut self.unsigned).into_iter().filter(|(.., changed)| *changed > newest);
+        let later: Vec<_> = later.map(|(table, key, _)| (table, key)).collect();
+        self.changed.extend(later.iter().map(|(table, key)| (*table, plain(&key.concat()))));
+        self.items_changed += std::mem::take(&mut self.items_later);
+        later
+    }
+
     /// Notes a copy that the dumps no longer have.
-    pub(crate) fn lose_copy(&mut self, plan: Option<String>) {
+    pub(crate) fn lose_copy(&mut self, plan: Option<String>, changed: bool) {
         self.items += 1;
+        self.items_changed += u64::from(changed);
         if let Some(plan) = plan {
             *self.lost_of_plan.entry(plain(&plan)).or_default() += 1;
         }
@@ -149,7 +182,8 @@ impl Comparison {
         let family = Family::read(session, marks, &lost_operations)?;
         let mut used = family.used_plans;
         used.extend(used_by_resources(session, marks)?);
-        let (by_karbor, by_copies) = used_by_copies(session, marks)?;
+        let references = references::read(session, marks)?;
+        let (by_karbor, by_copies) = used_by_copies(session, marks, references::names_plans(&references))?;
         used.extend(by_karbor);
         let mut kept_for_copies = 0;
         for (plan, copies) in by_copies {
@@ -219,6 +253,12 @@ impl Comparison {
                 }
             }
         })?;
+        let changed = [(PLANS, &*gone_plans), (OPERATIONS, &*gone_operations)];
+        for (table, ids) in changed {
+            let changed = ids.iter().filter(|id| lost.changed.contains(&(table, plain(id)))).count();
+            pruned.changed += u64::try_from(changed).unwrap_or(u64::MAX);
+        }
+        pruned.changed += if items { lost.items_changed } else { 0 };
         for (rows, ids) in pruned.rows.iter_mut().zip(&gone) {
             *rows = u64::try_from(ids.len()).unwrap_or(u64::MAX);
         }
@@ -262,9 +302,13 @@ impl Comparison {
         let going: u64 = pruned.rows.iter().sum();
         let imported: u64 = self.imported.iter().sum();
         if going * ONE_OF > imported && typed != Some(going) {
+            let changed = match pruned.changed {
+                0 => String::new(),
+                changed => format!(" ({changed} of them changed in Karbor since)"),
+            };
             let what = format!(
-                "{name}: {going} of {imported} imported rows would be removed, because the dumps no longer have them; nothing \
-                 was written"
+                "{name}: {going} of {imported} imported rows would be removed{changed}, because the dumps no longer have them; \
+                 nothing was written"
             );
             let remedy = format!("see that the dumps are whole; if they are, run again with --prune={going}");
             return Err(Error::target(what, remedy));
@@ -394,16 +438,22 @@ fn used_by_resources(session: &mut dyn Session, marks: Marks<'_>) -> Result<Hash
     Ok(used)
 }
 
-/// Plans that copies of Karbor's name, and how many imported copies name each plan.
+/// Plans that copies of Karbor's name, and how many imported copies name each plan. A copy that Karbor deleted needs no plan,
+/// but where `deleted_count`: a foreign key refuses to lose the plan.
 fn used_by_copies(
     session: &mut dyn Session,
     marks: Marks<'_>,
+    deleted_count: bool,
 ) -> Result<(HashSet<String>, HashMap<String, u64>)> {
     let (mut by_karbor, mut by_copies) = (HashSet::new(), HashMap::new());
     let plan = marks.column(&karbor::ITEMS, "i", "plan_id");
     let is_ours = marks.is_copy_of("i", &SOURCES);
+    let live = match deleted_count {
+        true => String::new(),
+        false => format!(" AND {}", no(&marks.column(&karbor::ITEMS, "i", "deleted"), "true")),
+    };
     let sql = format!(
-        "SELECT {plan_key}, CASE WHEN {is_ours} THEN '1' ELSE '0' END, count(*) FROM {} i WHERE {plan} IS NOT NULL \
+        "SELECT {plan_key}, CASE WHEN {is_ours} THEN '1' ELSE '0' END, count(*) FROM {} i WHERE {plan} IS NOT NULL{live} \
          GROUP BY {plan_key}, CASE WHEN {is_ours} THEN '1' ELSE '0' END",
         marks.table(&karbor::ITEMS),
         plan_key = key(&plan),

@@ -21,8 +21,8 @@ pub struct Spool {
 /// Bytes of records that are sorted in memory.
 pub const SORT_BYTES: usize = 8 << 20;
 
-/// What a row takes on disk at most: the entry of one side, and what is to be done about it.
-pub(crate) const ROW_BYTES: u64 = 58;
+/// What a row takes on disk at most: the entry of one side, and the key of its source table or what is to be done about it.
+pub(crate) const ROW_BYTES: u64 = 64;
 
 /// Bytes of a run that are read at a time while runs are merged.
 const READ_BYTES: usize = 16 << 10;

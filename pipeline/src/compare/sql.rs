@@ -250,6 +250,23 @@ impl<'q> Sql<'q> {
         })
     }
 
+    /// Asks whether the catalog has partitions as openGauss keeps them, which are no child tables. One number; `None` where no
+    /// target can.
+    pub(crate) fn knows_partitions(&self) -> Option<&'static str> {
+        (self.dialect == Dialect::Postgres).then_some(
+            "SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = 'pg_catalog' AND c.relname = 'pg_partition'",
+        )
+    }
+
+    /// Asks how many such partitions a table has (openGauss documentation, "PG_PARTITION"). One number.
+    pub(crate) fn partitions(&self, table: usize) -> String {
+        format!(
+            "SELECT count(*) FROM pg_catalog.pg_partition p WHERE p.parttype IN ('p', 's') AND p.parentid = CAST({} AS regclass)",
+            literal(self.table(table))
+        )
+    }
+
     /// A statement that tells the planner how large a temporary table is.
     pub(crate) fn analyze(&self, table: usize) -> Option<String> {
         (self.dialect == Dialect::Postgres).then(|| format!("ANALYZE {}", self.layout(table).staging().into))

@@ -8,8 +8,8 @@ use super::policies::Judged;
 use super::stream::{self, Digests, Ready};
 use crate::compare::sql::{ITEMS, MARKS};
 use crate::compare::{
-    Batch, Classes, Classifier, Comparison, Digester, Doubled, Entry, Extra, Found, Judge, KeyOf, Kind, Own,
-    Sorter, Staging, Unit, Verdict, doubled,
+    Batch, Classes, Classifier, Comparison, Digester, Doubled, Entry, Extra, Found, Judge, KeyOf, Kind,
+    KnownBy, LATER, Numbered, Own, Sign, Sorter, Staging, Unit, Verdict, doubled,
 };
 use crate::error::{Error, Result};
 use crate::extract::Sources;
@@ -38,12 +38,13 @@ impl Loading<'_> {
         let pool = stream::pool(options.threads)?;
         let mut turns = Copies { pool: &pool, inputs, sources, policies, options };
         self.accounts.begin(layout);
-        let of_dumps: u64 = turns.sources.bulk.iter().map(|bulk| bulk.rows).sum();
-        let of_target = if comparison.is_some() { self.imported_copies } else { 0 };
-        options.tuning.spool.check_room(of_dumps + of_target)?;
         let Some(comparison) = comparison else {
+            options.tuning.spool.check_room(turns.rows())?;
             return self.load_all(&mut turns, layout);
         };
+        if let Some(session) = self.sink.as_mut().and_then(|sink| sink.session()) {
+            comparison.check_room(session, ITEMS, turns.rows())?;
+        }
         let classifier = self.read_copies(comparison)?;
         self.compare_copies(&mut turns, comparison, classifier)?;
         self.accounts.end(layout, None)
@@ -54,13 +55,18 @@ impl Loading<'_> {
         self.open(layout)?;
         let digester = Digester::of_keys(ITEMS, layout);
         let mut keys = Sorter::new(&copies.options.tuning.spool);
-        let mut number = 0;
+        let mut numbers = Numbers::default();
         let sent = copies.each(layout, Digests::Keys(&digester), &mut |ready| {
             self.cancel.check()?;
             self.count(ready)?;
-            for (key, _) in ready.digested.rows.drain(..) {
-                keys.push(KeyOf { key, number })?;
-                number += 1;
+            let of_dps = ready.block.table != Table::Backups;
+            for (known, digests) in KnownBy::ALL.into_iter().zip(&mut ready.digested.keys) {
+                for key in digests.drain(..) {
+                    let row = numbers.next(known);
+                    if !(of_dps && known == KnownBy::Waiting) {
+                        keys.push(KeyOf { key, row })?;
+                    }
+                }
             }
             self.accounts.trace(ready);
             self.send(std::mem::take(&mut ready.converted.bytes), ready.converted.rows)
@@ -72,8 +78,7 @@ impl Loading<'_> {
         // A target with a key refuses the second of two rows; which is the first, only the dumps tell.
         let refused = self.accounts.rejected + copies.sources.rejections.rows > 0 && !self.aside;
         if !refused {
-            let (count, first) = doubled(keys)?;
-            copies.refuse_doubled(layout, count, first)?;
+            copies.refuse_doubled(layout, doubled(keys)?)?;
         }
         sent
     }
@@ -105,7 +110,7 @@ impl Loading<'_> {
         }
         comparison.note_newest(newest);
         let mut classes = comparison.classify(ITEMS, classifier)?;
-        copies.refuse_doubled(&layout, classes.doubled.0, classes.doubled.1)?;
+        copies.refuse_doubled(&layout, classes.doubled)?;
         let mut judged = Judged::default();
         judged.tally.unchanged = classes.equal;
         self.lost_copies(comparison, &mut classes, &mut judged)?;
@@ -139,21 +144,24 @@ impl Loading<'_> {
             && scope.compared(ITEMS).all(|source| scope.judges_absence(ITEMS, source));
         let name = comparison.name(ITEMS).to_owned();
         let notes = self.prunes && self.writes;
+        let newest = comparison.newest();
         let Self { sink, lost, .. } = self;
         let Some(session) = sink.as_mut().and_then(|sink| sink.session()) else { return Ok(()) };
         let mut any = true;
         while any {
             let mut ids = Vec::new();
             any = comparison.judge_extra(session, ITEMS, classes, &mut |judge: &Judge, found| {
-                if let Found::Extra { target, extra: Extra::Lost } = found
+                if let Found::Extra { target, extra: Extra::Lost(sign) } = found
                     && tells
                 {
                     let key = judge.key(target, MARKS.len());
-                    lost.lose_copy(judge.plan_of(target, MARKS.len()));
+                    let is_later = sign.is_none() && newest.is_some() && judge.changed(target) > newest;
+                    lost.lose_copy(judge.plan_of(target, MARKS.len()), sign.is_some());
+                    lost.items_later += u64::from(is_later);
                     if notes {
                         ids.extend(key.first().cloned());
                     }
-                    judged.lose(&name, || key);
+                    judged.lose(&name, &key, sign.map(Sign::words).or(is_later.then(|| LATER.to_owned())));
                 }
                 Ok(())
             })?;
@@ -285,6 +293,22 @@ impl SourceOf {
     }
 }
 
+/// Counts the rows of the bulk tables in the order in which they are read, by how their keys are known.
+#[derive(Default)]
+struct Numbers([u64; 4]);
+
+impl Numbers {
+    fn next(&mut self, known: KnownBy) -> Numbered {
+        let place = KnownBy::ALL.iter().position(|own| *own == known).unwrap_or(0);
+        let mut row = Numbered { known, number: 0 };
+        if let Some(count) = self.0.get_mut(place) {
+            row.number = *count;
+            *count += 1;
+        }
+        row
+    }
+}
+
 /// What every conversion of the copies needs.
 pub(crate) struct Copies<'t> {
     pub(crate) pool: &'t ThreadPool,
@@ -295,6 +319,11 @@ pub(crate) struct Copies<'t> {
 }
 
 impl Copies<'_> {
+    /// Rows of the bulk tables, whatever becomes of them.
+    pub(crate) fn rows(&self) -> u64 {
+        self.sources.bulk.iter().map(|bulk| bulk.rows).sum()
+    }
+
     /// The dumps with copies are read once more.
     pub(crate) fn announce(&self, progress: &Progress) {
         for (n, input) in self.inputs.iter().enumerate() {
@@ -312,55 +341,83 @@ impl Copies<'_> {
         classifier: &mut Classifier,
         take: &mut dyn FnMut(&mut Ready) -> Result<()>,
     ) -> Result<()> {
-        let mut number = 0;
+        let mut numbers = Numbers::default();
+        let mut apart = Sorter::new(&self.options.tuning.spool);
         self.each(layout, Digests::Rows(digester), &mut |ready| {
-            for (key, row) in ready.digested.rows.drain(..) {
-                classifier.push(Entry { key, kind: Kind::Dumps, place: number, row })?;
-                number += 1;
-            }
-            for key in ready.digested.waiting.drain(..) {
-                classifier.push(Entry { key, kind: Kind::Waiting, place: 0, row: 0 })?;
+            let of_dps = ready.block.table != Table::Backups;
+            let mut rows = std::mem::take(&mut ready.digested.rows).into_iter();
+            for (known, keys) in KnownBy::ALL.into_iter().zip(&mut ready.digested.keys) {
+                for key in std::mem::take(keys) {
+                    let row = numbers.next(known);
+                    let kind = match known {
+                        KnownBy::Row => Kind::Dumps,
+                        KnownBy::Waiting if of_dps => Kind::WaitingItem,
+                        KnownBy::Waiting => Kind::Waiting,
+                        KnownBy::Skipped => Kind::Skipped,
+                        KnownBy::Apart => {
+                            apart.push(KeyOf { key, row })?;
+                            continue;
+                        }
+                    };
+                    let digest = if known == KnownBy::Row { rows.next() } else { None };
+                    classifier.push(Entry { key, kind, place: row.number, row: digest.unwrap_or(0) })?;
+                }
             }
             take(ready)
-        })
+        })?;
+        classifier.note_doubled(doubled(apart)?);
+        Ok(())
     }
 
-    /// Copies with one id: which of them is right, nobody knows.
+    /// Rows with one key: which of them is right, nobody knows.
     ///
     /// # Errors
     /// There are any; the dumps are read once more to name the first two.
-    pub(crate) fn refuse_doubled(
-        &mut self,
-        layout: &Layout,
-        count: u64,
-        first: Option<Doubled>,
-    ) -> Result<()> {
-        let Some(Doubled { first, second }) = first else { return Ok(()) };
-        let (mut number, mut key, mut places) = (0, String::new(), Vec::new());
+    pub(crate) fn refuse_doubled(&mut self, layout: &Layout, doubled: Doubled) -> Result<()> {
+        let Some(pair) = doubled.least else { return Ok(()) };
+        let (mut numbers, mut found) = (Numbers::default(), Vec::new());
         let names = &self.sources.names;
-        let id = layout.columns.iter().position(|laid| Some(&laid.value) == layout.table.key.first());
+        let id = layout.columns.iter().find(|laid| Some(&laid.value) == layout.table.key.first());
+        let place = layout.columns.iter().position(|laid| Some(&laid.value) == layout.table.key.first());
         self.each(layout, Digests::None, &mut |ready| {
-            for (row, line) in Rows::new(layout, &ready.converted.bytes).zip(&ready.converted.lines) {
-                if number == first || number == second {
-                    let dump = names.0.get(usize::from(ready.block.dump.0)).map_or("", String::as_str);
-                    places.push(format!("{dump}:{}", ready.position.line + u64::from(*line)));
-                    let laid = id.and_then(|place| layout.columns.get(place));
-                    let text = laid.and_then(|laid| {
-                        crate::karbor::field::text(layout, laid, row.field(id.unwrap_or_default()))
-                    });
-                    key = text.unwrap_or_default();
+            let Ready { block, position, converted, .. } = ready;
+            let dump = names.0.get(usize::from(block.dump.0)).map_or("", String::as_str);
+            let mut look = |known, line: u32, text: &dyn Fn() -> String| {
+                let row = numbers.next(known);
+                if row == pair.first || row == pair.second {
+                    found.push((format!("{dump}:{}", position.line + u64::from(line)), text(), block.table));
                 }
-                number += 1;
+            };
+            for (row, line) in Rows::new(layout, &converted.bytes).zip(&converted.lines) {
+                look(KnownBy::Row, *line, &|| {
+                    let field = place.and_then(|place| row.field(place));
+                    id.and_then(|id| crate::karbor::field::text(layout, id, field)).unwrap_or_default()
+                });
+            }
+            let ids = [
+                (KnownBy::Waiting, &converted.waiting),
+                (KnownBy::Skipped, &converted.skipped),
+                (KnownBy::Apart, &converted.apart),
+            ];
+            for (known, ids) in ids {
+                ids.iter().for_each(|(id, line)| look(known, line, &|| id.to_owned()));
             }
             Ok(())
         })?;
-        let more = match count {
+        let places: Vec<&str> = found.iter().map(|(place, ..)| place.as_str()).collect();
+        let (key, table) = found.first().map_or(("", ""), |(_, key, table)| (key.as_str(), table.name()));
+        let more = match doubled.rows {
             0 | 1 => String::new(),
             2 => " (and 1 more such row)".to_owned(),
-            count => format!(" (and {} more such rows)", count - 1),
+            rows => format!(" (and {} more such rows)", rows - 1),
+        };
+        let of = if pair.first.known == KnownBy::Row && pair.second.known == KnownBy::Row {
+            "two copies".to_owned()
+        } else {
+            format!("two rows of {table}")
         };
         Err(Error::target(
-            format!("{}: the dumps contain two copies with the id {key}{more}", places.join(" and ")),
+            format!("{}: the dumps contain {of} with the id {key}{more}", places.join(" and ")),
             "see which of the two rows is right, and take the other one out; or leave out the older one of two dumps",
         ))
     }

@@ -5,7 +5,8 @@
 use super::Loading;
 use crate::compare::sql::{MARKS, OPERATIONS, PLANS, RESOURCES, TRIGGERS};
 use crate::compare::{
-    Comparison, Extra, Found, Judge, LostRows, Staging, Taker, Verdict, changes_schedule, forget_next_times,
+    Comparison, Extra, Found, Judge, LostRows, Sign, Staging, Taker, Verdict, changes_schedule,
+    forget_next_times,
 };
 use crate::error::{Error, Result};
 use crate::karbor::WRITTEN;
@@ -52,15 +53,16 @@ impl Judged {
         *self.tally.kept.entry(reason).or_default() += 1;
         if self.kept.len() < TARGET_ROWS_LISTED {
             let reason = Some(reason.word());
-            self.kept.push(TargetRow { table: table.to_owned(), key: key(), reason });
+            self.kept.push(TargetRow { table: table.to_owned(), key: key(), reason, changed: None });
         }
     }
 
-    /// Counts a row that the dumps no longer have.
-    pub(super) fn lose(&mut self, table: &str, key: impl FnOnce() -> Vec<String>) {
+    /// Counts a row that the dumps no longer have, and whether something shows that Karbor changed it.
+    pub(super) fn lose(&mut self, table: &str, key: &[String], changed: Option<String>) {
         self.tally.lost += 1;
+        self.tally.lost_changed += u64::from(changed.is_some());
         if self.lost.len() < TARGET_ROWS_LISTED {
-            self.lost.push(TargetRow { table: table.to_owned(), key: key(), reason: None });
+            self.lost.push(TargetRow { table: table.to_owned(), key: key.to_vec(), reason: None, changed });
         }
     }
 }
@@ -96,11 +98,11 @@ impl Taker for Compared<'_> {
                     _ => {}
                 }
             }
-            Found::Extra { target, extra: Extra::Lost } => {
+            Found::Extra { target, extra: Extra::Lost(sign) } => {
                 if let Some(lost) = &mut self.lost {
                     let key = judge.key(target, MARKS.len());
-                    lost.note(self.table, &key);
-                    self.judged.lose(&self.name, || key);
+                    lost.note(self.table, &key, (sign, judge.changed(target)));
+                    self.judged.lose(&self.name, &key, sign.map(Sign::words));
                 }
             }
             Found::Extra { .. } => {}

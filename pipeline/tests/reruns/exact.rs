@@ -130,6 +130,52 @@ fn what_a_columns_type_drops_makes_no_difference() {
 }
 
 #[test]
+fn a_domain_is_compared_as_the_type_that_it_is_made_of() {
+    Site::each(|site| {
+        if !site.is_postgres() {
+            return;
+        }
+        site.sql(
+            "CREATE DOMAIN named AS char(40); CREATE DOMAIN whole AS timestamp(0); CREATE DOMAIN moment AS whole;
+             CREATE DOMAIN own_id AS uuid;
+             ALTER TABLE checkpoint_items ALTER name TYPE named, ALTER updated_at TYPE moment, ALTER checkpoint_id TYPE own_id USING checkpoint_id::uuid,
+                 ALTER id TYPE own_id USING id::uuid;
+             ALTER TABLE plans ALTER updated_at TYPE moment",
+        );
+        let mut rows = self::site();
+        rows.push(
+            backup(&copy(77).to_uppercase())
+                .with("display_name", "ends in blanks  ")
+                .with("updated_at", "2018-05-05 10:00:00.6"),
+        );
+        let told = site.run(&rows);
+        assert!(!told.0.warnings.iter().any(|warning| warning.contains("text")), "{:?}", told.0.warnings);
+        site.run(&rows).check(&[]);
+        assert_eq!(site.verify(&rows)("checkpoint_items"), "5 equal");
+    });
+}
+
+#[test]
+fn trusts_are_found_where_an_id_is_a_uuid_in_one_table_and_text_in_the_other() {
+    Site::each(|site| {
+        if !site.is_postgres() {
+            return;
+        }
+        site.sql(
+            "ALTER TABLE scheduled_operation_states DROP CONSTRAINT IF EXISTS scheduled_operation_states_operation_id_fkey;
+             ALTER TABLE scheduled_operations ALTER id TYPE uuid USING id::uuid",
+        );
+        let rows = self::site();
+        site.run(&rows);
+        site.sql("UPDATE scheduled_operation_states SET trust_id = 'real' WHERE operation_id IN (SELECT CAST(id AS text) FROM scheduled_operations WHERE name = 'weekly')");
+        let mut more = rows.clone();
+        more.push(policy("3d663291-49fa-4231-8df3-0bf5613cdb52"));
+        site.run(&more);
+        assert_eq!(site.ask("SELECT count(*) FROM scheduled_operation_states WHERE trust_id = 'real'"), "3");
+    });
+}
+
+#[test]
 fn a_target_without_keys_is_no_excuse() {
     Site::each(|site| {
         if !site.is_postgres() {
@@ -475,5 +521,31 @@ fn rows_of_partitions_are_not_taken_for_each_other() {
         let error = site.try_run(&self::site()).unwrap_err().to_string();
         assert!(error.contains("has partitions or child tables, whose rows cannot be compared"), "{error}");
         assert_eq!(site.rows(), before);
+    });
+}
+
+#[test]
+fn partitions_as_opengauss_keeps_them_are_found() {
+    Site::each(|site| {
+        // Its catalog has a table of partitions, which are no child tables. Older servers let nobody add to the catalog.
+        let adds =
+            site.is_postgres() && site.ask("SELECT current_setting('server_version_num') >= '130000'") == "t";
+        if !adds {
+            return;
+        }
+        site.sql(
+            "SET allow_system_table_mods = on;
+             CREATE TABLE pg_catalog.pg_partition (relname name, parttype \"char\", parentid oid);
+             INSERT INTO pg_catalog.pg_partition VALUES ('whole', 'r', CAST('plans' AS regclass))",
+        );
+        let rows = self::site();
+        site.run(&rows);
+        site.run(&rows).check(&[]);
+        site.sql(
+            "SET allow_system_table_mods = on;
+             INSERT INTO pg_catalog.pg_partition VALUES ('p1', 'p', CAST('plans' AS regclass))",
+        );
+        let error = site.try_run(&rows).unwrap_err().to_string();
+        assert!(error.contains("has partitions or child tables, whose rows cannot be compared"), "{error}");
     });
 }
