@@ -356,6 +356,11 @@ impl Told {
         parts.join(", ")
     }
 
+    /// Rows of a table that the dumps no longer have and that show that Karbor changed them.
+    pub(crate) fn lost_changed(&self, table: &str) -> u64 {
+        self.tally(table).lost_changed
+    }
+
     /// Checks what became of the rows of these tables; those of all others must be unchanged.
     #[track_caller]
     pub(crate) fn check(&self, expected: &[(&str, &str)]) {
