@@ -240,8 +240,14 @@ pub(super) fn resources(n: u32, own: &Policy, before: &Target, out: &mut Expecte
             (None, None) => Disposition::Inserted,
         };
         out.own(1, disposition);
-        if disposition == Disposition::Inserted {
-            out.after.resources.push(row.clone());
+        match disposition {
+            Disposition::Inserted => out.after.resources.push(row.clone()),
+            // The source removed a volume and added it again between two runs.
+            Disposition::Updated => {
+                let same = |own: &&mut Resource| own.plan == n && own.volume == row.volume;
+                out.after.resources.iter_mut().filter(same).for_each(|own| own.made = row.made);
+            }
+            _ => {}
         }
     }
     for target in
