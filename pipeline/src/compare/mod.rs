@@ -198,9 +198,15 @@ impl Comparison {
     /// # Errors
     /// There is not; the target's.
     pub(crate) fn check_room(&self, session: &mut dyn Session, table: usize, of_dumps: u64) -> Result<()> {
+        let spool = &self.tuning.spool;
+        // To count the rows of a large table takes a while, and a row takes more than its entry.
+        let size = count(session, "asking how large a table is", &self.sql().size(table))?;
+        if spool.has_room(of_dumps, size)? {
+            return Ok(());
+        }
         let sql = format!("SELECT count(*) FROM {}", self.sql().table(table));
         let of_target = count(session, "counting the target's rows", &sql)?;
-        self.tuning.spool.check_room(of_dumps.saturating_add(of_target))
+        spool.check_room(of_dumps.saturating_add(of_target))
     }
 
     /// Reads the target's rows of a table.
@@ -210,6 +216,13 @@ impl Comparison {
     pub(crate) fn read_target(&self, session: &mut dyn Session, table: usize) -> Result<Classifier> {
         let mut classifier = Classifier::new(&self.tuning.spool, table == RESOURCES);
         let (sql, digester) = (self.sql(), self.digester(table)?);
+        if let Some(select) = sql.all_rows(table) {
+            self.read_all_rows(session, table, &select, &mut classifier)?;
+            if !classifier.is_empty() {
+                self.refuse_children(session, table)?;
+            }
+            return Ok(classifier);
+        }
         if let Some(select) = sql.imported_rows(table) {
             let layout = sql.located_layout(table, false);
             session.read(&layout, &select, &mut |bytes| match Rows::new(&layout, bytes).next() {
@@ -240,6 +253,29 @@ impl Comparison {
             self.refuse_children(session, table)?;
         }
         Ok(classifier)
+    }
+
+    fn read_all_rows(
+        &self,
+        session: &mut dyn Session,
+        table: usize,
+        select: &str,
+        classifier: &mut Classifier,
+    ) -> Result<()> {
+        let (layout, digester) = (self.sql().all_rows_layout(table), self.digester(table)?);
+        let is_imported = |row: Row<'_>| {
+            let mark = layout.columns.get(1).and_then(|laid| field::text(&layout, laid, row.field(1)));
+            mark.as_deref() == Some("1")
+        };
+        session.read(&layout, select, &mut |bytes| {
+            let Some(row) = Rows::new(&layout, bytes).next() else { return Ok(()) };
+            let (kind, digest) = match is_imported(row) {
+                true => (Kind::Imported, digester.row(row, 2)),
+                false => (Kind::Other, 0),
+            };
+            let key = digester.key(row, 2).0;
+            classifier.push(Entry { key, kind, place: located(&layout, row)?, row: digest })
+        })
     }
 
     /// Refuses a table whose rows cannot be told apart by where they lie.
