@@ -186,8 +186,12 @@ impl Judge {
             deleted |= is_deleted;
             changed |= self.newer(*row, stamp) || self.added(*row);
             if !is_deleted {
-                // A volume that is there twice was added by somebody.
-                changed |= live.insert(id, n).is_some();
+                // A volume that is there twice was added by somebody; the imported one is the dumps'.
+                let first = live.get(&id).copied();
+                changed |= first.is_some();
+                if first.and_then(|first| target.get(first)).is_none_or(|first| self.added(*first)) {
+                    live.insert(id, n);
+                }
             }
         }
         let plan = own.first().and_then(|own| index.plan(own.unit.plan));

@@ -66,6 +66,20 @@ fn volumes_of_a_set_that_karbor_wrote_anew_are_as_they_were() {
 }
 
 #[test]
+fn of_a_volume_that_somebody_added_once_more_the_imported_row_is_the_sources() {
+    Site::each(|site| {
+        let rows = self::site();
+        site.run(&rows);
+        site.sql(&format!(
+            "INSERT INTO resources (plan_id, resource_id, resource_type, resource_name, created_at, deleted)
+                 VALUES ('{OTHER}', 'volume-4', 'OS::Cinder::Volume', 'db', '{LATER}', false)"
+        ));
+        site.run(&rows).check(&[]);
+        assert_eq!(site.verify(&rows)("resources"), "4 equal, 1 edited-or-karbors-own");
+    });
+}
+
+#[test]
 fn a_plan_stays_as_long_as_imported_copies_name_it() {
     Site::each(|site| {
         let mut first = self::site();

@@ -230,8 +230,12 @@ pub(super) fn resources(n: u32, own: &Policy, before: &Target, out: &mut Expecte
         }
         return;
     }
+    let mut matched: Vec<&Resource> = Vec::new();
     for row in &wanted {
-        let live = set.iter().find(|target| target.volume == row.volume && target.deleted.is_none());
+        let same = || set.iter().filter(|target| target.volume == row.volume && target.deleted.is_none());
+        // Of a volume that somebody added once more the imported row is the source's.
+        let live = same().find(|target| !target.named).or_else(|| same().last());
+        matched.extend(live.copied());
         let disposition = match (live, reason) {
             (Some(target), _) if **target == *row => Disposition::Unchanged,
             (Some(_), Some(_)) if rewritten => Disposition::Unchanged,
@@ -250,9 +254,7 @@ pub(super) fn resources(n: u32, own: &Policy, before: &Target, out: &mut Expecte
             _ => {}
         }
     }
-    for target in
-        set.iter().filter(|target| target.deleted.is_some() || !own.volumes.contains_key(&target.volume))
-    {
+    for target in set.iter().filter(|target| !matched.iter().any(|own| std::ptr::eq(*own, **target))) {
         // Rows of a plan that is no longer known as imported are nobody's to count, but where the dumps have the plan.
         extra(target, reason, out);
     }
