@@ -234,7 +234,7 @@ pub(super) fn resources(n: u32, own: &Policy, before: &Target, out: &mut Expecte
     for row in &wanted {
         let same = || set.iter().filter(|target| target.volume == row.volume && target.deleted.is_none());
         // Of a volume that somebody added once more the imported row is the source's.
-        let live = same().find(|target| !target.named).or_else(|| same().last());
+        let live = same().find(|target| !target.named).or_else(|| same().next_back());
         matched.extend(live.copied());
         let disposition = match (live, reason) {
             (Some(target), _) if **target == *row => Disposition::Unchanged,

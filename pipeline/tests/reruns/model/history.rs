@@ -45,7 +45,7 @@ impl History<'_> {
         }
         let found = found(self.site);
         assert_eq!(found, rows_of(&self.target), "the target differs after\n{}", self.log);
-        if self.now % self.verified_every == 0 {
+        if self.now.is_multiple_of(self.verified_every) {
             self.verify();
         }
     }
