@@ -164,15 +164,18 @@ impl History<'_> {
                 )
             }
             (3, Some(n), ..) => {
-                let volume =
-                    self.target.resources.iter_mut().find(|row| row.plan == n && row.deleted.is_none());
-                let Some(row) = volume else { return };
-                row.deleted = Some(now);
+                let is_live = |row: &&mut Resource| row.plan == n && row.deleted.is_none();
+                let Some(volume) = self.target.resources.iter_mut().find(is_live).map(|row| row.volume)
+                else {
+                    return;
+                };
+                let same =
+                    self.target.resources.iter_mut().filter(is_live).filter(|row| row.volume == volume);
+                same.for_each(|row| row.deleted = Some(now));
                 let sql = format!(
-                    "UPDATE resources SET deleted = true, deleted_at = '{at}.000000' WHERE plan_id = '{id}' AND resource_id = 'volume-{}' AND deleted = false",
-                    row.volume
+                    "UPDATE resources SET deleted = true, deleted_at = '{at}.000000' WHERE plan_id = '{id}' AND resource_id = 'volume-{volume}' AND deleted = false"
                 );
-                (format!("Karbor deletes volume {} of plan {n}", row.volume), sql)
+                (format!("Karbor deletes volume {volume} of plan {n}"), sql)
             }
             (4, Some(n), ..) => {
                 self.target.plans.get_mut(&n).unwrap().tagged = false;
