@@ -335,6 +335,8 @@ pub struct TargetTally {
     pub kept: BTreeMap<Kept, u64>,
     /// Imported rows of the target that the dumps no longer have.
     pub lost: u64,
+    /// Those of them that show that Karbor changed them since, or that are newer than all rows of the dumps.
+    pub lost_changed: u64,
     /// Those of them that were removed, with what hung on them.
     pub pruned: u64,
 }
@@ -368,6 +370,19 @@ pub struct TargetRow {
     pub key: Vec<String>,
     /// Why it was left alone; `None` where the dumps no longer have it.
     pub reason: Option<&'static str>,
+    /// What shows that Karbor changed a row since that the dumps no longer have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed: Option<String>,
+}
+
+impl fmt::Display for TargetRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.table, self.key.join(" "))?;
+        match self.reason.or(self.changed.as_deref()) {
+            Some(why) => write!(f, ": {why}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// How many policies a time zone was used by.

@@ -21,7 +21,7 @@ use crate::compare::{Comparison, LostRows, Prune};
 use crate::error::{Error, Result};
 use crate::extract::{self};
 use crate::karbor::layout::{Format, Layout};
-use crate::karbor::{ITEMS, WRITTEN};
+use crate::karbor::WRITTEN;
 use crate::load::{Intent, Survey, Target};
 use crate::options::{Mode, Options};
 use crate::outcome::Report;
@@ -97,7 +97,6 @@ pub fn run(
         lost: LostRows::default(),
         prunes: options.prune != Prune::No,
         service: facts.service_id,
-        imported_copies: survey.as_ref().map_or(0, imported_copies),
         stale: None,
         layouts: &layouts,
         rejects,
@@ -120,8 +119,11 @@ pub fn run(
         loading.policies(rows, comparison.as_mut())?;
         loading.copies(inputs, &mut sources, &policies, options, comparison.as_mut())?;
         if let Some(stale) = comparison.as_ref().and_then(Comparison::stale) {
-            loading.accounts.newer_in_target();
+            loading.accounts.newer_in_target(loading.lost.items_later);
+            loading.lost.items_later = 0;
             loading.stale = Some(stale);
+        } else if let Some(newest) = comparison.as_ref().and_then(Comparison::newest) {
+            loading.accounts.later(&loading.lost.take_later(newest));
         }
         if options.prune != Prune::No && !comparable {
             let warning = "nothing was removed (--prune): there is no target that has rows";
@@ -146,10 +148,6 @@ pub fn run(
 
 fn built_in_layouts() -> [Layout; 6] {
     WRITTEN.map(|table| Layout::built_in(table, Format::Binary))
-}
-
-fn imported_copies(survey: &Survey) -> u64 {
-    survey.imported.iter().filter(|(_, table, _)| *table == ITEMS.name).map(|(.., rows)| rows).sum()
 }
 
 /// The service that a new embedded database has; it stands in where no target is named.

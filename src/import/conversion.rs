@@ -110,7 +110,7 @@ pub(crate) fn carry_out(
 
 /// Takes out of a report what a run cannot know where rows of other sites lie in its target: which rows nobody holds any more.
 fn forget_lost(report: &mut Report) {
-    report.tables.iter_mut().for_each(|table| table.lost = 0);
+    report.tables.iter_mut().for_each(|table| (table.lost, table.lost_changed) = (0, 0));
     report.target_rows.retain(|row| row.reason.is_some());
     report.warnings.push(
         "rows of other sites lie in the target too: which rows no dump holds any more is told of all sites together"

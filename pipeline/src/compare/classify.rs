@@ -3,6 +3,7 @@
 //! Every key is exactly one of: only in the dumps, only in the target, in both with equal or with different rows, or in the
 //! target and known to the dumps as a copy that waits for a later run.
 
+use super::doubled::{Doubled, Known, Numbered};
 use super::sort::{Peekable, Record, Sorted, Sorter, Spool, bytes_at};
 use crate::error::Result;
 use std::collections::HashMap;
@@ -12,8 +13,12 @@ use std::collections::HashMap;
 pub(crate) enum Kind {
     /// A row that the dumps give; its place is its number among them.
     Dumps,
-    /// A row that the dumps contain and that a later run takes, or that breaks a rule.
+    /// A row of `backups` that a later run takes, or that breaks a rule; its place is its number among the waiting ones.
     Waiting,
+    /// A row of `backups` that was skipped; its place is its number among those.
+    Skipped,
+    /// A DPS copy that waits. Several may name one copy: the key of their table is another one.
+    WaitingItem,
     /// An imported row of the target; its place is where it lies.
     Imported,
     /// Another row of the target; only its key was read.
@@ -21,7 +26,8 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Dumps, Self::Waiting, Self::Imported, Self::Other];
+    const ALL: [Self; 6] =
+        [Self::Dumps, Self::Waiting, Self::Skipped, Self::WaitingItem, Self::Imported, Self::Other];
 }
 
 /// A row of one side. 41 bytes on disk.
@@ -84,13 +90,6 @@ impl Record for Todo {
     }
 }
 
-/// Two rows of the dumps with one key, by their numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Doubled {
-    pub(crate) second: u64,
-    pub(crate) first: u64,
-}
-
 /// What became of the keys of one table.
 #[derive(Debug)]
 pub(crate) struct Classes {
@@ -106,8 +105,8 @@ pub(crate) struct Classes {
     pub(crate) waiting: u64,
     /// Imported rows of the target.
     pub(crate) imported: u64,
-    /// How many rows of the dumps have a key that another has, and the first two of them.
-    pub(crate) doubled: (u64, Option<Doubled>),
+    /// Rows of the dumps with a key that another has.
+    pub(crate) doubled: Doubled,
     /// Where a row of the target lies whose key, which the dumps have too, another of its rows has.
     pub(crate) doubled_in_target: Option<u64>,
 }
@@ -118,11 +117,17 @@ pub(crate) struct Classifier {
     entries: Sorter<Entry>,
     /// Whether a key names a set of rows.
     sets: bool,
+    doubled: Doubled,
 }
 
 impl Classifier {
     pub(crate) fn new(spool: &Spool, sets: bool) -> Self {
-        Self { spool: spool.clone(), entries: Sorter::new(spool), sets }
+        Self { spool: spool.clone(), entries: Sorter::new(spool), sets, doubled: Doubled::default() }
+    }
+
+    /// Notes rows that another key than the target's has twice.
+    pub(crate) fn note_doubled(&mut self, doubled: Doubled) {
+        self.doubled.add(doubled);
     }
 
     pub(crate) fn push(&mut self, entry: Entry) -> Result<()> {
@@ -142,7 +147,7 @@ impl Classifier {
             equal: 0,
             waiting: 0,
             imported: 0,
-            doubled: (0, None),
+            doubled: self.doubled,
             doubled_in_target: None,
         };
         let mut entries = self.entries.sorted()?;
@@ -172,7 +177,7 @@ struct Merging {
     equal: u64,
     waiting: u64,
     imported: u64,
-    doubled: (u64, Option<Doubled>),
+    doubled: Doubled,
     doubled_in_target: Option<u64>,
 }
 
@@ -180,6 +185,8 @@ struct Merging {
 #[derive(Default)]
 struct SameKey {
     dumps: Option<Entry>,
+    /// The first row of the dumps whose key is that of its source table, too.
+    first: Option<Numbered>,
     waiting: bool,
     target: Option<Entry>,
 }
@@ -194,11 +201,16 @@ impl Merging {
             }
             self.imported += u64::from(entry.kind == Kind::Imported);
             match entry.kind {
-                Kind::Dumps => match same.dumps {
-                    None => same.dumps = Some(entry),
-                    Some(first) => self.double(first.place, entry.place),
-                },
-                Kind::Waiting => same.waiting = true,
+                Kind::Dumps => {
+                    same.dumps = same.dumps.or(Some(entry));
+                    self.once(&mut same, Known::Row, entry.place);
+                }
+                Kind::Waiting => {
+                    same.waiting = true;
+                    self.once(&mut same, Known::Waiting, entry.place);
+                }
+                Kind::Skipped => self.once(&mut same, Known::Skipped, entry.place),
+                Kind::WaitingItem => same.waiting = true,
                 Kind::Imported | Kind::Other => match same.target {
                     None => same.target = Some(entry),
                     Some(_) => {
@@ -216,14 +228,16 @@ impl Merging {
         self.settle(same)
     }
 
-    fn double(&mut self, first: u64, second: u64) {
-        let (count, least) = &mut self.doubled;
-        *count += 1;
-        let doubled = Doubled { second, first };
-        *least = Some(least.map_or(doubled, |least| least.min(doubled)));
+    /// Notes a row of the dumps whose key no other may have.
+    fn once(&mut self, same: &mut SameKey, known: Known, number: u64) {
+        let row = Numbered { known, number };
+        match same.first {
+            None => same.first = Some(row),
+            Some(first) => self.doubled.note(first, row),
+        }
     }
 
-    fn settle(&mut self, SameKey { dumps, waiting, target }: SameKey) -> Result<()> {
+    fn settle(&mut self, SameKey { dumps, waiting, target, .. }: SameKey) -> Result<()> {
         let imported = target.filter(|target| target.kind == Kind::Imported);
         match (dumps, target) {
             (Some(dumps), Some(_)) if imported.is_some_and(|target| target.row == dumps.row) => {
@@ -287,57 +301,16 @@ impl Merging {
     }
 }
 
-/// A key of the dumps alone, for a run with nothing to compare with: only rows that are there twice are looked for. 24 bytes
-/// on disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct KeyOf {
-    pub(crate) key: u128,
-    pub(crate) number: u64,
-}
-
-impl Record for KeyOf {
-    const BYTES: usize = 24;
-
-    fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.key.to_le_bytes());
-        self.number.write(out);
-    }
-
-    fn read(bytes: &[u8]) -> Self {
-        Self { key: u128::from_le_bytes(bytes_at(bytes, 0)), number: u64::from_le_bytes(bytes_at(bytes, 16)) }
-    }
-}
-
-/// The rows that have a key which another has: how many, and the first two.
-///
-/// # Errors
-/// The disk's.
-pub(crate) fn doubled(keys: Sorter<KeyOf>) -> Result<(u64, Option<Doubled>)> {
-    let mut sorted = keys.sorted()?;
-    let (mut count, mut least) = (0, None);
-    let mut first: Option<KeyOf> = None;
-    while let Some(next) = sorted.next()? {
-        match first.filter(|first| first.key == next.key) {
-            None => first = Some(next),
-            Some(first) => {
-                count += 1;
-                let doubled = Doubled { second: next.number, first: first.number };
-                least = Some(least.map_or(doubled, |least: Doubled| least.min(doubled)));
-            }
-        }
-    }
-    Ok((count, least))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::doubled::Pair;
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
     /// Rows with few different keys and digests, so that all cases come together.
     fn side() -> impl Strategy<Value = Vec<(u128, usize, u128)>> {
-        proptest::collection::vec((0u128..12, 0usize..4, 0u128..3), 0..60)
+        proptest::collection::vec((0u128..12, 0usize..6, 0u128..3), 0..60)
     }
 
     proptest! {
@@ -365,7 +338,12 @@ mod tests {
             for key in entries.iter().map(|entry| entry.key).collect::<BTreeSet<_>>() {
                 let of = |kind| entries.iter().filter(move |entry| entry.key == key && entry.kind == kind);
                 let dumps = of(Kind::Dumps).next();
-                doubled.extend(of(Kind::Dumps).skip(1).map(|row| (row.place, dumps.unwrap().place)));
+                let known = [(Kind::Dumps, Known::Row), (Kind::Waiting, Known::Waiting), (Kind::Skipped, Known::Skipped)];
+                let rows: Vec<_> = known
+                    .iter()
+                    .flat_map(|(kind, known)| of(*kind).map(|row| Numbered { known: *known, number: row.place }))
+                    .collect();
+                doubled.extend(rows.iter().skip(1).map(|second| Pair { second: *second, first: rows[0] }));
                 let target = of(Kind::Imported).next().or_else(|| of(Kind::Other).next());
                 extra_then.extend(of(Kind::Imported).skip(1).map(|row| row.place));
                 let tagged = target.filter(|row| row.kind == Kind::Imported);
@@ -376,7 +354,7 @@ mod tests {
                         todo_then.push(Todo { number: dumps.place, target: target.map(|row| row.place) });
                     }
                 } else if let Some(tagged) = tagged {
-                    if of(Kind::Waiting).next().is_some() { waiting += 1 } else { extra_then.push(tagged.place) }
+                    if of(Kind::Waiting).chain(of(Kind::WaitingItem)).next().is_some() { waiting += 1 } else { extra_then.push(tagged.place) }
                 }
             }
             todo_then.sort_unstable();
@@ -384,9 +362,8 @@ mod tests {
             prop_assert_eq!(todo, todo_then);
             prop_assert_eq!(extra, extra_then);
             prop_assert_eq!((classes.equal, classes.waiting), (equal, waiting));
-            prop_assert_eq!(classes.doubled.0, doubled.len() as u64);
-            let least = classes.doubled.1.map(|doubled| (doubled.second, doubled.first));
-            prop_assert_eq!(least, doubled.into_iter().min());
+            prop_assert_eq!(classes.doubled.rows, doubled.len() as u64);
+            prop_assert_eq!(classes.doubled.least, doubled.into_iter().min());
         }
     }
 }

@@ -51,6 +51,8 @@ pub(crate) struct Digester {
     layout: Layout,
     /// The place of the first key column.
     key: usize,
+    /// That column alone.
+    key_layout: Layout,
     /// The places of updated_at and created_at.
     times: Vec<usize>,
     /// Where a row's source stands in it, as bytes of the column in that place.
@@ -72,9 +74,13 @@ impl Digester {
         let first = layout.table.key.first();
         let mut loose = layout.clone();
         loose.columns.iter_mut().for_each(|laid| laid.nullable = true);
+        let mut key_layout = layout.clone();
+        key_layout.columns.retain(|laid| Some(&laid.value) == first);
+        key_layout.columns.iter_mut().for_each(|laid| laid.value = 0);
         Self {
             hash,
             key: layout.columns.iter().position(|laid| Some(&laid.value) == first).unwrap_or(0),
+            key_layout,
             times: ["updated_at", "created_at"].into_iter().filter_map(place).collect(),
             version: place("version").filter(|_| table == ITEMS),
             by_source: SOURCES.map(|source| columns.of(source).to_vec()),
@@ -107,13 +113,19 @@ impl Digester {
 
     /// The key of the rows that a text names; `None` where the column cannot contain it.
     pub(crate) fn key_of(&self, text: &str) -> Option<Key> {
-        let named = self.layout.columns.get(self.key)?.value;
-        let values: Vec<_> = (0..self.layout.table.columns.len())
-            .map(|value| if value == named { Value::Text(text) } else { Value::Null })
-            .collect();
         let mut bytes = Vec::new();
-        self.layout.encode(&values, &mut bytes).ok()?;
-        Rows::new(&self.layout, &bytes).next().map(|row| self.key(row, 0))
+        self.key_layout.encode(&[Value::Text(text)], &mut bytes).ok()?;
+        Rows::new(&self.key_layout, &bytes).next().map(|row| self.key_of_field(row.field(0)))
+    }
+
+    /// The key of a copy that gave no row, which the column need not be able to contain.
+    pub(crate) fn key_of_copy(&self, id: &str) -> u128 {
+        self.key_of(id).map_or_else(|| self.hash.digest([None, Some(id.as_bytes())]), |key| key.0)
+    }
+
+    /// The key of a row among the rows of its source table, which is never one of the target's.
+    pub(crate) fn key_in(&self, table: parsers::columns::Table, id: &str) -> u128 {
+        self.hash.digest([Some(table.name().as_bytes()), Some(id.as_bytes())])
     }
 
     /// The digest of a row that begins with `skip` columns of others.

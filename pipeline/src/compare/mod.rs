@@ -10,25 +10,31 @@
 //! Both sides are sorted in bounded memory, beyond it on disk (`sort`): at most 58 bytes a row. Nothing is written to the
 //! target to find out what differs.
 
+mod batch;
 mod classify;
 mod columns;
 mod digest;
+mod doubled;
 mod index;
 mod judge;
 mod policies;
 pub(crate) mod prune;
 mod scope;
+mod signs;
 mod sort;
 pub(crate) mod sql;
 mod write;
 
-pub(crate) use classify::{Classes, Classifier, Doubled, Entry, KeyOf, Kind, doubled};
+pub(crate) use batch::Batch;
+pub(crate) use classify::{Classes, Classifier, Entry, Kind};
 pub(crate) use columns::{Known, StateValue};
 pub(crate) use digest::Digester;
+pub(crate) use doubled::{Doubled, KeyOf, Known as KnownBy, Numbered, doubled};
 pub(crate) use judge::{DifferentValue, Extra, Judge, Own, Unit, Verdict};
 pub use prune::Prune;
 pub(crate) use prune::{LostRows, Pruned, refuse_blind};
 pub(crate) use scope::{Fact, Scope};
+pub(crate) use signs::{LATER, Sign};
 pub(crate) use sort::Sorter;
 pub use sort::{SORT_BYTES, Spool};
 pub(crate) use write::{Staging, changes_schedule, forget_next_times};
@@ -45,7 +51,6 @@ use digest::HashKey;
 use index::TargetIndex;
 use parsers::value::Timestamp;
 use sql::{MARKS, RESOURCES, Sql, TABLES};
-use std::collections::HashMap;
 
 /// How much is done at a time; the result does not depend on it.
 #[derive(Clone, Debug)]
@@ -171,6 +176,11 @@ impl Comparison {
         self.newest = self.newest.max(stamp);
     }
 
+    /// When the newest row of the dumps was last changed, as far as they were read.
+    pub(crate) fn newest(&self) -> Option<Timestamp> {
+        self.newest
+    }
+
     /// Why the dumps seem to be older than the import, if they do: an imported row that they do not have was made after the
     /// newest of their rows was changed, and only an import makes such rows.
     pub(crate) fn stale(&self) -> Option<String> {
@@ -183,6 +193,22 @@ impl Comparison {
         ))
     }
 
+    /// Checks that there is room to sort `of_dumps` rows of the dumps and all that the target has in the table.
+    ///
+    /// # Errors
+    /// There is not; the target's.
+    pub(crate) fn check_room(&self, session: &mut dyn Session, table: usize, of_dumps: u64) -> Result<()> {
+        let spool = &self.tuning.spool;
+        // To count the rows of a large table takes a while, and a row takes more than its entry.
+        let size = count(session, "asking how large a table is", &self.sql().size(table))?;
+        if spool.has_room(of_dumps, size)? {
+            return Ok(());
+        }
+        let sql = format!("SELECT count(*) FROM {}", self.sql().table(table));
+        let of_target = count(session, "counting the target's rows", &sql)?;
+        spool.check_room(of_dumps.saturating_add(of_target))
+    }
+
     /// Reads the target's rows of a table.
     ///
     /// # Errors
@@ -190,6 +216,13 @@ impl Comparison {
     pub(crate) fn read_target(&self, session: &mut dyn Session, table: usize) -> Result<Classifier> {
         let mut classifier = Classifier::new(&self.tuning.spool, table == RESOURCES);
         let (sql, digester) = (self.sql(), self.digester(table)?);
+        if let Some(select) = sql.all_rows(table) {
+            self.read_all_rows(session, table, &select, &mut classifier)?;
+            if !classifier.is_empty() {
+                self.refuse_children(session, table)?;
+            }
+            return Ok(classifier);
+        }
         if let Some(select) = sql.imported_rows(table) {
             let layout = sql.located_layout(table, false);
             session.read(&layout, &select, &mut |bytes| match Rows::new(&layout, bytes).next() {
@@ -222,10 +255,41 @@ impl Comparison {
         Ok(classifier)
     }
 
+    fn read_all_rows(
+        &self,
+        session: &mut dyn Session,
+        table: usize,
+        select: &str,
+        classifier: &mut Classifier,
+    ) -> Result<()> {
+        let (layout, digester) = (self.sql().all_rows_layout(table), self.digester(table)?);
+        let is_imported = |row: Row<'_>| {
+            let mark = layout.columns.get(1).and_then(|laid| field::text(&layout, laid, row.field(1)));
+            mark.as_deref() == Some("1")
+        };
+        session.read(&layout, select, &mut |bytes| {
+            let Some(row) = Rows::new(&layout, bytes).next() else { return Ok(()) };
+            let (kind, digest) = match is_imported(row) {
+                true => (Kind::Imported, digester.row(row, 2)),
+                false => (Kind::Other, 0),
+            };
+            let key = digester.key(row, 2).0;
+            classifier.push(Entry { key, kind, place: located(&layout, row)?, row: digest })
+        })
+    }
+
     /// Refuses a table whose rows cannot be told apart by where they lie.
     fn refuse_children(&self, session: &mut dyn Session, table: usize) -> Result<()> {
-        let Some(sql) = self.sql().children(table) else { return Ok(()) };
-        if count(session, "looking for partitions", &sql)? == 0 {
+        let Some(children) = self.sql().children(table) else { return Ok(()) };
+        let looking = "looking for partitions";
+        let knows = self.sql().knows_partitions();
+        let mut found = count(session, looking, &children)?;
+        if let Some(knows) = knows.filter(|_| found == 0)
+            && count(session, looking, knows)? > 0
+        {
+            found = count(session, looking, &self.sql().partitions(table))?;
+        }
+        if found == 0 {
             return Ok(());
         }
         Err(Error::target(
@@ -280,131 +344,6 @@ impl Comparison {
             None => TargetIndex::read(session, self.sql(), &self.digesters)?,
         };
         Ok(self.index.insert(index))
-    }
-
-    /// Rows of the target by where they lie.
-    fn fetch(
-        &self,
-        session: &mut dyn Session,
-        table: usize,
-        places: &[u64],
-    ) -> Result<HashMap<u64, Box<[u8]>>> {
-        let mut rows = HashMap::with_capacity(places.len());
-        let sql = self.sql();
-        let marked = sql.marked_layout(table);
-        for places in places.chunks(BATCH_ROWS) {
-            session.read(&marked, &sql.rows_at(table, places), &mut |bytes| {
-                if let Some(row) = Rows::new(&marked, bytes).next() {
-                    rows.insert(located(&marked, row)?, row.bytes().into());
-                }
-                Ok(())
-            })?;
-        }
-        if rows.len() == places.len() {
-            return Ok(rows);
-        }
-        let what =
-            format!("{} rows of {} were read, and {} again", places.len(), self.name(table), rows.len());
-        Err(Error::Imbalance(what))
-    }
-
-    /// Judges rows of the dumps, with the target's rows of their keys, and forgets them.
-    ///
-    /// # Errors
-    /// The target's, or those of `take`.
-    pub(crate) fn judge_batch(
-        &mut self,
-        session: &mut dyn Session,
-        table: usize,
-        batch: &mut Batch,
-        take: &mut Take<'_>,
-    ) -> Result<()> {
-        if batch.rows.is_empty() {
-            return Ok(());
-        }
-        self.index(session)?;
-        let places: Vec<_> = batch.rows.iter().filter_map(|row| row.target).collect();
-        let fetched = self.fetch(session, table, &places)?;
-        let (judge, layout, marked) =
-            (self.judge(table)?, self.layout(table)?, self.sql().marked_layout(table));
-        let none = TargetIndex::default();
-        let index = self.index.as_ref().unwrap_or(&none);
-        for (pending, row) in batch.rows.iter().zip(Rows::new(layout, &batch.bytes)) {
-            let own = Own { source: pending.source, row, unit: pending.unit };
-            let target = pending.target.and_then(|place| fetched.get(&place));
-            let target = target.and_then(|bytes| Rows::new(&marked, bytes).next());
-            let verdict = judge.row(own, target, index);
-            take(judge, Found::Row { number: pending.number, own, target, verdict })?;
-        }
-        batch.rows.clear();
-        batch.bytes.clear();
-        Ok(())
-    }
-
-    /// Judges some of the imported rows of a table without sets whose keys the dumps do not have; returns whether there were any.
-    ///
-    /// # Errors
-    /// The target's, or those of `take`.
-    pub(crate) fn judge_extra(
-        &mut self,
-        session: &mut dyn Session,
-        table: usize,
-        classes: &mut Classes,
-        take: &mut Take<'_>,
-    ) -> Result<bool> {
-        let mut last_made = self.last_made.take();
-        let mut places = Vec::new();
-        while places.len() < self.tuning.batch_rows
-            && let Some(place) = classes.extra.next_if(|_| true)?
-        {
-            places.push(place);
-        }
-        if !places.is_empty() {
-            let fetched = self.fetch(session, table, &places)?;
-            let (judge, marked) = (self.judge(table)?, self.sql().marked_layout(table));
-            for place in &places {
-                let row = fetched.get(place).and_then(|bytes| Rows::new(&marked, bytes).next());
-                let Some(target) = row else { continue };
-                let extra = judge.extra(target);
-                let made = judge.created(target).filter(|_| extra == Extra::Lost);
-                if let Some(made) = made.filter(|made| last_made.as_ref().is_none_or(|last| last.0 < *made)) {
-                    last_made = Some((made, table, judge.key(target, MARKS.len())));
-                }
-                take(judge, Found::Extra { target, extra })?;
-            }
-        }
-        self.last_made = last_made;
-        Ok(!places.is_empty())
-    }
-}
-
-/// Rows of the dumps that wait to be judged together.
-#[derive(Debug, Default)]
-pub(crate) struct Batch {
-    rows: Vec<Pending>,
-    bytes: Vec<u8>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Pending {
-    number: u64,
-    source: crate::karbor::Source,
-    unit: Unit,
-    target: Option<u64>,
-}
-
-impl Batch {
-    /// Takes a row, with where the target's row of its key lies.
-    pub(crate) fn push(&mut self, number: u64, own: Own<'_>, target: Option<u64>) {
-        self.rows.push(Pending { number, source: own.source, unit: own.unit, target });
-        self.bytes.extend_from_slice(own.row.bytes());
-    }
-}
-
-impl Comparison {
-    /// Whether a batch is to be judged now.
-    pub(crate) fn is_full(&self, batch: &Batch) -> bool {
-        batch.rows.len() >= self.tuning.batch_rows || batch.bytes.len() >= BATCH_BYTES
     }
 }
 

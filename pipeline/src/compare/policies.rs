@@ -70,10 +70,10 @@ impl Comparison {
 
     /// Two rows of the dumps with one key: which of them is right, nobody knows.
     fn refuse_doubled(&self, table: usize, rows: PolicyRows<'_>, classes: &Classes) -> Result<()> {
-        let Some(doubled) = classes.doubled.1 else { return Ok(()) };
+        let Some(doubled) = classes.doubled.least else { return Ok(()) };
         let (judge, mut number, mut key) = (self.judge(table)?, 0, String::new());
         rows.each(table, self.layout(table)?, &mut |row, _| {
-            if number == doubled.first {
+            if number == doubled.first.number {
                 key = judge.key(row, 0).join(", ");
             }
             number += 1;

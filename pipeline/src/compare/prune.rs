@@ -3,17 +3,23 @@
 //!
 //! What goes is decided here, from what the target has; the statements of [`crate::removal`] delete it.
 
+mod depended;
+mod lost;
+
+pub(crate) use lost::LostRows;
+
 use super::Comparison;
 use super::sql::{ITEMS, OPERATIONS, PLANS, RESOURCES, STATES, TRIGGERS};
 use crate::error::{Error, Result};
-use crate::karbor::{self, Source, Table, WRITTEN};
+use crate::karbor::{Source, Table, WRITTEN};
 use crate::load::session::{Session, literal};
 use crate::removal::beside::{EXECUTIONS, LOGS};
 use crate::removal::delete::{ORDER, delete_beside, deletions, id};
-use crate::removal::marks::{Marks, SOURCES, derived, key, text};
+use crate::removal::marks::{Marks, key};
 use crate::removal::references;
 use crate::removal::sets::GONE;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use depended::{Family, each, resources_sql, states_sql, used_by_copies, used_by_resources};
+use std::collections::HashSet;
 
 /// The set of copies to be removed; the others are [`GONE`].
 const GONE_ITEMS: &str = "etl_gone_item";
@@ -37,28 +43,13 @@ pub enum Prune {
 /// Of how many imported rows one may go without its number being typed.
 const ONE_OF: u64 = 10;
 
-/// Rows that the dumps no longer have, as a run finds them.
-#[derive(Debug, Default)]
-pub(crate) struct LostRows {
-    pub(crate) plans: Vec<String>,
-    pub(crate) operations: Vec<String>,
-    /// By plan and resource.
-    pub(crate) resources: HashSet<(String, String)>,
-    /// How many copies.
-    pub(crate) items: u64,
-    /// Copies that a run would take off their plan, by the plan's id as [`plain`] has it; a run that writes has done it.
-    pub(crate) unlinked: HashMap<String, u64>,
-    /// Copies that would be removed, likewise.
-    lost_of_plan: HashMap<String, u64>,
-    /// Whether the temporary table of copies was made.
-    items_table: bool,
-}
-
 /// What a removal comes to.
 #[derive(Debug, Default)]
 pub(crate) struct Pruned {
     /// Rows by table, in the order of [`WRITTEN`].
     pub(crate) rows: [u64; WRITTEN.len()],
+    /// Those of them that were changed in Karbor since.
+    pub(crate) changed: u64,
     /// Why rows of some tables stay.
     pub(crate) warnings: Vec<String>,
     /// The rows that go, by table, but for copies: ids as texts.
@@ -70,58 +61,6 @@ pub(crate) fn plain(id: &str) -> String {
     id.replace('-', "").to_lowercase()
 }
 
-impl LostRows {
-    /// Notes a row of the policy side, by its key.
-    pub(crate) fn note(&mut self, table: usize, key: &[String]) {
-        match (table, key) {
-            (PLANS, [id, ..]) => self.plans.push(id.clone()),
-            (OPERATIONS, [id, ..]) => self.operations.push(id.clone()),
-            (RESOURCES, [plan, resource]) => drop(self.resources.insert((plan.clone(), resource.clone()))),
-            _ => {}
-        }
-    }
-
-    /// Notes that a copy would no longer name a plan.
-    pub(crate) fn unlink(&mut self, plan: Option<String>) {
-        if let Some(plan) = plan {
-            *self.unlinked.entry(plain(&plan)).or_default() += 1;
-        }
-    }
-
-    /// Notes a copy that the dumps no longer have.
-    pub(crate) fn lose_copy(&mut self, plan: Option<String>) {
-        self.items += 1;
-        if let Some(plan) = plan {
-            *self.lost_of_plan.entry(plain(&plan)).or_default() += 1;
-        }
-    }
-
-    /// Drops the temporary table of copies.
-    fn drop_items(&self, session: &mut dyn Session) -> Result<()> {
-        if !self.items_table {
-            return Ok(());
-        }
-        session.execute("dropping a temporary table", &format!("DROP TABLE {GONE_ITEMS}")).map(drop)
-    }
-
-    /// Notes copies that are lost, by their ids, in a temporary table that the deletion uses.
-    ///
-    /// # Errors
-    /// The target's.
-    pub(crate) fn note_items(
-        &mut self,
-        session: &mut dyn Session,
-        comparison: &Comparison,
-        ids: &[String],
-    ) -> Result<()> {
-        let (table, column) = (comparison.sql().table(ITEMS), comparison.sql().column(ITEMS, "id"));
-        if !std::mem::replace(&mut self.items_table, true) {
-            make_set(session, GONE_ITEMS, &format!("t.{column}"), table)?;
-        }
-        add_to_set(session, (GONE_ITEMS, &format!("t.{column}")), (table, &format!("t.{column}")), ids)
-    }
-}
-
 impl Comparison {
     /// Finds what goes. Nothing is written.
     ///
@@ -129,81 +68,34 @@ impl Comparison {
     /// The target's.
     pub(crate) fn find_pruned(&self, session: &mut dyn Session, lost: &LostRows) -> Result<Pruned> {
         let mut pruned = Pruned::default();
-        let mut allowed = |table: usize, is_any: bool| match self.lacking(table).filter(|_| is_any) {
-            Some(lacking) => {
-                pruned.warnings.push(lacking);
-                false
-            }
-            None => is_any,
-        };
-        let none = (Vec::new(), HashSet::new());
-        let plans = if allowed(PLANS, !lost.plans.is_empty()) { &lost.plans } else { &none.0 };
-        let resources =
-            if allowed(RESOURCES, !lost.resources.is_empty()) { &lost.resources } else { &none.1 };
-        let operations =
-            if allowed(OPERATIONS, !lost.operations.is_empty()) { &lost.operations } else { &none.0 };
-        let items = allowed(ITEMS, lost.items > 0);
-        let lost_plans: BTreeSet<String> = plans.iter().map(|id| plain(id)).collect();
-        let lost_operations: BTreeSet<String> = operations.iter().map(|id| plain(id)).collect();
+        let wanted = self.wanted(lost, &mut pruned.warnings);
         let marks = Marks::new(&self.layouts, session.dialect());
+        let lost_operations = wanted.operations.iter().map(|id| plain(id)).collect();
         let family = Family::read(session, marks, &lost_operations)?;
-        let mut used = family.used_plans;
-        used.extend(used_by_resources(session, marks)?);
-        let (by_karbor, by_copies) = used_by_copies(session, marks)?;
-        used.extend(by_karbor);
-        let mut kept_for_copies = 0;
-        for (plan, copies) in by_copies {
-            let removed = lost.lost_of_plan.get(&plan).copied().filter(|_| items).unwrap_or(0);
-            let gone = lost.unlinked.get(&plan).copied().unwrap_or(0) + removed;
-            if copies > gone && lost_plans.contains(&plan) {
-                kept_for_copies += copies - gone;
-                used.insert(plan);
-            }
-        }
-        if kept_for_copies > 0 {
-            pruned.warnings.push(format!(
-                "plans that {kept_for_copies} imported copies name were not removed: Karbor keeps these copies, or the dumps lack \
-                 them or their job records"
-            ));
-        }
-        let is_gone = |plan: &str| lost_plans.contains(plan) && !used.contains(plan);
-        let stays = |plan: &str| lost_plans.contains(plan) && used.contains(plan);
-        let mut gone: [Vec<String>; 5] = Default::default();
-        let [gone_plans, gone_resources, gone_triggers, gone_operations, gone_states] = &mut gone;
-        gone_plans.extend(plans.iter().filter(|id| is_gone(&plain(id))).cloned());
-        let mut gone_of_trigger: HashMap<&str, u64> = HashMap::new();
-        let mut gone_keys = BTreeSet::new();
+        let used = plans_in_use(session, (marks, &family), (lost, &wanted), &mut pruned.warnings)?;
+        let lost_plans: HashSet<String> = wanted.plans.iter().map(|id| plain(id)).collect();
+        let (staying, going): (HashSet<_>, HashSet<_>) =
+            lost_plans.into_iter().partition(|plan| used.contains(plan));
+        let [gone_plans, gone_resources, gone_triggers, gone_operations, gone_states] = &mut pruned.gone;
+        gone_plans.extend(wanted.plans.iter().filter(|id| going.contains(&plain(id))).cloned());
         let has_extends = self.scope.has_extends(Source::Vbs);
-        let mut kept_operations = 0;
-        for operation in &family.lost {
-            if operation.plan.as_deref().is_some_and(stays) {
-                continue;
-            }
+        let mut kept = 0;
+        let gone_family = family.going(|operation| {
+            let of =
+                |plans: &HashSet<String>| operation.plan.as_ref().is_some_and(|plan| plans.contains(plan));
             // The policy is still there, and what would tell of its operations has no rows at all.
-            if !has_extends && !operation.plan.as_deref().is_some_and(is_gone) {
-                kept_operations += 1;
-                continue;
-            }
-            gone_operations.push(operation.id.clone());
-            gone_keys.insert(plain(&operation.id));
-            if let Some(trigger) = operation.trigger.as_deref() {
-                *gone_of_trigger.entry(trigger).or_default() += 1;
-            }
-        }
-        if kept_operations > 0 {
+            let is_unsure = !has_extends && !of(&going) && !of(&staying);
+            kept += u64::from(is_unsure);
+            !is_unsure && !of(&staying)
+        });
+        (*gone_operations, *gone_triggers) = gone_family;
+        if kept > 0 {
             pruned.warnings.push(format!(
-                "{kept_operations} operations of policies that the dumps have were not removed: backup_policy_extend has no rows \
-                 at all: was it dumped with all rights?"
+                "{kept} operations of policies that the dumps have were not removed: backup_policy_extend has no rows at all: \
+                 was it dumped with all rights?"
             ));
         }
-        for (trigger, users) in &family.triggers {
-            if gone_of_trigger.get(trigger.as_str()) == Some(&users.operations)
-                && let Some(id) = &users.derived
-            {
-                gone_triggers.push(id.clone());
-            }
-        }
-        gone_triggers.sort_unstable();
+        let gone_keys: HashSet<String> = gone_operations.iter().map(|id| plain(id)).collect();
         each(session, &states_sql(marks), &mut |row| {
             if let [Some(id), Some(operation)] = row
                 && gone_keys.contains(*operation)
@@ -214,19 +106,36 @@ impl Comparison {
         each(session, &resources_sql(marks), &mut |row| {
             if let [Some(id), Some(plan), Some(plan_id), resource_id, ..] = row {
                 let key = ((*plan_id).to_owned(), resource_id.unwrap_or_default().to_owned());
-                if is_gone(plan) || resources.contains(&key) && !stays(plan) {
+                if going.contains(*plan) || wanted.resources.contains(&key) && !staying.contains(*plan) {
                     gone_resources.push((*id).to_owned());
                 }
             }
         })?;
-        for (rows, ids) in pruned.rows.iter_mut().zip(&gone) {
-            *rows = u64::try_from(ids.len()).unwrap_or(u64::MAX);
-        }
-        if let Some(rows) = pruned.rows.last_mut().filter(|_| items) {
-            *rows = lost.items;
-        }
-        pruned.gone = gone;
+        pruned.count(lost, wanted.items);
         Ok(pruned)
+    }
+
+    /// What may be removed of what is lost; `warnings` take why the rest may not.
+    fn wanted<'l>(&self, lost: &'l LostRows, warnings: &mut Vec<String>) -> Wanted<'l> {
+        let mut allowed = |table: usize, is_any: bool| match self.lacking(table).filter(|_| is_any) {
+            Some(lacking) => {
+                warnings.push(lacking);
+                false
+            }
+            None => is_any,
+        };
+        let mut wanted = Wanted { resources: lost.resources.iter().collect(), ..Wanted::default() };
+        if allowed(PLANS, !lost.plans.is_empty()) {
+            wanted.plans = &lost.plans;
+        }
+        if !allowed(RESOURCES, !lost.resources.is_empty()) {
+            wanted.resources.clear();
+        }
+        if allowed(OPERATIONS, !lost.operations.is_empty()) {
+            wanted.operations = &lost.operations;
+        }
+        wanted.items = allowed(ITEMS, lost.items > 0);
+        wanted
     }
 
     /// Why no row of a table may be removed, if there is a reason.
@@ -262,9 +171,13 @@ impl Comparison {
         let going: u64 = pruned.rows.iter().sum();
         let imported: u64 = self.imported.iter().sum();
         if going * ONE_OF > imported && typed != Some(going) {
+            let changed = match pruned.changed {
+                0 => String::new(),
+                changed => format!(" ({changed} of them changed in Karbor since)"),
+            };
             let what = format!(
-                "{name}: {going} of {imported} imported rows would be removed, because the dumps no longer have them; nothing \
-                 was written"
+                "{name}: {going} of {imported} imported rows would be removed{changed}, because the dumps no longer have them; \
+                 nothing was written"
             );
             let remedy = format!("see that the dumps are whole; if they are, run again with --prune={going}");
             return Err(Error::target(what, remedy));
@@ -308,145 +221,62 @@ impl Comparison {
     }
 }
 
-/// What belongs to lost operations.
-struct Family {
-    lost: Vec<LostOperation>,
-    /// By the id of the trigger, plain.
-    triggers: HashMap<String, TriggerUse>,
-    /// Plans that other operations name.
-    used_plans: HashSet<String>,
-}
-
-struct LostOperation {
-    id: String,
-    trigger: Option<String>,
-    plan: Option<String>,
-}
-
-/// How often a trigger is used, and its id if it is one that only an import makes.
+/// What may be removed of what is lost.
 #[derive(Default)]
-struct TriggerUse {
-    operations: u64,
-    derived: Option<String>,
+struct Wanted<'l> {
+    plans: &'l [String],
+    operations: &'l [String],
+    resources: HashSet<&'l (String, String)>,
+    items: bool,
 }
 
-impl Family {
-    fn read(session: &mut dyn Session, marks: Marks<'_>, lost: &BTreeSet<String>) -> Result<Self> {
-        let mut family = Self { lost: Vec::new(), triggers: HashMap::new(), used_plans: HashSet::new() };
-        let column = |name: &str| marks.column(&karbor::OPERATIONS, "o", name);
-        let sql = format!(
-            "SELECT {}, {}, {}, {} FROM {} o",
-            text(&column("id")),
-            key(&column("id")),
-            key(&column("trigger_id")),
-            key(&marks.named_plan("o")),
-            marks.table(&karbor::OPERATIONS),
-        );
-        each(session, &sql, &mut |row| {
-            if let [Some(id), Some(of), trigger, plan] = row {
-                let (trigger, plan) = (trigger.map(str::to_owned), plan.map(str::to_owned));
-                if lost.contains(*of) {
-                    family.lost.push(LostOperation { id: (*id).to_owned(), trigger, plan });
-                } else {
-                    family.used_plans.extend(plan);
-                }
-            }
-        })?;
-        for operation in &family.lost {
-            if let Some(trigger) = &operation.trigger {
-                family.triggers.entry(trigger.clone()).or_default();
-            }
+impl Pruned {
+    /// Counts what goes, with the lost copies, if `items` go.
+    fn count(&mut self, lost: &LostRows, items: bool) {
+        for (rows, ids) in self.rows.iter_mut().zip(&self.gone) {
+            *rows = u64::try_from(ids.len()).unwrap_or(u64::MAX);
         }
-        each(session, &sql, &mut |row| {
-            if let [_, _, Some(trigger), _] = row
-                && let Some(users) = family.triggers.get_mut(*trigger)
-            {
-                users.operations += 1;
-            }
-        })?;
-        let own = marks.column(&karbor::TRIGGERS, "t", "id");
-        let sql = format!(
-            "SELECT {}, {} FROM {} t WHERE {}",
-            text(&own),
-            key(&own),
-            marks.table(&karbor::TRIGGERS),
-            derived(&own)
-        );
-        each(session, &sql, &mut |row| {
-            if let [Some(id), Some(of)] = row
-                && let Some(users) = family.triggers.get_mut(*of)
-            {
-                users.derived = Some((*id).to_owned());
-            }
-        })?;
-        Ok(family)
+        let [plans, _, _, operations, _] = &self.gone;
+        for (table, ids) in [(PLANS, plans), (OPERATIONS, operations)] {
+            let changed = ids.iter().filter(|id| lost.changed.contains(&(table, plain(id)))).count();
+            self.changed += u64::try_from(changed).unwrap_or(u64::MAX);
+        }
+        if let Some(rows) = self.rows.last_mut().filter(|_| items) {
+            *rows = lost.items;
+            self.changed += lost.items_changed;
+        }
     }
 }
 
-/// Plans with resources that Karbor added.
-fn used_by_resources(session: &mut dyn Session, marks: Marks<'_>) -> Result<HashSet<String>> {
-    let mut used = HashSet::new();
-    each(session, &resources_sql(marks), &mut |row| {
-        if let [_, Some(plan), _, _, Some("0")] = row {
-            used.insert((*plan).to_owned());
-        }
-    })?;
-    Ok(used)
-}
-
-/// Plans that copies of Karbor's name, and how many imported copies name each plan.
-fn used_by_copies(
+/// The plans that something which stays depends on.
+fn plans_in_use(
     session: &mut dyn Session,
-    marks: Marks<'_>,
-) -> Result<(HashSet<String>, HashMap<String, u64>)> {
-    let (mut by_karbor, mut by_copies) = (HashSet::new(), HashMap::new());
-    let plan = marks.column(&karbor::ITEMS, "i", "plan_id");
-    let is_ours = marks.is_copy_of("i", &SOURCES);
-    let sql = format!(
-        "SELECT {plan_key}, CASE WHEN {is_ours} THEN '1' ELSE '0' END, count(*) FROM {} i WHERE {plan} IS NOT NULL \
-         GROUP BY {plan_key}, CASE WHEN {is_ours} THEN '1' ELSE '0' END",
-        marks.table(&karbor::ITEMS),
-        plan_key = key(&plan),
-    );
-    each(session, &sql, &mut |row| match row {
-        [Some(plan), Some("1"), Some(count)] => {
-            by_copies.insert((*plan).to_owned(), count.parse().unwrap_or(0));
+    (marks, family): (Marks<'_>, &Family),
+    (lost, wanted): (&LostRows, &Wanted<'_>),
+    warnings: &mut Vec<String>,
+) -> Result<HashSet<String>> {
+    let mut used = family.used_plans.clone();
+    used.extend(used_by_resources(session, marks)?);
+    let references = references::read(session, marks)?;
+    let (by_karbor, by_copies) = used_by_copies(session, marks, references::names_plans(&references))?;
+    used.extend(by_karbor);
+    let lost_plans: HashSet<String> = wanted.plans.iter().map(|id| plain(id)).collect();
+    let mut kept = 0;
+    for (plan, copies) in by_copies {
+        let removed = lost.lost_of_plan.get(&plan).copied().filter(|_| wanted.items).unwrap_or(0);
+        let gone = lost.unlinked.get(&plan).copied().unwrap_or(0) + removed;
+        if copies > gone && lost_plans.contains(&plan) {
+            kept += copies - gone;
+            used.insert(plan);
         }
-        [Some(plan), ..] => drop(by_karbor.insert((*plan).to_owned())),
-        _ => {}
-    })?;
-    Ok((by_karbor, by_copies))
-}
-
-fn states_sql(marks: Marks<'_>) -> String {
-    let column = |name: &str| marks.column(&karbor::STATES, "s", name);
-    format!(
-        "SELECT {}, {} FROM {} s",
-        text(&column("id")),
-        key(&column("operation_id")),
-        marks.table(&karbor::STATES)
-    )
-}
-
-/// `(id, plan_id plain, plan_id, resource_id, whether it is named as imported ones are)`.
-fn resources_sql(marks: Marks<'_>) -> String {
-    let column = |name: &str| marks.column(&karbor::RESOURCES, "r", name);
-    format!(
-        "SELECT {}, {}, {}, {}, CASE WHEN {} THEN '1' ELSE '0' END FROM {} r",
-        text(&column("id")),
-        key(&column("plan_id")),
-        text(&column("plan_id")),
-        text(&column("resource_id")),
-        crate::removal::sets::named_by_itself(marks),
-        marks.table(&karbor::RESOURCES)
-    )
-}
-
-fn each(session: &mut dyn Session, sql: &str, take: &mut dyn FnMut(&[Option<&str>])) -> Result<()> {
-    session.query("looking for rows to remove", sql, &mut |row| {
-        take(row);
-        Ok(())
-    })
+    }
+    if kept > 0 {
+        warnings.push(format!(
+            "plans that {kept} imported copies name were not removed: Karbor keeps these copies, or the dumps lack them or \
+             their job records"
+        ));
+    }
+    Ok(used)
 }
 
 /// An empty temporary table for a set of rows of `table`, with these columns.

@@ -21,8 +21,8 @@ pub struct Spool {
 /// Bytes of records that are sorted in memory.
 pub const SORT_BYTES: usize = 8 << 20;
 
-/// What a row takes on disk at most: the entry of one side, and what is to be done about it.
-pub(crate) const ROW_BYTES: u64 = 58;
+/// What a row takes on disk at most: the entry of one side, and the key of its source table or what is to be done about it.
+pub(crate) const ROW_BYTES: u64 = 64;
 
 /// Bytes of a run that are read at a time while runs are merged.
 const READ_BYTES: usize = 16 << 10;
@@ -43,9 +43,7 @@ impl Spool {
         if usize::try_from(needed).is_ok_and(|needed| needed <= self.memory) {
             return Ok(());
         }
-        let found = nix::sys::statvfs::statvfs(&self.folder)
-            .map_err(|error| self.error("asking how much room it has", error.into()))?;
-        let free = found.blocks_available().saturating_mul(found.fragment_size());
+        let free = self.free()?;
         tracing::info!(
             "comparing {rows} rows takes at most {needed} bytes in {}, which has {free} free",
             self.folder.display()
@@ -63,6 +61,20 @@ impl Spool {
             ),
             "make room, or name another folder on disk with --spool-dir",
         ))
+    }
+
+    /// Whether there surely is room for so many rows and so many bytes.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub(crate) fn has_room(&self, rows: u64, bytes: u64) -> Result<bool> {
+        Ok(rows.saturating_mul(ROW_BYTES).saturating_add(bytes) <= self.free()?)
+    }
+
+    fn free(&self) -> Result<u64> {
+        let found = nix::sys::statvfs::statvfs(&self.folder)
+            .map_err(|error| self.error("asking how much room it has", error.into()))?;
+        Ok(found.blocks_available().saturating_mul(found.fragment_size()))
     }
 
     pub(crate) fn error(&self, doing: &'static str, source: std::io::Error) -> Error {

@@ -156,6 +156,44 @@ impl<'q> Sql<'q> {
         format!("SELECT {}, {} FROM {} t{others}", self.locator(), keys.read_list("t"), keys.into)
     }
 
+    /// All rows of a table that says itself which of them are imported: where each lies, whether it is imported, and its columns.
+    /// Of the others only the key counts, so that their long values are left out. `None` where other tables say it, or none is
+    /// compared.
+    pub(crate) fn all_rows(&self, table: usize) -> Option<String> {
+        let imported = self.imported(table).filter(|_| table == ITEMS)?;
+        let layout = self.layout(table);
+        let columns = layout.columns.iter().map(|laid| match layout.karbors_name(laid) {
+            "description" | "backup_data" | "extend_info" => {
+                format!("CASE WHEN {imported} THEN {} END", laid.read("t"))
+            }
+            _ => laid.read("t"),
+        });
+        Some(format!(
+            "SELECT {}, CASE WHEN {imported} THEN '1' ELSE '0' END, {} FROM {} t",
+            self.locator(),
+            columns.collect::<Vec<_>>().join(", "),
+            layout.into
+        ))
+    }
+
+    /// What [`Sql::all_rows`] selects.
+    pub(crate) fn all_rows_layout(&self, table: usize) -> Layout {
+        with_text_columns(self.layout(table), 2)
+    }
+
+    /// The bytes that a table takes, which are more than those of the entries of its rows. One number.
+    pub(crate) fn size(&self, table: usize) -> String {
+        match self.dialect {
+            Dialect::Postgres => {
+                format!("SELECT pg_relation_size(CAST({} AS regclass))", literal(self.table(table)))
+            }
+            Dialect::Sqlite => {
+                "SELECT c.page_count * s.page_size FROM pragma_page_count() c, pragma_page_size() s"
+                    .to_owned()
+            }
+        }
+    }
+
     /// The first key column of a table alone.
     pub(crate) fn key_layout(&self, table: usize) -> Layout {
         let mut layout = self.layout(table).clone();
@@ -248,6 +286,23 @@ impl<'q> Sql<'q> {
                 literal(self.table(table))
             )
         })
+    }
+
+    /// Asks whether the catalog has partitions as openGauss keeps them, which are no child tables. One number; `None` where no
+    /// target can.
+    pub(crate) fn knows_partitions(&self) -> Option<&'static str> {
+        (self.dialect == Dialect::Postgres).then_some(
+            "SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = 'pg_catalog' AND c.relname = 'pg_partition'",
+        )
+    }
+
+    /// Asks how many such partitions a table has (openGauss documentation, "PG_PARTITION"). One number.
+    pub(crate) fn partitions(&self, table: usize) -> String {
+        format!(
+            "SELECT count(*) FROM pg_catalog.pg_partition p WHERE p.parttype IN ('p', 's') AND p.parentid = CAST({} AS regclass)",
+            literal(self.table(table))
+        )
     }
 
     /// A statement that tells the planner how large a temporary table is.

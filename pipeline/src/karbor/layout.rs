@@ -151,6 +151,17 @@ pub struct Misfit {
     pub problem: String,
 }
 
+impl Laid {
+    /// The column as it is read, of the table `alias`.
+    pub(crate) fn read(&self, alias: &str) -> String {
+        let column = format!("{alias}.{}", quoted(&self.name));
+        match self.stored {
+            Stored::WithoutTrailingBlanks => format!("CAST({column} AS text)"),
+            Stored::Whole | Stored::Seconds(_) => column,
+        }
+    }
+}
+
 impl Layout {
     /// The table as this program would make it; for the embedded database, for scripts and where no target is named.
     #[must_use]
@@ -215,10 +226,7 @@ impl Layout {
     /// `alias`.
     #[must_use]
     pub fn read_list(&self, alias: &str) -> String {
-        let columns = self.columns.iter().map(|laid| match laid.stored {
-            Stored::WithoutTrailingBlanks => format!("CAST({alias}.{} AS text)", quoted(&laid.name)),
-            Stored::Whole | Stored::Seconds(_) => format!("{alias}.{}", quoted(&laid.name)),
-        });
+        let columns = self.columns.iter().map(|laid| laid.read(alias));
         columns.collect::<Vec<_>>().join(", ")
     }
 

@@ -6,6 +6,7 @@ use crate::karbor::Source;
 use crate::karbor::layout::quoted;
 use crate::load::Service;
 use crate::load::names::TargetNames;
+use crate::removal::marks::{key, text};
 use crate::settings::PLACEHOLDER_TRUST;
 use std::collections::{BTreeSet, HashMap};
 
@@ -78,12 +79,14 @@ impl Lookup {
         format!(
             "SELECT CAST({user} AS text), CAST({project} AS text), max(CAST({trust} AS text)) \
              FROM {operations} o JOIN {states} s ON {of} = {id} \
-             WHERE {trust} <> '{PLACEHOLDER_TRUST}' AND length({trust}) > 0 AND {there} AND {held} \
+             WHERE {words} <> '{PLACEHOLDER_TRUST}' AND length({words}) > 0 AND {there} AND {held} \
              GROUP BY {user}, {project}",
             operations = self.table("scheduled_operations"),
             states = self.table("scheduled_operation_states"),
-            of = state("operation_id"),
-            id = operation("id"),
+            // Without a foreign key one may be a uuid, the other its text.
+            of = key(&state("operation_id")),
+            id = key(&operation("id")),
+            words = text(&trust),
             there = no(&operation("deleted"), "false"),
             held = no(&state("deleted"), "false"),
         )

@@ -81,6 +81,7 @@ mod tests {
             table: "plans".to_owned(),
             key: vec![key.to_owned()],
             reason: reason.map(Kept::word),
+            changed: None,
         };
         let report = Report {
             ending: Ending::Checked,

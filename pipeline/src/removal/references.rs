@@ -6,7 +6,7 @@ use super::marks::Marks;
 use crate::error::{Error, Result};
 use crate::karbor::ddl::Dialect;
 use crate::karbor::layout::quoted;
-use crate::karbor::{Table, WRITTEN};
+use crate::karbor::{ITEMS, PLANS, Table, WRITTEN};
 use crate::load::session::{Session, count, literal};
 
 /// A foreign key to one of the tables that runs write.
@@ -92,6 +92,13 @@ fn in_sqlite(marks: Marks<'_>) -> String {
     )
 }
 
+/// Whether copies refer to plans by a foreign key.
+pub(crate) fn names_plans(references: &[Reference]) -> bool {
+    let place = |table: &Table| WRITTEN.iter().position(|written| written.name == table.name);
+    let (items, plans) = (place(&ITEMS), place(&PLANS));
+    references.iter().any(|reference| reference.own == items && Some(reference.to) == plans)
+}
+
 /// The order in which tables lose rows: whoever refers goes before what it refers to, and else as in `wanted`.
 pub(crate) fn order(wanted: &[&'static Table], references: &[Reference]) -> Vec<&'static Table> {
     let place = |table: &Table| WRITTEN.iter().position(|written| written.name == table.name);
@@ -157,7 +164,7 @@ pub(crate) fn refuse_referring(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::karbor::{ITEMS, OPERATIONS, PLANS, RESOURCES, STATES, TRIGGERS};
+    use crate::karbor::{OPERATIONS, RESOURCES, STATES, TRIGGERS};
 
     #[test]
     fn whoever_refers_goes_first() {

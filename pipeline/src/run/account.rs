@@ -1,6 +1,6 @@
 //! The books of a run: what was read against what became of it, what was encoded against what the target counted.
 
-use crate::compare::Pruned;
+use crate::compare::{LATER, Pruned};
 use crate::error::{Error, Result};
 use crate::extract::Sources;
 use crate::karbor::layout::Layout;
@@ -166,6 +166,7 @@ impl Accounts {
             tally.updated += found.updated;
             tally.unchanged += found.unchanged;
             tally.lost += found.lost;
+            tally.lost_changed += found.lost_changed;
             for (reason, rows) in found.kept {
                 *tally.kept.entry(reason).or_default() += rows;
             }
@@ -174,6 +175,17 @@ impl Accounts {
         lost.sort_by(|a, b| a.key.cmp(&b.key));
         self.target_rows.append(&mut kept);
         self.target_rows.append(&mut lost);
+    }
+
+    /// Notes rows that the dumps no longer have and that are newer than all of theirs.
+    pub(super) fn later(&mut self, rows: &[(usize, Vec<String>)]) {
+        for (table, key) in rows {
+            let Some(tally) = self.tables.get_mut(*table) else { continue };
+            tally.lost_changed += 1;
+            let listed =
+                self.target_rows.iter_mut().filter(|row| row.table == tally.table && row.key == *key);
+            listed.filter(|row| row.reason.is_none()).for_each(|row| row.changed = Some(LATER.to_owned()));
+        }
     }
 
     /// Notes that the next times of changed triggers were removed.
@@ -186,8 +198,15 @@ impl Accounts {
         }
     }
 
-    /// Says of rows that are newer in the target than in the dumps only that, where the dumps may be the older ones.
-    pub(super) fn newer_in_target(&mut self) {
+    /// Says of rows that are newer in the target than in the dumps only that, where the dumps may be the older ones; `copies` of
+    /// those that the dumps lack were taken for changed.
+    pub(super) fn newer_in_target(&mut self, copies: u64) {
+        if let Some(tally) = self.tables.last_mut() {
+            tally.lost_changed = tally.lost_changed.saturating_sub(copies);
+        }
+        self.target_rows
+            .iter_mut()
+            .for_each(|row| row.changed = row.changed.take().filter(|words| words != LATER));
         for tally in &mut self.tables {
             if let Some(rows) = tally.kept.remove(&Kept::Changed) {
                 *tally.kept.entry(Kept::Newer).or_default() += rows;
@@ -212,6 +231,16 @@ impl Accounts {
     pub(super) fn pruned(&mut self, pruned: Pruned) {
         for (tally, rows) in self.tables.iter_mut().zip(pruned.rows) {
             tally.pruned = rows;
+        }
+        if pruned.changed > 0 {
+            let (rows, were) = match pruned.changed {
+                1 => ("1 row".to_owned(), "was"),
+                rows => (format!("{rows} rows"), "were"),
+            };
+            self.warn(format!(
+                "{rows} that --prune removes {were} changed in Karbor since the import (listed below as that; changes that moved \
+                 nothing that an import writes cannot be seen)"
+            ));
         }
         self.warnings.extend(pruned.warnings);
     }

@@ -3,26 +3,28 @@
 //! Where the target has copies they are converted twice: once to compare their digests, and once more, if anything differs, to
 //! send what is new and to judge what is different.
 
+pub(crate) mod reading;
+
+pub(crate) use reading::{Copies, SourceOf};
+
 use super::stream::{self, Digests, Ready};
 use crate::compare::sql::{ITEMS, MARKS};
 use crate::compare::{
-    Batch, Classes, Classifier, Comparison, Digester, Doubled, Entry, Extra, Found, Judge, KeyOf, Kind, Own,
+    Batch, Classes, Classifier, Comparison, Digester, Extra, Found, Judge, KeyOf, KnownBy, LATER, Own, Sign,
     Sorter, Staging, Unit, Verdict, doubled,
 };
 use crate::error::{Error, Result};
 use crate::extract::Sources;
-use crate::karbor::Source;
 use crate::karbor::layout::Layout;
-use crate::karbor::tuple::{Row, Rows};
+use crate::karbor::tuple::Rows;
 use crate::options::Options;
-use crate::progress::Progress;
 use crate::run::judged::Judged;
 use crate::run::loading::Loading;
-use crate::transform::items::{CopyContext, IdSet, row_digest};
+use crate::transform::items::row_digest;
 use crate::transform::resolved::Policies;
 use parsers::columns::Table;
 use parsers::input::Input;
-use rayon::ThreadPool;
+use reading::Numbers;
 
 impl Loading<'_> {
     /// Writes the copies.
@@ -38,12 +40,13 @@ impl Loading<'_> {
         let pool = stream::pool(options.threads)?;
         let mut turns = Copies { pool: &pool, inputs, sources, policies, options };
         self.accounts.begin(layout);
-        let of_dumps: u64 = turns.sources.bulk.iter().map(|bulk| bulk.rows).sum();
-        let of_target = if comparison.is_some() { self.imported_copies } else { 0 };
-        options.tuning.spool.check_room(of_dumps + of_target)?;
         let Some(comparison) = comparison else {
+            options.tuning.spool.check_room(turns.rows())?;
             return self.load_all(&mut turns, layout);
         };
+        if let Some(session) = self.sink.as_mut().and_then(|sink| sink.session()) {
+            comparison.check_room(session, ITEMS, turns.rows())?;
+        }
         let classifier = self.read_copies(comparison)?;
         self.compare_copies(&mut turns, comparison, classifier)?;
         self.accounts.end(layout, None)
@@ -54,13 +57,18 @@ impl Loading<'_> {
         self.open(layout)?;
         let digester = Digester::of_keys(ITEMS, layout);
         let mut keys = Sorter::new(&copies.options.tuning.spool);
-        let mut number = 0;
+        let mut numbers = Numbers::default();
         let sent = copies.each(layout, Digests::Keys(&digester), &mut |ready| {
             self.cancel.check()?;
             self.count(ready)?;
-            for (key, _) in ready.digested.rows.drain(..) {
-                keys.push(KeyOf { key, number })?;
-                number += 1;
+            let of_dps = ready.block.table != Table::Backups;
+            for (known, digests) in KnownBy::ALL.into_iter().zip(&mut ready.digested.keys) {
+                for key in digests.drain(..) {
+                    let row = numbers.next(known);
+                    if !(of_dps && known == KnownBy::Waiting) {
+                        keys.push(KeyOf { key, row })?;
+                    }
+                }
             }
             self.accounts.trace(ready);
             self.send(std::mem::take(&mut ready.converted.bytes), ready.converted.rows)
@@ -72,8 +80,7 @@ impl Loading<'_> {
         // A target with a key refuses the second of two rows; which is the first, only the dumps tell.
         let refused = self.accounts.rejected + copies.sources.rejections.rows > 0 && !self.aside;
         if !refused {
-            let (count, first) = doubled(keys)?;
-            copies.refuse_doubled(layout, count, first)?;
+            copies.refuse_doubled(layout, doubled(keys)?)?;
         }
         sent
     }
@@ -105,7 +112,7 @@ impl Loading<'_> {
         }
         comparison.note_newest(newest);
         let mut classes = comparison.classify(ITEMS, classifier)?;
-        copies.refuse_doubled(&layout, classes.doubled.0, classes.doubled.1)?;
+        copies.refuse_doubled(&layout, classes.doubled)?;
         let mut judged = Judged::default();
         judged.tally.unchanged = classes.equal;
         self.lost_copies(comparison, &mut classes, &mut judged)?;
@@ -139,21 +146,24 @@ impl Loading<'_> {
             && scope.compared(ITEMS).all(|source| scope.judges_absence(ITEMS, source));
         let name = comparison.name(ITEMS).to_owned();
         let notes = self.prunes && self.writes;
+        let newest = comparison.newest();
         let Self { sink, lost, .. } = self;
         let Some(session) = sink.as_mut().and_then(|sink| sink.session()) else { return Ok(()) };
         let mut any = true;
         while any {
             let mut ids = Vec::new();
             any = comparison.judge_extra(session, ITEMS, classes, &mut |judge: &Judge, found| {
-                if let Found::Extra { target, extra: Extra::Lost } = found
+                if let Found::Extra { target, extra: Extra::Lost(sign) } = found
                     && tells
                 {
                     let key = judge.key(target, MARKS.len());
-                    lost.lose_copy(judge.plan_of(target, MARKS.len()));
+                    let is_later = sign.is_none() && newest.is_some() && judge.changed(target) > newest;
+                    lost.lose_copy(judge.plan_of(target, MARKS.len()), sign.is_some());
+                    lost.items_later += u64::from(is_later);
                     if notes {
                         ids.extend(key.first().cloned());
                     }
-                    judged.lose(&name, || key);
+                    judged.lose(&name, &key, sign.map(Sign::words).or(is_later.then(|| LATER.to_owned())));
                 }
                 Ok(())
             })?;
@@ -268,139 +278,5 @@ impl Loading<'_> {
             self.give_up()?;
         }
         Ok(())
-    }
-}
-
-/// Tells from the version of a row of the dumps what it came from.
-pub(crate) struct SourceOf(Option<usize>);
-
-impl SourceOf {
-    pub(crate) fn new(layout: &Layout) -> Self {
-        Self(layout.columns.iter().position(|laid| layout.karbors_name(laid) == "version"))
-    }
-
-    pub(crate) fn of(&self, row: Row<'_>) -> Source {
-        let version = self.0.and_then(|place| row.field(place)).unwrap_or_default();
-        if version == Source::Dps.version().as_bytes() { Source::Dps } else { Source::Vbs }
-    }
-}
-
-/// What every conversion of the copies needs.
-pub(crate) struct Copies<'t> {
-    pub(crate) pool: &'t ThreadPool,
-    pub(crate) inputs: &'t mut [Input],
-    pub(crate) sources: &'t Sources,
-    pub(crate) policies: &'t Policies,
-    pub(crate) options: &'t Options,
-}
-
-impl Copies<'_> {
-    /// The dumps with copies are read once more.
-    pub(crate) fn announce(&self, progress: &Progress) {
-        for (n, input) in self.inputs.iter().enumerate() {
-            if self.sources.bulk.iter().any(|bulk| usize::from(bulk.block.dump.0) == n) {
-                progress.add_total(n, input.size().unwrap_or(0));
-            }
-        }
-    }
-
-    /// Converts all copies and gives their entries to the classifier; the chunks, without their bytes, to `take`.
-    pub(crate) fn digest(
-        &mut self,
-        layout: &Layout,
-        digester: &Digester,
-        classifier: &mut Classifier,
-        take: &mut dyn FnMut(&mut Ready) -> Result<()>,
-    ) -> Result<()> {
-        let mut number = 0;
-        self.each(layout, Digests::Rows(digester), &mut |ready| {
-            for (key, row) in ready.digested.rows.drain(..) {
-                classifier.push(Entry { key, kind: Kind::Dumps, place: number, row })?;
-                number += 1;
-            }
-            for key in ready.digested.waiting.drain(..) {
-                classifier.push(Entry { key, kind: Kind::Waiting, place: 0, row: 0 })?;
-            }
-            take(ready)
-        })
-    }
-
-    /// Copies with one id: which of them is right, nobody knows.
-    ///
-    /// # Errors
-    /// There are any; the dumps are read once more to name the first two.
-    pub(crate) fn refuse_doubled(
-        &mut self,
-        layout: &Layout,
-        count: u64,
-        first: Option<Doubled>,
-    ) -> Result<()> {
-        let Some(Doubled { first, second }) = first else { return Ok(()) };
-        let (mut number, mut key, mut places) = (0, String::new(), Vec::new());
-        let names = &self.sources.names;
-        let id = layout.columns.iter().position(|laid| Some(&laid.value) == layout.table.key.first());
-        self.each(layout, Digests::None, &mut |ready| {
-            for (row, line) in Rows::new(layout, &ready.converted.bytes).zip(&ready.converted.lines) {
-                if number == first || number == second {
-                    let dump = names.0.get(usize::from(ready.block.dump.0)).map_or("", String::as_str);
-                    places.push(format!("{dump}:{}", ready.position.line + u64::from(*line)));
-                    let laid = id.and_then(|place| layout.columns.get(place));
-                    let text = laid.and_then(|laid| {
-                        crate::karbor::field::text(layout, laid, row.field(id.unwrap_or_default()))
-                    });
-                    key = text.unwrap_or_default();
-                }
-                number += 1;
-            }
-            Ok(())
-        })?;
-        let more = match count {
-            0 | 1 => String::new(),
-            2 => " (and 1 more such row)".to_owned(),
-            count => format!(" (and {} more such rows)", count - 1),
-        };
-        Err(Error::target(
-            format!("{}: the dumps contain two copies with the id {key}{more}", places.join(" and ")),
-            "see which of the two rows is right, and take the other one out; or leave out the older one of two dumps",
-        ))
-    }
-
-    /// Converts all copies, and gives the chunks to `take` in order: DPS copies first, so that cinder's backups are known by
-    /// them.
-    pub(crate) fn each(
-        &mut self,
-        layout: &Layout,
-        digests: Digests<'_>,
-        take: &mut dyn FnMut(&mut Ready) -> Result<()>,
-    ) -> Result<()> {
-        let (sources, policies) = (self.sources, self.policies);
-        let plans = sources.links.plans(policies.vbs.policy_ids(&sources.vbs));
-        let first_cinder =
-            sources.bulk.partition_point(|bulk| bulk.block.table == Table::BackupTransactionItem);
-        let (of_dps, of_cinder) = sources.bulk.split_at(first_cinder);
-        let none = IdSet::default();
-        let mut context = CopyContext {
-            settings: &self.options.settings,
-            layout,
-            names: &sources.names,
-            links: &sources.links,
-            plans: &plans,
-            dps_plans: &policies.dps_of_items,
-            dps_copies: &none,
-            replaced: &sources.replaced,
-        };
-        // Which cinder backups are DPS copies is only asked where there are any.
-        let wants_ids = !of_cinder.is_empty();
-        let mut ids = Vec::new();
-        let Self { pool, inputs, options, .. } = self;
-        stream::stream(pool, inputs, of_dps, (&context, digests), options, &mut |ready| {
-            if wants_ids {
-                ids.append(&mut ready.converted.dps_ids);
-            }
-            take(ready)
-        })?;
-        let dps_copies = IdSet::new(ids);
-        context.dps_copies = &dps_copies;
-        stream::stream(pool, inputs, of_cinder, (&context, digests), options, take)
     }
 }

@@ -27,15 +27,16 @@ impl Judged {
         *self.tally.kept.entry(reason).or_default() += 1;
         if self.kept.len() < TARGET_ROWS_LISTED {
             let reason = Some(reason.word());
-            self.kept.push(TargetRow { table: table.to_owned(), key: key(), reason });
+            self.kept.push(TargetRow { table: table.to_owned(), key: key(), reason, changed: None });
         }
     }
 
-    /// Counts a row that the dumps no longer have.
-    pub(crate) fn lose(&mut self, table: &str, key: impl FnOnce() -> Vec<String>) {
+    /// Counts a row that the dumps no longer have, and whether something shows that Karbor changed it.
+    pub(crate) fn lose(&mut self, table: &str, key: &[String], changed: Option<String>) {
         self.tally.lost += 1;
+        self.tally.lost_changed += u64::from(changed.is_some());
         if self.lost.len() < TARGET_ROWS_LISTED {
-            self.lost.push(TargetRow { table: table.to_owned(), key: key(), reason: None });
+            self.lost.push(TargetRow { table: table.to_owned(), key: key.to_vec(), reason: None, changed });
         }
     }
 }

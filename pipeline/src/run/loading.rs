@@ -26,8 +26,6 @@ pub(crate) struct Loading<'l> {
     pub(crate) prunes: bool,
     /// The service that runs the operations.
     pub(crate) service: Option<i64>,
-    /// Imported copies of the target.
-    pub(crate) imported_copies: u64,
     /// Why the dumps seem to be older than the import.
     pub(crate) stale: Option<String>,
     pub(crate) layouts: &'l [Layout; 6],

@@ -4,7 +4,8 @@
 
 use crate::compare::sql::{MARKS, OPERATIONS, PLANS, RESOURCES, TRIGGERS};
 use crate::compare::{
-    Comparison, Extra, Found, Judge, LostRows, Staging, Taker, Verdict, changes_schedule, forget_next_times,
+    Comparison, Extra, Found, Judge, LostRows, Sign, Staging, Taker, Verdict, changes_schedule,
+    forget_next_times,
 };
 use crate::error::{Error, Result};
 use crate::karbor::WRITTEN;
@@ -59,11 +60,11 @@ impl Taker for Compared<'_> {
                     _ => {}
                 }
             }
-            Found::Extra { target, extra: Extra::Lost } => {
+            Found::Extra { target, extra: Extra::Lost(sign) } => {
                 if let Some(lost) = &mut self.lost {
                     let key = judge.key(target, MARKS.len());
-                    lost.note(self.table, &key);
-                    self.judged.lose(&self.name, || key);
+                    lost.note(self.table, &key, (sign, judge.changed(target)));
+                    self.judged.lose(&self.name, &key, sign.map(Sign::words));
                 }
             }
             Found::Extra { .. } => {}

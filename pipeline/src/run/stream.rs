@@ -60,31 +60,34 @@ pub(crate) enum Digests<'d> {
 /// The digests of a chunk's rows, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Digested {
-    /// The key and the row.
-    pub(crate) rows: Vec<(u128, u128)>,
-    /// The keys of copies that gave no row although the dumps contain them.
-    pub(crate) waiting: Vec<u128>,
+    /// The keys, in the order of [`crate::compare::KnownBy::ALL`].
+    pub(crate) keys: [Vec<u128>; 4],
+    /// Those that became Karbor rows, as far as that was asked for.
+    pub(crate) rows: Vec<u128>,
     /// When the newest row was last changed, whatever became of it.
     pub(crate) newest: Option<Timestamp>,
 }
 
 impl Digests<'_> {
-    fn of(self, layout: &Layout, converted: &mut Converted) -> Digested {
+    fn of(self, layout: &Layout, table: Table, converted: &mut Converted) -> Digested {
         let mut digested = Digested { newest: converted.newest, ..Digested::default() };
-        match self {
-            Self::None => {}
-            Self::Keys(digester) => {
-                let rows = Rows::new(layout, &converted.bytes);
-                digested.rows.extend(rows.map(|row| (digester.key(row, 0).0, 0)));
+        let (Self::Keys(digester) | Self::Rows(digester)) = self else { return digested };
+        let [rows, waiting, skipped, apart] = &mut digested.keys;
+        rows.reserve(converted.lines.len());
+        if matches!(self, Self::Rows(_)) {
+            digested.rows.reserve(converted.lines.len());
+        }
+        for row in Rows::new(layout, &converted.bytes) {
+            rows.push(digester.key(row, 0).0);
+            if matches!(self, Self::Rows(_)) {
+                digested.rows.push(digester.row(row, 0));
             }
-            Self::Rows(digester) => {
-                let bytes = std::mem::take(&mut converted.bytes);
-                for row in Rows::new(layout, &bytes) {
-                    digested.rows.push((digester.key(row, 0).0, digester.row(row, 0)));
-                }
-                let held = std::mem::take(&mut converted.held);
-                digested.waiting.extend(held.iter().filter_map(|id| digester.key_of(id)).map(|key| key.0));
-            }
+        }
+        waiting.extend(converted.waiting.iter().map(|(id, _)| digester.key_of_copy(id)));
+        skipped.extend(converted.skipped.iter().map(|(id, _)| digester.key_of_copy(id)));
+        apart.extend(converted.apart.iter().map(|(id, _)| digester.key_in(table, id)));
+        if matches!(self, Self::Rows(_)) {
+            converted.bytes = Vec::new();
         }
         digested
     }
@@ -260,7 +263,7 @@ impl<'r> Reader<'r> {
             converted.bytes.reserve(buffer.bytes.len() * (COST_FACTOR - 1));
             transform.chunk(&block, &buffer, context, &mut converted);
             converted.tally.read = buffer.rows;
-            let digested = digests.of(context.layout, &mut converted);
+            let digested = digests.of(context.layout, block.table, &mut converted);
             let ready = Ready { block, position: buffer.position, converted, digested };
             // There is room for every buffer; an error is the taker's, who has left.
             let _ = done.send(Done { number, ready, buffer, cost });

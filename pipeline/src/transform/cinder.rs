@@ -4,7 +4,7 @@ use crate::karbor::json::ExtendInfo;
 use crate::karbor::rows::Item;
 use crate::karbor::{Source, ids, json};
 use crate::outcome::{Counted, Defer, Outcome, Skip};
-use crate::transform::items::{Converted, CopyContext, Transform};
+use crate::transform::items::{Converted, CopyContext, Transform, line_in};
 use parsers::columns::Table;
 use parsers::json::{self as source_json, Raw};
 use parsers::models::cinder::{Backup, Columns};
@@ -70,12 +70,23 @@ impl Transform for Backups {
             } else {
                 convert(&backup, fault, context, &mut scratch, (&mut out.bytes, &mut out.tally.carried))
             };
+            let line = line_in(chunk.position, row.position());
+            let of_dps = context.dps_copies.contains(backup.id);
+            if of_dps && !replaced {
+                out.apart.push(backup.id, line);
+            }
             match outcome {
                 Ok(Outcome::Migrated) => {
                     out.migrated(chunk.position, row.position());
                     out.copies.migrated(counted(&backup));
                 }
                 Ok(outcome) => {
+                    out.tally.count(outcome);
+                    match outcome {
+                        _ if of_dps || replaced => {}
+                        Outcome::Deferred(_) => out.waiting.push(backup.id, line),
+                        _ => out.skipped.push(backup.id, line),
+                    }
                     match outcome {
                         Outcome::Deferred(_) => out.copies.deferred(backup.status),
                         Outcome::Skipped(Skip::OtherService) => {
@@ -83,10 +94,11 @@ impl Transform for Backups {
                         }
                         _ => {}
                     }
-                    out.waits_or_not(outcome, backup.id);
                 }
                 Err(fault) => {
-                    out.hold(backup.id);
+                    if !of_dps {
+                        out.waiting.push(backup.id, line);
+                    }
                     let origin = block.origin(row.position(), row.raw());
                     out.reject(context, Table::Backups, origin, row.raw(), backup.id.is_empty(), &fault);
                 }

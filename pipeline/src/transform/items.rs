@@ -193,7 +193,11 @@ pub struct Converted {
     /// Digests of the ids of DPS copies that were not skipped.
     pub dps_ids: Vec<u128>,
     /// Ids in the target of copies that gave no row although the source has them: deferred and rejected ones.
-    pub held: Vec<Box<str>>,
+    pub waiting: Ids,
+    /// Ids of skipped rows of `backups`.
+    pub skipped: Ids,
+    /// Ids of rows whose table's key is not the copy's: of all DPS copies, and of backups that DPS knows.
+    pub apart: Ids,
     /// What the copies are like.
     pub copies: CopyFigures,
     /// When the newest row was last changed, whatever became of it.
@@ -213,27 +217,42 @@ pub struct RejectedRow {
     pub keyless: bool,
 }
 
+/// Ids of rows with the lines of the dump that they came from, as distances from the chunk's first.
+#[derive(Debug, Default)]
+pub struct Ids {
+    text: String,
+    /// Where each id ends in the text, and its line.
+    rows: Vec<(usize, u32)>,
+}
+
+impl Ids {
+    /// Adds a row; one without an id is none.
+    pub fn push(&mut self, id: &str, line: u32) {
+        if !id.is_empty() {
+            self.text.push_str(id);
+            self.rows.push((self.text.len(), line));
+        }
+    }
+
+    /// The rows in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, u32)> {
+        let begins = std::iter::once(0).chain(self.rows.iter().map(|(end, _)| *end));
+        begins.zip(&self.rows).filter_map(|(begin, (end, line))| Some((self.text.get(begin..*end)?, *line)))
+    }
+}
+
+/// The line of a row, as the distance from the first of its chunk.
+#[must_use]
+pub fn line_in(chunk: Position, row: Position) -> u32 {
+    u32::try_from(row.line.saturating_sub(chunk.line)).unwrap_or(u32::MAX)
+}
+
 impl Converted {
     /// Counts a row that became a Karbor row.
     pub fn migrated(&mut self, chunk: Position, row: Position) {
         self.tally.count(Outcome::Migrated);
         self.rows += 1;
-        self.lines.push(u32::try_from(row.line.saturating_sub(chunk.line)).unwrap_or(u32::MAX));
-    }
-
-    /// Counts a row that became none; one that waits is held by the source all the same.
-    pub fn waits_or_not(&mut self, outcome: Outcome, id: &str) {
-        self.tally.count(outcome);
-        if matches!(outcome, Outcome::Deferred(_)) {
-            self.hold(id);
-        }
-    }
-
-    /// Notes that the source holds a copy which gave no row.
-    pub fn hold(&mut self, id: &str) {
-        if !id.is_empty() {
-            self.held.push(id.into());
-        }
+        self.lines.push(line_in(chunk, row));
     }
 
     /// Rejects a row because of one value; one that a file of set-aside rows replaces is skipped instead.

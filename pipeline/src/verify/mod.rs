@@ -163,8 +163,8 @@ impl Taker for Noting<'_> {
             Found::Extra { target, extra } => {
                 let finding = || Finding::of(judge.key(target, MARKS.len()));
                 match extra {
-                    Extra::Lost if self.blind => self.report.not_compared += 1,
-                    Extra::Lost => self.report.note(What::Extra, finding),
+                    Extra::Lost(_) if self.blind => self.report.not_compared += 1,
+                    Extra::Lost(_) => self.report.note(What::Extra, finding),
                     Extra::Kept(kept) => self.report.note(What::Changed(kept), finding),
                     Extra::Unknown => self.report.not_compared += 1,
                 }
@@ -216,6 +216,7 @@ impl Checking {
     ) -> Result<()> {
         let mut report = self.begin(ITEMS);
         let comparison = &mut self.comparison;
+        comparison.check_room(session(sink)?, ITEMS, copies.rows())?;
         let mut classifier = comparison.read_target(session(sink)?, ITEMS)?;
         let layout = comparison.layout(ITEMS)?.clone();
         let digester = comparison.digester(ITEMS)?.clone();
@@ -229,7 +230,7 @@ impl Checking {
         })?;
         comparison.note_newest(newest);
         let mut classes = comparison.classify(ITEMS, classifier)?;
-        copies.refuse_doubled(&layout, classes.doubled.0, classes.doubled.1)?;
+        copies.refuse_doubled(&layout, classes.doubled)?;
         report.equal = classes.equal;
         report.not_compared = classes.waiting;
         let mut noting = Noting { report: &mut report, blind: rejected.keyless > 0, changed: None };

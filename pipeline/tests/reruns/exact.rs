@@ -66,6 +66,20 @@ fn volumes_of_a_set_that_karbor_wrote_anew_are_as_they_were() {
 }
 
 #[test]
+fn of_a_volume_that_somebody_added_once_more_the_imported_row_is_the_sources() {
+    Site::each(|site| {
+        let rows = self::site();
+        site.run(&rows);
+        site.sql(&format!(
+            "INSERT INTO resources (plan_id, resource_id, resource_type, resource_name, created_at, deleted)
+                 VALUES ('{OTHER}', 'volume-4', 'OS::Cinder::Volume', 'db', '{LATER}', false)"
+        ));
+        site.run(&rows).check(&[]);
+        assert_eq!(site.verify(&rows)("resources"), "4 equal, 1 edited-or-karbors-own");
+    });
+}
+
+#[test]
 fn a_plan_stays_as_long_as_imported_copies_name_it() {
     Site::each(|site| {
         let mut first = self::site();
@@ -126,6 +140,52 @@ fn what_a_columns_type_drops_makes_no_difference() {
         assert_eq!((verified("plans"), verified("triggers")), ("3 equal".to_owned(), "3 equal".to_owned()));
         assert_eq!(verified("scheduled_operations"), "3 equal");
         assert_eq!(site.roll_back(), 3 + 4 + 3 + 3 + 3 + 5);
+    });
+}
+
+#[test]
+fn a_domain_is_compared_as_the_type_that_it_is_made_of() {
+    Site::each(|site| {
+        if !site.is_postgres() {
+            return;
+        }
+        site.sql(
+            "CREATE DOMAIN named AS char(40); CREATE DOMAIN whole AS timestamp(0); CREATE DOMAIN moment AS whole;
+             CREATE DOMAIN own_id AS uuid;
+             ALTER TABLE checkpoint_items ALTER name TYPE named, ALTER updated_at TYPE moment, ALTER checkpoint_id TYPE own_id USING checkpoint_id::uuid,
+                 ALTER id TYPE own_id USING id::uuid;
+             ALTER TABLE plans ALTER updated_at TYPE moment",
+        );
+        let mut rows = self::site();
+        rows.push(
+            backup(&copy(77).to_uppercase())
+                .with("display_name", "ends in blanks  ")
+                .with("updated_at", "2018-05-05 10:00:00.6"),
+        );
+        let told = site.run(&rows);
+        assert!(!told.0.warnings.iter().any(|warning| warning.contains("text")), "{:?}", told.0.warnings);
+        site.run(&rows).check(&[]);
+        assert_eq!(site.verify(&rows)("checkpoint_items"), "5 equal");
+    });
+}
+
+#[test]
+fn trusts_are_found_where_an_id_is_a_uuid_in_one_table_and_text_in_the_other() {
+    Site::each(|site| {
+        if !site.is_postgres() {
+            return;
+        }
+        site.sql(
+            "ALTER TABLE scheduled_operation_states DROP CONSTRAINT IF EXISTS scheduled_operation_states_operation_id_fkey;
+             ALTER TABLE scheduled_operations ALTER id TYPE uuid USING id::uuid",
+        );
+        let rows = self::site();
+        site.run(&rows);
+        site.sql("UPDATE scheduled_operation_states SET trust_id = 'real' WHERE operation_id IN (SELECT CAST(id AS text) FROM scheduled_operations WHERE name = 'weekly')");
+        let mut more = rows.clone();
+        more.push(policy("3d663291-49fa-4231-8df3-0bf5613cdb52"));
+        site.run(&more);
+        assert_eq!(site.ask("SELECT count(*) FROM scheduled_operation_states WHERE trust_id = 'real'"), "3");
     });
 }
 
@@ -475,5 +535,31 @@ fn rows_of_partitions_are_not_taken_for_each_other() {
         let error = site.try_run(&self::site()).unwrap_err().to_string();
         assert!(error.contains("has partitions or child tables, whose rows cannot be compared"), "{error}");
         assert_eq!(site.rows(), before);
+    });
+}
+
+#[test]
+fn partitions_as_opengauss_keeps_them_are_found() {
+    Site::each(|site| {
+        // Its catalog has a table of partitions, which are no child tables. Older servers let nobody add to the catalog.
+        let adds =
+            site.is_postgres() && site.ask("SELECT current_setting('server_version_num') >= '130000'") == "t";
+        if !adds {
+            return;
+        }
+        site.sql(
+            "SET allow_system_table_mods = on;
+             CREATE TABLE pg_catalog.pg_partition (relname name, parttype \"char\", parentid oid);
+             INSERT INTO pg_catalog.pg_partition VALUES ('whole', 'r', CAST('plans' AS regclass))",
+        );
+        let rows = self::site();
+        site.run(&rows);
+        site.run(&rows).check(&[]);
+        site.sql(
+            "SET allow_system_table_mods = on;
+             INSERT INTO pg_catalog.pg_partition VALUES ('p1', 'p', CAST('plans' AS regclass))",
+        );
+        let error = site.try_run(&rows).unwrap_err().to_string();
+        assert!(error.contains("has partitions or child tables, whose rows cannot be compared"), "{error}");
     });
 }

@@ -149,3 +149,142 @@ fn rejected_rows_keep_a_run_from_removing_any() {
         assert!(!folder.path().join("bad.sql").exists());
     });
 }
+
+/// What a run says of the rows that the dumps no longer have.
+fn lost(told: &crate::site::Told) -> Vec<String> {
+    let lost = told.0.target_rows.iter().filter(|row| row.reason.is_none());
+    lost.map(ToString::to_string).collect()
+}
+
+#[test]
+fn what_goes_although_karbor_changed_it_is_shown_as_that() {
+    let operation = pipeline::karbor::ids::OperationKey::Vbs { policy: OTHER, extend: Some("e-1") };
+    let operation = operation.operation();
+    let operation = operation.as_str();
+    let at = "updated_at = '2018-03-03 00:00:00.000000'";
+    let plan = format!("plans {OTHER}");
+    let row = format!("scheduled_operations {operation}");
+    let item = format!("checkpoint_items {}", copy(1));
+    let of_item = |set: &str| format!("UPDATE checkpoint_items SET {set} WHERE id = '{}'", copy(1));
+    let of_plan = |set: &str| format!("UPDATE plans SET {set} WHERE id = '{OTHER}'");
+    let (plan, row, item) = (plan.as_str(), row.as_str(), item.as_str());
+    let cases = [
+        (of_plan("status = 'started'"), plan, "changed in Karbor since (status)"),
+        (of_plan(&format!("name = 'mine', {at}")), plan, "changed in Karbor since (updated_at)"),
+        (
+            format!("UPDATE scheduled_operations SET enabled = false, {at} WHERE id = '{operation}'"),
+            row,
+            "changed in Karbor since (updated_at)",
+        ),
+        (
+            format!(
+                "UPDATE triggers SET properties = '{{}}', {at} WHERE id = (SELECT trigger_id FROM scheduled_operations WHERE id = '{operation}')"
+            ),
+            row,
+            "changed in Karbor since (updated_at)",
+        ),
+        (of_item("status = 'deleting'"), item, "changed in Karbor since (status)"),
+        (of_item("status = 'error'"), item, "changed in Karbor since (status)"),
+        (of_item("name = 'mine'"), item, "changed in Karbor since (name)"),
+        (of_item("size = 77"), item, "changed in Karbor since (size)"),
+        (of_item("resource_az = 'other'"), item, "changed in Karbor since (resource_az)"),
+        (of_item("resource_name = 'db'"), item, "changed in Karbor since (resource_name)"),
+        (of_item("backup_data = '{\"a\": 1}'"), item, "changed in Karbor since (backup_data)"),
+        (of_item("extend_info = '{}'"), item, "changed in Karbor since (extend_info)"),
+        (
+            of_item("description = 'mine', updated_at = '2031-01-01 00:00:00.000000'"),
+            item,
+            "newer than all rows of the dumps (updated_at)",
+        ),
+        (
+            format!(
+                "UPDATE plans SET {} WHERE id = '{OTHER}'; UPDATE scheduled_operations SET {0} WHERE id = '{operation}'; UPDATE triggers SET {0}",
+                "updated_at = '2031-01-01 00:00:00.000000'"
+            ),
+            plan,
+            "newer than all rows of the dumps (updated_at)",
+        ),
+    ];
+    for (sql, changed, why) in cases {
+        Site::each(|site| {
+            site.run(&large());
+            site.sql(&sql);
+            site.prune = ANY;
+            let shown = site.check(&later());
+            let done = site.run(&later());
+            for told in [&shown, &done] {
+                let lost = lost(told);
+                assert!(lost.contains(&format!("{changed}: {why}")), "{sql}: {lost:?}");
+                let said = told.0.warnings.iter().any(|warning| {
+                    warning.contains("that --prune removes w")
+                        && warning.contains("changed in Karbor since the import")
+                });
+                assert!(said, "{sql}: {:?}", told.0.warnings);
+            }
+        });
+    }
+    // What nobody changed is not shown as that; dumps that end before it are not taken for a change of Karbor's.
+    Site::each(|site| {
+        site.run(&large());
+        site.prune = ANY;
+        let told = site.check(&later());
+        assert!(told.0.tables.iter().all(|table| table.lost_changed == 0), "{:?}", told.0.target_rows);
+        assert!(!told.0.warnings.iter().any(|warning| warning.contains("changed in Karbor")));
+        // Its operation is gone, but there are two plans without one no more.
+        site.sql(&format!(
+            "DELETE FROM scheduled_operation_states WHERE operation_id = '{operation}'; DELETE FROM scheduled_operations WHERE id = '{operation}'"
+        ));
+        let told = site.check(&later());
+        assert!(lost(&told).contains(&format!("{plan}: changed in Karbor since (its operation is gone)")));
+    });
+}
+
+#[test]
+fn more_than_a_tenth_is_refused_with_how_many_karbor_changed() {
+    Site::each(|site| {
+        site.run(&large());
+        site.sql("UPDATE checkpoint_items SET size = 9999 WHERE id LIKE '0000010%'");
+        site.prune = ANY;
+        let few =
+            changed(&large(), |row| (row.table != "backups" || row.is("id", &copy(2))).then(|| row.clone()));
+        let error = site.try_run(&few).unwrap_err().to_string();
+        assert!(error.contains("(10 of them changed in Karbor since)"), "{error}");
+    });
+}
+
+#[test]
+fn a_copy_that_karbor_deleted_needs_no_plan() {
+    Site::each(|site| {
+        let mut rows = large();
+        rows.extend([
+            job("j-9", OTHER, "volume-4", "autobk_9"),
+            backup(&copy(9)).with("volume_id", "volume-4").with("display_name", "autobk_9"),
+        ]);
+        site.run(&rows);
+        let delete = |id: &str| {
+            format!(
+                "UPDATE checkpoint_items SET deleted = true, deleted_at = '2030-01-01 00:00:00.000000' WHERE id = '{id}'"
+            )
+        };
+        let named = format!("SELECT count(*) FROM checkpoint_items WHERE plan_id = '{OTHER}'");
+        assert_eq!(site.ask(&named), "1");
+        site.sql(&delete(&copy(9)));
+        site.sql(&format!(
+            "INSERT INTO checkpoint_items (id, checkpoint_id, project_id, resource_id, status, version, plan_id, deleted)
+                 VALUES ('own', 'c', 'p', 'v', 'available', '1.0', '{OTHER}', true)"
+        ));
+        site.prune = ANY;
+        let mut gone = changed(&later(), |row| (!row.is("id", &copy(9))).then(|| row.clone()));
+        gone.push(job("j-8", OTHER, "v", "n"));
+        let plans = |site: &mut Site| site.check(&gone).became("plans");
+        if site.is_postgres() {
+            site.sql("ALTER TABLE checkpoint_items ADD CONSTRAINT needs FOREIGN KEY (plan_id) REFERENCES plans (id)");
+            assert_eq!(plans(site), "2 unchanged, 1 lost");
+            assert_eq!(site.run(&gone).became("plans"), "2 unchanged, 1 lost");
+            site.sql("ALTER TABLE checkpoint_items DROP CONSTRAINT needs");
+        }
+        assert_eq!(plans(site), "2 unchanged, 1 lost, 1 pruned");
+        assert_eq!(site.run(&gone).became("plans"), "2 unchanged, 1 lost, 1 pruned");
+        assert_eq!(site.ask(&named), "2");
+    });
+}

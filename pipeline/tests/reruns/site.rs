@@ -115,6 +115,17 @@ impl Site {
         pipeline::run::run(&mut opened, Some(self.target()), &self.options(), &progress, &cancel)
     }
 
+    /// Converts dumps that are for no target.
+    pub(crate) fn convert(
+        &self,
+        dumps: impl IntoIterator<Item = (&'static str, Vec<u8>)>,
+    ) -> Result<Report, Error> {
+        let (_folder, mut opened) = open(dumps);
+        let options = Options { mode: Mode::Check, ..self.options() };
+        let progress = Progress::new(opened.len());
+        pipeline::run::run(&mut opened, None, &options, &progress, &Arc::new(Cancel::default()))
+    }
+
     fn options(&self) -> Options {
         Options {
             settings: self.settings.clone(),
@@ -130,6 +141,15 @@ impl Site {
         }
     }
 
+    pub(crate) fn try_verify(
+        &self,
+        dumps: impl IntoIterator<Item = (&'static str, Vec<u8>)>,
+    ) -> Result<pipeline::verify::Report, Error> {
+        let (_folder, mut opened) = open(dumps);
+        let (progress, cancel) = (Progress::new(opened.len()), Cancel::default());
+        pipeline::verify::verify(&mut opened, self.target(), &self.options(), &progress, &cancel)
+    }
+
     /// What a verification says of a table: `3 equal, 1 extra, 2 changed-in-karbor`. It must change nothing.
     #[track_caller]
     pub(crate) fn verify(&self, rows: &[Source]) -> impl Fn(&str) -> String + use<> {
@@ -138,16 +158,7 @@ impl Site {
             let rows: Vec<&Source> = rows.iter().filter(|row| file_of(row.table) == name).collect();
             (!rows.is_empty()).then(|| (name, dump(&rows, Form::Copy).into_bytes()))
         });
-        let (_folder, mut opened) = open(dumps);
-        let progress = Progress::new(opened.len());
-        let report = pipeline::verify::verify(
-            &mut opened,
-            self.target(),
-            &self.options(),
-            &progress,
-            &Cancel::default(),
-        )
-        .unwrap_or_else(|error| panic!("{error}"));
+        let report = self.try_verify(dumps).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(self.rows(), before, "a verification changes nothing");
         move |name| {
             let table = report.tables.iter().find(|table| table.table == name).unwrap();
@@ -343,6 +354,11 @@ impl Told {
         part(tally.lost, "lost");
         part(tally.pruned, "pruned");
         parts.join(", ")
+    }
+
+    /// Rows of a table that the dumps no longer have and that show that Karbor changed them.
+    pub(crate) fn lost_changed(&self, table: &str) -> u64 {
+        self.tally(table).lost_changed
     }
 
     /// Checks what became of the rows of these tables; those of all others must be unchanged.

@@ -149,7 +149,7 @@ pub fn text(summary: &Summary<'_>, paper: Paper) -> String {
                 page.paragraph("    ", &format!("in none of their dumps any more: {}", lost.join(", ")));
             }
             for row in &shared.lost_rows {
-                page.paragraph("    - ", &format!("{} {}", row.table, row.key.join(" ")));
+                page.paragraph("    - ", &row.to_string());
             }
             if let Some(why) = &shared.unjudged {
                 page.paragraph(

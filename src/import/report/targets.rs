@@ -73,11 +73,16 @@ fn notes(table: &TargetTally) -> Vec<String> {
         0 => String::new(),
         pruned => format!("removed: {}", grouped(pruned)),
     };
+    let changed = match table.lost_changed {
+        0 => String::new(),
+        changed => format!(" (changed in Karbor since: {})", grouped(changed)),
+    };
+    let lost = format!("no longer in the dumps: {}{changed}", grouped(table.lost));
     match (table.lost, removed.is_empty()) {
         (0, true) => {}
         (0, false) => notes.push(removed),
-        (lost, true) => notes.push(format!("no longer in the dumps: {}", grouped(lost))),
-        (lost, false) => notes.push(format!("no longer in the dumps: {}, {removed}", grouped(lost))),
+        (_, true) => notes.push(lost),
+        (_, false) => notes.push(format!("{lost}, {removed}")),
     }
     notes
 }
@@ -87,11 +92,8 @@ pub(crate) fn listings(report: &Report) -> Vec<Listing> {
     let kept = report.tables.iter().map(TargetTally::all_kept).sum();
     let lost = report.tables.iter().map(|table| table.lost).sum();
     let listing = |head, all: u64, wanted: &dyn Fn(&TargetRow) -> bool| {
-        let shown = report.target_rows.iter().filter(|row| wanted(row)).map(|row| {
-            let reason = row.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-            format!("{} {}{reason}", row.table, row.key.join(" "))
-        });
-        let mut rows: Vec<String> = shown.collect();
+        let shown = report.target_rows.iter().filter(|row| wanted(row));
+        let mut rows: Vec<String> = shown.map(ToString::to_string).collect();
         let listed = u64::try_from(rows.len()).unwrap_or(u64::MAX);
         if !rows.is_empty() && all > listed {
             rows.push(format!("… and {} more", grouped(all - listed)));

@@ -113,7 +113,7 @@ fn columns(
          CAST(a.atttypmod AS integer), \
          a.attnotnull OR (t.typtype = 'd' AND t.typnotnull), \
          a.atthasdef OR t.typdefault IS NOT NULL OR {identity}, \
-         {generated} \
+         {generated}, CASE WHEN t.typtype = 'd' THEN CAST(a.atttypid AS bigint) END \
          FROM pg_catalog.pg_attribute a \
          JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
          JOIN pg_catalog.pg_namespace s ON s.oid = t.typnamespace {view} \
@@ -122,12 +122,46 @@ fn columns(
     let parameters = [(&oid as &(dyn ToSql + Sync), Type::INT8), text(&schema), text(&table)];
     let used = if server.marks_generated { 1 } else { 3 };
     let rows = backend.rows(&sql, parameters.get(..used).unwrap_or_default())?;
-    Ok(rows.iter().map(|row| found(row, server.widths_in_bytes)).collect())
+    let of_row = |row: &Row| {
+        let domain = row.get::<_, Option<i64>>(7).map(|domain| of_domain(backend, domain)).transpose()?;
+        Ok(found(row, domain, server.widths_in_bytes))
+    };
+    rows.iter().map(of_row).collect()
 }
 
-fn found(row: &Row, widths_in_bytes: bool) -> Found {
-    let base: Option<String> = row.get(2);
-    let modifier: i32 = row.get(3);
+/// The type of the catalog that a domain, or the last of domains over domains, is made of.
+#[derive(Default)]
+struct Base {
+    /// Its name, where it is a base type of the catalog.
+    name: Option<String>,
+    modifier: i32,
+    not_null: bool,
+    default: bool,
+}
+
+/// Domains over domains are followed one by one: WITH RECURSIVE would be one statement, for what next to no target has.
+fn of_domain(backend: &Backend, domain: i64) -> Result<Base, Failure> {
+    let sql = "SELECT CAST(d.typtypmod AS integer), d.typnotnull, d.typdefault IS NOT NULL, \
+               CAST(CASE WHEN t.typtype = 'b' AND s.nspname = 'pg_catalog' THEN t.typname END AS text), \
+               CASE WHEN t.typtype = 'd' THEN CAST(t.oid AS bigint) END \
+               FROM pg_catalog.pg_type d JOIN pg_catalog.pg_type t ON t.oid = d.typbasetype \
+               JOIN pg_catalog.pg_namespace s ON s.oid = t.typnamespace WHERE CAST(d.oid AS bigint) = $1";
+    let (mut base, mut next) = (Base { modifier: -1, ..Base::default() }, Some(domain));
+    while let Some(domain) = next.take() {
+        if let Some(row) = backend.rows(sql, &[(&domain, Type::INT8)])?.first() {
+            base.modifier = row.get(0);
+            base.not_null |= row.get::<_, bool>(1);
+            base.default |= row.get::<_, bool>(2);
+            base.name = row.get(3);
+            next = row.get(4);
+        }
+    }
+    Ok(base)
+}
+
+fn found(row: &Row, domain: Option<Base>, widths_in_bytes: bool) -> Found {
+    let own = Base { name: row.get(2), modifier: row.get(3), ..Base::default() };
+    let Base { name: base, modifier, not_null, default } = domain.unwrap_or(own);
     let (wire, width) = base
         .as_deref()
         .map_or((Wire::Unknown, Width::Unlimited), |base| of_type(base, modifier, widths_in_bytes));
@@ -137,8 +171,8 @@ fn found(row: &Row, widths_in_bytes: bool) -> Found {
         type_name: row.get(1),
         wire,
         width,
-        not_null: row.get(4),
-        default: row.get(5),
+        not_null: row.get::<_, bool>(4) || not_null,
+        default: row.get::<_, bool>(5) || default,
         computed: row.get(6),
     }
 }
@@ -230,6 +264,42 @@ mod tests {
         ] {
             assert_eq!(of_type(base, modifier, bytes), expected, "{base} {modifier}");
         }
+    }
+
+    #[test]
+    fn a_domain_is_what_it_is_made_of() {
+        let server = fixtures::server::shared();
+        let database = server.create_db();
+        server.psql(
+            &database,
+            "CREATE DOMAIN id AS uuid NOT NULL;
+             CREATE DOMAIN own_id AS id;
+             CREATE DOMAIN padded AS char(9);
+             CREATE DOMAIN whole AS timestamp(0);
+             CREATE DOMAIN time AS whole DEFAULT now();
+             CREATE TYPE mood AS ENUM ('sad');
+             CREATE DOMAIN moody AS mood;
+             CREATE TABLE t (a own_id, b padded, c time, d moody, e varchar(7))",
+        );
+        let settings = ConnInfo::of_target(&format!("{}?sslmode=disable", server.url(&database))).unwrap();
+        let backend = Backend::connect(&settings, &mut |_| None, &Arc::new(Cancel::default()), None).unwrap();
+        let server = Server::of(&backend, Intent::Look).unwrap();
+        let columns = relation(&backend, "t", &server).unwrap().unwrap().columns;
+        let found: Vec<_> = columns
+            .iter()
+            .map(|found| (found.wire, found.width, found.stored, found.not_null, found.default))
+            .collect();
+        let unlimited = Width::Unlimited;
+        assert_eq!(
+            found,
+            [
+                (Wire::Uuid, unlimited, Stored::Whole, true, false),
+                (Wire::Text, Width::Characters(9), Stored::WithoutTrailingBlanks, false, false),
+                (Wire::Timestamp, unlimited, Stored::Seconds(0), false, true),
+                (Wire::Unknown, unlimited, Stored::Whole, false, false),
+                (Wire::Text, Width::Characters(7), Stored::Whole, false, false),
+            ]
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::karbor::rows::Item as ItemRow;
 use crate::karbor::{Source, ids, json};
 use crate::outcome::{Counted, Defer, Outcome, Skip};
 use crate::transform::dps::plans_of_items::PlanOfItem;
-use crate::transform::items::{Converted, CopyContext, Transform};
+use crate::transform::items::{Converted, CopyContext, Transform, line_in};
 use crate::transform::vbs::{NOT_A_VOLUME, is_volume};
 use parsers::columns::Table;
 use parsers::json::is_number;
@@ -42,6 +42,10 @@ impl Transform for Items {
             } else {
                 convert(&item, fault, context, &mut scratch, &mut out.bytes)
             };
+            let line = line_in(chunk.position, row.position());
+            if !replaced {
+                out.apart.push(item.id, line);
+            }
             if !matches!(outcome, Ok(Outcome::Skipped(_))) {
                 out.dps_ids.push(ids::digest(&[copy_id(&item)]));
             }
@@ -51,13 +55,14 @@ impl Transform for Items {
                     out.copies.migrated(counted(&item));
                 }
                 Ok(outcome) => {
+                    out.tally.count(outcome);
                     if matches!(outcome, Outcome::Deferred(_)) {
                         out.copies.deferred(item.status);
+                        out.waiting.push(copy_id(&item), line);
                     }
-                    out.waits_or_not(outcome, copy_id(&item));
                 }
                 Err(fault) => {
-                    out.hold(copy_id(&item));
+                    out.waiting.push(copy_id(&item), line);
                     let origin = block.origin(row.position(), row.raw());
                     out.reject(context, TABLE, origin, row.raw(), item.id.is_empty(), &fault);
                 }

@@ -1,0 +1,199 @@
+//! All copies of the dumps, converted and in order, as often as they are wanted.
+
+use super::super::stream::{self, Digests, Ready};
+use crate::compare::{Classifier, Digester, Doubled, Entry, KeyOf, Kind, KnownBy, Numbered, Sorter, doubled};
+use crate::error::{Error, Result};
+use crate::extract::Sources;
+use crate::karbor::Source;
+use crate::karbor::layout::Layout;
+use crate::karbor::tuple::{Row, Rows};
+use crate::options::Options;
+use crate::progress::Progress;
+use crate::transform::items::{CopyContext, IdSet};
+use crate::transform::resolved::Policies;
+use parsers::columns::Table;
+use parsers::input::Input;
+use rayon::ThreadPool;
+
+/// Tells from the version of a row of the dumps what it came from.
+pub(crate) struct SourceOf(Option<usize>);
+
+impl SourceOf {
+    pub(crate) fn new(layout: &Layout) -> Self {
+        Self(layout.columns.iter().position(|laid| layout.karbors_name(laid) == "version"))
+    }
+
+    pub(crate) fn of(&self, row: Row<'_>) -> Source {
+        let version = self.0.and_then(|place| row.field(place)).unwrap_or_default();
+        if version == Source::Dps.version().as_bytes() { Source::Dps } else { Source::Vbs }
+    }
+}
+
+/// Counts the rows of the bulk tables in the order in which they are read, by how their keys are known.
+#[derive(Default)]
+pub(super) struct Numbers([u64; 4]);
+
+impl Numbers {
+    pub(super) fn next(&mut self, known: KnownBy) -> Numbered {
+        let place = KnownBy::ALL.iter().position(|own| *own == known).unwrap_or(0);
+        let mut row = Numbered { known, number: 0 };
+        if let Some(count) = self.0.get_mut(place) {
+            row.number = *count;
+            *count += 1;
+        }
+        row
+    }
+}
+
+/// What every conversion of the copies needs.
+pub(crate) struct Copies<'t> {
+    pub(crate) pool: &'t ThreadPool,
+    pub(crate) inputs: &'t mut [Input],
+    pub(crate) sources: &'t Sources,
+    pub(crate) policies: &'t Policies,
+    pub(crate) options: &'t Options,
+}
+
+impl Copies<'_> {
+    /// Rows of the bulk tables, whatever becomes of them.
+    pub(crate) fn rows(&self) -> u64 {
+        self.sources.bulk.iter().map(|bulk| bulk.rows).sum()
+    }
+
+    /// The dumps with copies are read once more.
+    pub(crate) fn announce(&self, progress: &Progress) {
+        for (n, input) in self.inputs.iter().enumerate() {
+            if self.sources.bulk.iter().any(|bulk| usize::from(bulk.block.dump.0) == n) {
+                progress.add_total(n, input.size().unwrap_or(0));
+            }
+        }
+    }
+
+    /// Converts all copies and gives their entries to the classifier; the chunks, without their bytes, to `take`.
+    pub(crate) fn digest(
+        &mut self,
+        layout: &Layout,
+        digester: &Digester,
+        classifier: &mut Classifier,
+        take: &mut dyn FnMut(&mut Ready) -> Result<()>,
+    ) -> Result<()> {
+        let mut numbers = Numbers::default();
+        let mut apart = Sorter::new(&self.options.tuning.spool);
+        self.each(layout, Digests::Rows(digester), &mut |ready| {
+            let of_dps = ready.block.table != Table::Backups;
+            let mut rows = std::mem::take(&mut ready.digested.rows).into_iter();
+            for (known, keys) in KnownBy::ALL.into_iter().zip(&mut ready.digested.keys) {
+                for key in std::mem::take(keys) {
+                    let row = numbers.next(known);
+                    let kind = match known {
+                        KnownBy::Row => Kind::Dumps,
+                        KnownBy::Waiting if of_dps => Kind::WaitingItem,
+                        KnownBy::Waiting => Kind::Waiting,
+                        KnownBy::Skipped => Kind::Skipped,
+                        KnownBy::Apart => {
+                            apart.push(KeyOf { key, row })?;
+                            continue;
+                        }
+                    };
+                    let digest = if known == KnownBy::Row { rows.next() } else { None };
+                    classifier.push(Entry { key, kind, place: row.number, row: digest.unwrap_or(0) })?;
+                }
+            }
+            take(ready)
+        })?;
+        classifier.note_doubled(doubled(apart)?);
+        Ok(())
+    }
+
+    /// Rows with one key: which of them is right, nobody knows.
+    ///
+    /// # Errors
+    /// There are any; the dumps are read once more to name the first two.
+    pub(crate) fn refuse_doubled(&mut self, layout: &Layout, doubled: Doubled) -> Result<()> {
+        let Some(pair) = doubled.least else { return Ok(()) };
+        let (mut numbers, mut found) = (Numbers::default(), Vec::new());
+        let names = &self.sources.names;
+        let id = layout.columns.iter().find(|laid| Some(&laid.value) == layout.table.key.first());
+        let place = layout.columns.iter().position(|laid| Some(&laid.value) == layout.table.key.first());
+        self.each(layout, Digests::None, &mut |ready| {
+            let Ready { block, position, converted, .. } = ready;
+            let dump = names.0.get(usize::from(block.dump.0)).map_or("", String::as_str);
+            let mut look = |known, line: u32, text: &dyn Fn() -> String| {
+                let row = numbers.next(known);
+                if row == pair.first || row == pair.second {
+                    found.push((format!("{dump}:{}", position.line + u64::from(line)), text(), block.table));
+                }
+            };
+            for (row, line) in Rows::new(layout, &converted.bytes).zip(&converted.lines) {
+                look(KnownBy::Row, *line, &|| {
+                    let field = place.and_then(|place| row.field(place));
+                    id.and_then(|id| crate::karbor::field::text(layout, id, field)).unwrap_or_default()
+                });
+            }
+            let ids = [
+                (KnownBy::Waiting, &converted.waiting),
+                (KnownBy::Skipped, &converted.skipped),
+                (KnownBy::Apart, &converted.apart),
+            ];
+            for (known, ids) in ids {
+                ids.iter().for_each(|(id, line)| look(known, line, &|| id.to_owned()));
+            }
+            Ok(())
+        })?;
+        let places: Vec<&str> = found.iter().map(|(place, ..)| place.as_str()).collect();
+        let (key, table) = found.first().map_or(("", ""), |(_, key, table)| (key.as_str(), table.name()));
+        let more = match doubled.rows {
+            0 | 1 => String::new(),
+            2 => " (and 1 more such row)".to_owned(),
+            rows => format!(" (and {} more such rows)", rows - 1),
+        };
+        let of = if pair.first.known == KnownBy::Row && pair.second.known == KnownBy::Row {
+            "two copies".to_owned()
+        } else {
+            format!("two rows of {table}")
+        };
+        Err(Error::target(
+            format!("{}: the dumps contain {of} with the id {key}{more}", places.join(" and ")),
+            "see which of the two rows is right, and take the other one out; or leave out the older one of two dumps",
+        ))
+    }
+
+    /// Converts all copies, and gives the chunks to `take` in order: DPS copies first, so that cinder's backups are known by
+    /// them.
+    pub(crate) fn each(
+        &mut self,
+        layout: &Layout,
+        digests: Digests<'_>,
+        take: &mut dyn FnMut(&mut Ready) -> Result<()>,
+    ) -> Result<()> {
+        let (sources, policies) = (self.sources, self.policies);
+        let plans = sources.links.plans(policies.vbs.policy_ids(&sources.vbs));
+        let first_cinder =
+            sources.bulk.partition_point(|bulk| bulk.block.table == Table::BackupTransactionItem);
+        let (of_dps, of_cinder) = sources.bulk.split_at(first_cinder);
+        let none = IdSet::default();
+        let mut context = CopyContext {
+            settings: &self.options.settings,
+            layout,
+            names: &sources.names,
+            links: &sources.links,
+            plans: &plans,
+            dps_plans: &policies.dps_of_items,
+            dps_copies: &none,
+            replaced: &sources.replaced,
+        };
+        // Which cinder backups are DPS copies is only asked where there are any.
+        let wants_ids = !of_cinder.is_empty();
+        let mut ids = Vec::new();
+        let Self { pool, inputs, options, .. } = self;
+        stream::stream(pool, inputs, of_dps, (&context, digests), options, &mut |ready| {
+            if wants_ids {
+                ids.append(&mut ready.converted.dps_ids);
+            }
+            take(ready)
+        })?;
+        let dps_copies = IdSet::new(ids);
+        context.dps_copies = &dps_copies;
+        stream::stream(pool, inputs, of_cinder, (&context, digests), options, take)
+    }
+}
