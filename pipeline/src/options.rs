@@ -1,6 +1,5 @@
 //! What a run is told to do, checked; made by the command.
 
-use crate::compare::{BATCH_ROWS, Prune, Spool, Tuning};
 use crate::files::place::Foreign;
 use crate::settings::Settings;
 use parsers::columns::ColumnMap;
@@ -57,4 +56,38 @@ pub fn tuning(spool: &Path) -> Tuning {
 #[must_use]
 pub fn default_threads() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(THREADS_MAX)
+}
+
+/// How much is done at a time; the result does not depend on it.
+#[derive(Clone, Debug)]
+pub struct Tuning {
+    /// Where both sides are sorted, and in how much memory.
+    pub spool: Spool,
+    /// Rows that are judged together.
+    pub batch_rows: usize,
+}
+
+/// Rows that are judged together, unless they are long.
+pub const BATCH_ROWS: usize = 1_000;
+
+/// Where sorted runs are written, and how much is sorted in memory.
+#[derive(Clone, Debug)]
+pub struct Spool {
+    /// The folder for large temporary files.
+    pub folder: PathBuf,
+    /// Bytes of records that are sorted in memory; more are written to the folder.
+    pub memory: usize,
+}
+
+/// Whether rows that the dumps no longer have are removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Prune {
+    /// They are only told.
+    #[default]
+    No,
+    /// They are removed; more than a tenth of the imported rows only where their number was typed.
+    Yes {
+        /// The number that was typed.
+        typed: Option<u64>,
+    },
 }

@@ -16,12 +16,13 @@ pub mod loading;
 mod policies;
 pub(crate) mod stream;
 
+use crate::compare::comparison::Comparison;
 use crate::compare::sql::OPERATIONS;
-use crate::compare::{Comparison, LostRows, Prune};
+use crate::compare::{LostRows, Prune};
 use crate::error::{Error, Result};
 use crate::extract::{self};
-use crate::karbor::layout::{Format, Layout};
 use crate::karbor::WRITTEN;
+use crate::karbor::layout::{Format, Layout};
 use crate::load::{Intent, Survey, Target};
 use crate::options::{Mode, Options};
 use crate::outcome::Report;

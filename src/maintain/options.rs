@@ -16,7 +16,7 @@ use pipeline::karbor::Source;
 use pipeline::load::names::TargetNames;
 use pipeline::load::spec::Spec;
 use pipeline::options::Mode;
-use pipeline::removal::{OnDependents, Request, Scope};
+use pipeline::removal::request::{OnDependents, Request, Scope};
 
 /// What `etl rollback` is to do.
 #[derive(Debug)]

@@ -2,10 +2,14 @@
 
 use super::index::TargetIndex;
 use super::sql::MARKS;
-use super::{BATCH_BYTES, BATCH_ROWS, Classes, Comparison, Extra, Found, Own, Take, Unit, located, sql};
+use super::classify::Classes;
+use super::sql;
+use super::verdict::{Extra, Own, Unit};
+use crate::compare::comparison::{BATCH_BYTES, Comparison, Found, Take, located};
 use crate::error::{Error, Result};
 use crate::karbor::tuple::Rows;
 use crate::load::session::Session;
+use crate::options::BATCH_ROWS;
 use std::collections::HashMap;
 
 impl Comparison {

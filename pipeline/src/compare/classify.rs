@@ -4,8 +4,9 @@
 //! target and known to the dumps as a copy that waits for a later run.
 
 use super::doubled::{Doubled, Known, Numbered};
-use super::sort::{Peekable, Record, Sorted, Sorter, Spool, bytes_at};
+use super::sort::{Peekable, Record, Sorted, Sorter, bytes_at};
 use crate::error::Result;
+use crate::options::Spool;
 use std::collections::HashMap;
 
 /// What a row is that has an [`Entry`].

@@ -107,8 +107,8 @@ pub(crate) fn doubled(keys: Sorter<KeyOf>) -> Result<Doubled> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sort::Spool;
     use super::*;
+    use crate::options::Spool;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 

@@ -13,6 +13,7 @@
 mod batch;
 mod classify;
 mod columns;
+pub mod comparison;
 mod digest;
 mod doubled;
 mod index;
@@ -20,92 +21,41 @@ mod judge;
 mod policies;
 pub(crate) mod prune;
 mod scope;
+pub mod sign;
 mod signs;
 mod sort;
 pub(crate) mod sql;
+pub mod text;
+pub mod verdict;
 mod write;
 
+pub use crate::options::Prune;
+pub use crate::options::Spool;
 pub(crate) use batch::Batch;
 pub(crate) use classify::{Classes, Classifier, Entry, Kind};
 pub(crate) use columns::{Known, StateValue};
 pub(crate) use digest::Digester;
 pub(crate) use doubled::{Doubled, KeyOf, Known as KnownBy, Numbered, doubled};
-pub(crate) use judge::{DifferentValue, Extra, Judge, Own, Unit, Verdict};
-pub use prune::Prune;
 pub(crate) use prune::{LostRows, Pruned, refuse_blind};
 pub(crate) use scope::{Fact, Scope};
-pub(crate) use signs::{LATER, Sign};
+pub(crate) use sign::{LATER, Sign};
+pub use sort::SORT_BYTES;
 pub(crate) use sort::Sorter;
-pub use sort::{SORT_BYTES, Spool};
+pub(crate) use verdict::{DifferentValue, Extra, Judge, Own, Unit, Verdict};
 pub(crate) use write::{Staging, changes_schedule, forget_next_times};
 
+use crate::compare::comparison::{Comparison, located, no_table};
 use crate::error::{Error, Result};
-use crate::karbor::ddl::Dialect;
 use crate::karbor::field;
 use crate::karbor::layout::Layout;
 use crate::karbor::tuple::{Row, Rows};
-use crate::load::Sink;
 use crate::load::session::{Session, count};
+use crate::options::Tuning;
 use columns::Columns;
 use digest::HashKey;
 use index::TargetIndex;
 use parsers::value::Timestamp;
 use sql::{MARKS, RESOURCES, Sql, TABLES};
-
-/// How much is done at a time; the result does not depend on it.
-#[derive(Clone, Debug)]
-pub struct Tuning {
-    /// Where both sides are sorted, and in how much memory.
-    pub spool: Spool,
-    /// Rows that are judged together.
-    pub batch_rows: usize,
-}
-
-/// Rows that are judged together, unless they are long.
-pub const BATCH_ROWS: usize = 1_000;
-
-/// Bytes of rows that are judged together.
-const BATCH_BYTES: usize = 1 << 20;
-
-/// A row that is not equal on both sides, or only on one of them. Rows of the target have [`MARKS`] before their columns.
-pub(crate) enum Found<'f> {
-    /// A row of the dumps.
-    Row { number: u64, own: Own<'f>, target: Option<Row<'f>>, verdict: Verdict },
-    /// An imported row of the target whose key the dumps do not have.
-    Extra { target: Row<'f>, extra: Extra },
-}
-
-/// Takes what was found, with the judge of the table.
-pub(crate) type Take<'t> = dyn FnMut(&Judge, Found<'_>) -> Result<()> + 't;
-
-/// Takes what was found in one table, and does what is to be done between two batches of it.
-pub(crate) trait Taker {
-    /// Takes a row.
-    fn take(&mut self, judge: &Judge, found: Found<'_>) -> Result<()>;
-
-    /// Between two batches: nothing is being read, and no table is open in the sink.
-    fn flush(&mut self, _: &mut dyn Sink, _: &Comparison) -> Result<()> {
-        Ok(())
-    }
-}
-
-/// A comparison of the dumps of one run with one target.
-#[derive(Clone, Debug)]
-pub(crate) struct Comparison {
-    pub(crate) scope: Scope,
-    layouts: [Layout; 6],
-    dialect: Dialect,
-    tuning: Tuning,
-    digesters: Vec<Digester>,
-    judges: Vec<Judge>,
-    index: Option<TargetIndex>,
-    /// Imported rows of the target, by table.
-    pub(crate) imported: [u64; 6],
-    /// When the newest row of the dumps was last changed.
-    newest: Option<Timestamp>,
-    /// Of the imported rows that the dumps do not have, the one that was made last: when, its table, its key.
-    last_made: Option<(Timestamp, usize, Vec<String>)>,
-}
 
 impl Comparison {
     pub(crate) fn new(
@@ -345,23 +295,4 @@ impl Comparison {
         };
         Ok(self.index.insert(index))
     }
-}
-
-/// Where a row lies, which its first column says.
-fn located(layout: &Layout, row: Row<'_>) -> Result<u64> {
-    let text = layout.columns.first().and_then(|laid| field::text(layout, laid, row.field(0)));
-    let place = text.as_deref().and_then(sql::locator);
-    place.ok_or_else(|| Error::Imbalance(format!("a row of {} lies at {text:?}", layout.name)))
-}
-
-/// The database behind a sink.
-///
-/// # Errors
-/// There is none.
-pub(crate) fn session(sink: &mut dyn Sink) -> Result<&mut dyn Session> {
-    sink.session().ok_or_else(|| Error::Imbalance("rows were to be compared with no database".to_owned()))
-}
-
-fn no_table() -> Error {
-    Error::Imbalance("a table that is not compared was asked for".to_owned())
 }

@@ -1,9 +1,10 @@
 //! The policy side against a target, table by table. All rows are judged by what the target has before any is written.
 
 use super::classify::{Classes, Entry, Kind};
-use super::judge::JudgedSet;
 use super::sql::{MARKS, OPERATIONS, PLANS, RESOURCES, TRIGGERS};
-use super::{Batch, Comparison, Found, Judge, Own, Taker, Unit, session};
+use super::{Batch, Judge, Own, Unit};
+use crate::compare::comparison::{Comparison, Found, Taker, session};
+use crate::compare::verdict::JudgedSet;
 use crate::error::{Error, Result};
 use crate::karbor::tuple::{Row, Rows};
 use crate::load::Sink;

@@ -5,14 +5,17 @@
 
 mod depended;
 mod lost;
+pub(crate) mod sets;
 
 pub(crate) use lost::LostRows;
 
-use super::Comparison;
 use super::sql::{ITEMS, OPERATIONS, PLANS, RESOURCES, STATES, TRIGGERS};
+use crate::compare::comparison::Comparison;
+use crate::compare::prune::sets::{GONE_ITEMS, add_to_set, make_set, set_of};
+use crate::compare::text::plain;
 use crate::error::{Error, Result};
 use crate::karbor::{Source, Table, WRITTEN};
-use crate::load::session::{Session, literal};
+use crate::load::session::Session;
 use crate::removal::beside::{EXECUTIONS, LOGS};
 use crate::removal::delete::{ORDER, delete_beside, deletions, id};
 use crate::removal::marks::{Marks, key};
@@ -20,25 +23,6 @@ use crate::removal::references;
 use crate::removal::sets::GONE;
 use depended::{Family, each, resources_sql, states_sql, used_by_copies, used_by_resources};
 use std::collections::HashSet;
-
-/// The set of copies to be removed; the others are [`GONE`].
-const GONE_ITEMS: &str = "etl_gone_item";
-
-/// Rows that one statement names.
-const PAGE: usize = 500;
-
-/// Whether rows that the dumps no longer have are removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Prune {
-    /// They are only told.
-    #[default]
-    No,
-    /// They are removed; more than a tenth of the imported rows only where their number was typed.
-    Yes {
-        /// The number that was typed.
-        typed: Option<u64>,
-    },
-}
 
 /// Of how many imported rows one may go without its number being typed.
 const ONE_OF: u64 = 10;
@@ -54,11 +38,6 @@ pub(crate) struct Pruned {
     pub(crate) warnings: Vec<String>,
     /// The rows that go, by table, but for copies: ids as texts.
     gone: [Vec<String>; WRITTEN.len() - 1],
-}
-
-/// An id as it is compared across tables.
-pub(crate) fn plain(id: &str) -> String {
-    id.replace('-', "").to_lowercase()
 }
 
 impl Comparison {
@@ -277,39 +256,6 @@ fn plans_in_use(
         ));
     }
     Ok(used)
-}
-
-/// An empty temporary table for a set of rows of `table`, with these columns.
-fn make_set(session: &mut dyn Session, set: &str, columns: &str, table: &str) -> Result<()> {
-    let sql = format!("CREATE TEMPORARY TABLE {set} AS SELECT {columns} FROM {table} t WHERE 1 = 0");
-    session.execute("making a temporary table", &sql).map(drop)
-}
-
-/// Adds the rows whose `column` is one of `ids`.
-fn add_to_set(
-    session: &mut dyn Session,
-    (set, columns): (&str, &str),
-    (table, column): (&str, &str),
-    ids: &[String],
-) -> Result<()> {
-    for page in ids.chunks(PAGE) {
-        let list: Vec<_> = page.iter().map(|id| literal(id)).collect();
-        let sql = format!(
-            "INSERT INTO {set} SELECT {columns} FROM {table} t WHERE {column} IN ({})",
-            list.join(", ")
-        );
-        let added = session.execute("noting the rows to remove", &sql)?;
-        if added != u64::try_from(page.len()).unwrap_or(u64::MAX) {
-            let what = format!("{} rows of {table} were to be removed, and {added} found", page.len());
-            return Err(Error::Imbalance(what));
-        }
-    }
-    Ok(())
-}
-
-/// The set of the rows of a table that go.
-fn set_of(table: &Table) -> &'static str {
-    GONE.iter().find(|(gone, _)| gone.name == table.name).map_or(GONE_ITEMS, |(_, set)| set)
 }
 
 const _: () = assert!(PLANS == 0 && RESOURCES == 1 && TRIGGERS == 2 && OPERATIONS == 3 && STATES == 4);

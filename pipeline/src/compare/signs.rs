@@ -6,38 +6,15 @@
 //! dumps cannot be seen.
 
 use super::index::TargetIndex;
-use super::judge::{Judge, decimal};
-use super::prune::plain;
+use super::judge::decimal;
 use super::sql::{ITEMS, MARKS, OPERATIONS, PLANS};
+use crate::compare::sign::Sign;
+use crate::compare::text::plain;
+use crate::compare::verdict::Judge;
 use crate::karbor::Source;
 use crate::karbor::tuple::Row;
 use parsers::value::Timestamp;
 use serde_json::Value;
-
-/// What shows that a row was changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sign {
-    /// A column has a value that no import writes into this row.
-    Value(&'static str),
-    /// It was changed at another time than what an import writes with it.
-    Time,
-    /// A plan has no imported operation any more.
-    NoOperation,
-}
-
-impl Sign {
-    /// The sign in words.
-    pub(crate) fn words(self) -> String {
-        match self {
-            Self::Value(column) => format!("changed in Karbor since ({column})"),
-            Self::Time => "changed in Karbor since (updated_at)".to_owned(),
-            Self::NoOperation => "changed in Karbor since (its operation is gone)".to_owned(),
-        }
-    }
-}
-
-/// Words for a row of which only is known that it is newer than everything in the dumps.
-pub(crate) const LATER: &str = "newer than all rows of the dumps (updated_at)";
 
 /// The statuses that imports and syncs write.
 const STATUSES: [&str; 3] = ["available", "error", "protecting"];

@@ -3,20 +3,12 @@
 //! The file of the runs has no name, so nothing of it is left however the process ends.
 
 use crate::error::{Error, Result};
+use crate::options::Spool;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
-
-/// Where sorted runs are written, and how much is sorted in memory.
-#[derive(Clone, Debug)]
-pub struct Spool {
-    /// The folder for large temporary files.
-    pub folder: PathBuf,
-    /// Bytes of records that are sorted in memory; more are written to the folder.
-    pub memory: usize,
-}
+use std::path::Path;
 
 /// Bytes of records that are sorted in memory.
 pub const SORT_BYTES: usize = 8 << 20;

@@ -2,7 +2,7 @@
 //! rows as were planned, or the run fails.
 
 use super::sql::TRIGGERS;
-use super::{Comparison, session};
+use crate::compare::comparison::{Comparison, session};
 use crate::error::{Error, Result};
 use crate::karbor::ddl::Dialect;
 use crate::karbor::layout::Layout;
@@ -157,7 +157,7 @@ fn may_delete(session: &mut dyn Session, table: &str) -> Result<()> {
 }
 
 /// Whether an update of a trigger changes when it fires.
-pub(crate) fn changes_schedule(layouts: &[Layout; 6], differences: &[super::DifferentValue]) -> bool {
+pub(crate) fn changes_schedule(layouts: &[Layout; 6], differences: &[super::verdict::DifferentValue]) -> bool {
     let properties = layouts.get(TRIGGERS).and_then(|layout| layout.column("properties"));
     differences.iter().any(|difference| Some(difference.column.as_str()) == properties)
 }

@@ -1,6 +1,5 @@
 //! Deletes sets of rows in the order that foreign keys ask for, and proves that they are gone.
 
-use super::Request;
 use super::beside::{EXECUTIONS, Kind, LOGS, check_rights};
 use super::index::Index;
 use super::marks::Marks;
@@ -11,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::karbor::layout::{Layout, quoted};
 use crate::karbor::{ITEMS, OPERATIONS, PLANS, RESOURCES, STATES, TRIGGERS, Table, WRITTEN};
 use crate::load::session::{Presence, Session, count};
+use crate::removal::request::Request;
 
 /// The order in which tables lose rows where the target's foreign keys ask for no other. Copies go first: a target may have a
 /// foreign key of theirs that upstream's Karbor lacks.

@@ -16,69 +16,23 @@ pub(crate) mod index;
 pub(crate) mod marks;
 pub(crate) mod preview;
 pub(crate) mod references;
+pub mod request;
 mod script;
 pub(crate) mod sets;
 
 use crate::error::{Error, Result};
-use crate::karbor::Source;
 use crate::karbor::layout::Layout;
 use crate::load::session::Session;
 use crate::load::{Intent, Opened, Sink, Target};
 use crate::progress::{Cancel, Progress, Stage};
+use crate::removal::request::Request;
 use marks::Marks;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 pub use preview::{
     Beside, Change, ChangeCount, ChangedRow, Changes, Dependent, Dependents, LISTED, Origin, Preview, Rows,
 };
 pub use script::write as write_script;
-
-/// Whose rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// Those of one source.
-    Of(Source),
-    /// Those of both.
-    All,
-}
-
-impl Scope {
-    /// The scope's name, as it is typed.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Of(source) => source.prefix(),
-            Self::All => "all",
-        }
-    }
-}
-
-impl Serialize for Scope {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
-    }
-}
-
-/// What becomes of rows that Karbor made and hung on imported ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OnDependents {
-    /// Nothing is deleted as long as there are any.
-    Refuse,
-    /// They are deleted too.
-    Take,
-    /// The families that they hang on stay.
-    KeepFamilies,
-}
-
-/// Which rows are to go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Request {
-    /// Whose.
-    pub scope: Scope,
-    /// And what of those that hang on them.
-    pub dependents: OnDependents,
-}
 
 /// How a rollback ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

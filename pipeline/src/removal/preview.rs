@@ -3,11 +3,11 @@
 use super::beside::{KINDS, LOGS};
 use super::marks::{KARBOR, Marks, SOURCES, UNKNOWN, key, text, yes};
 use super::sets::{GONE, Sets, is_chosen, sources};
-use super::{OnDependents, Request};
 use crate::error::Result;
 use crate::karbor::layout::{END_OF_FIRING, Layout, quoted};
 use crate::karbor::{ITEMS, OPERATIONS, PLANS, RESOURCES, STATES, Source, TRIGGERS, Table, WRITTEN};
 use crate::load::session::{Session, count, literal};
+use crate::removal::request::{OnDependents, Request};
 use serde::{Serialize, Serializer};
 use std::fmt;
 

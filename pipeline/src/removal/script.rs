@@ -7,7 +7,6 @@ use super::index::{dropped_by_script, made_by_script};
 use super::marks::Marks;
 use super::preview::copies;
 use super::sets::{GONE, Sets, sources};
-use super::{OnDependents, Request};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::files::mark::REMOVAL_HEADER;
@@ -16,6 +15,7 @@ use crate::karbor::{ITEMS, OPERATIONS, RESOURCES, Table, WRITTEN};
 use crate::load::names::TargetNames;
 use crate::load::script::{layouts, sql::opening};
 use crate::load::session::literal;
+use crate::removal::request::{OnDependents, Request};
 use std::path::Path;
 
 /// Rows there were before and rows that are to go, by table.
@@ -63,8 +63,8 @@ fn text(names: &TargetNames, request: Request) -> String {
 
 fn comment(request: Request) -> String {
     let whose = match request.scope {
-        super::Scope::All => "VBS and DPS".to_owned(),
-        super::Scope::Of(source) => source.prefix().to_uppercase(),
+        crate::removal::request::Scope::All => "VBS and DPS".to_owned(),
+        crate::removal::request::Scope::Of(source) => source.prefix().to_uppercase(),
     };
     let dependents = match request.dependents {
         OnDependents::Refuse => "-- It deletes nothing where rows that Karbor made hang on imported ones.\n",

@@ -14,9 +14,9 @@
 //! has it; `source` is `vbs`, `dps`, `?` or `karbor`.
 
 use super::marks::{KARBOR, Marks, SOURCES, UNKNOWN, derived, key, text};
-use super::{OnDependents, Request, Scope};
 use crate::karbor::ddl::Dialect;
 use crate::karbor::{ITEMS, OPERATIONS, PLANS, RESOURCES, STATES, Source, TRIGGERS, Table};
+use crate::removal::request::{OnDependents, Request, Scope};
 
 /// A set by name.
 #[derive(Clone, Debug)]

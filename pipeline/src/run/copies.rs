@@ -8,10 +8,11 @@ pub(crate) mod reading;
 pub(crate) use reading::{Copies, SourceOf};
 
 use super::stream::{self, Digests, Ready};
+use crate::compare::comparison::{Comparison, Found};
 use crate::compare::sql::{ITEMS, MARKS};
 use crate::compare::{
-    Batch, Classes, Classifier, Comparison, Digester, Extra, Found, Judge, KeyOf, KnownBy, LATER, Own, Sign,
-    Sorter, Staging, Unit, Verdict, doubled,
+    Batch, Classes, Classifier, Digester, Extra, Judge, KeyOf, KnownBy, LATER, Own, Sign, Sorter, Staging,
+    Unit, Verdict, doubled,
 };
 use crate::error::{Error, Result};
 use crate::extract::Sources;

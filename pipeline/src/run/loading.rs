@@ -1,7 +1,8 @@
 //! What the loading of one run has.
 
+use crate::compare::comparison::Comparison;
 use crate::compare::sql::STATES;
-use crate::compare::{Comparison, Known, LostRows, Scope, StateValue, refuse_blind};
+use crate::compare::{Known, LostRows, Scope, StateValue, refuse_blind};
 use crate::engine;
 use crate::error::{Error, Result};
 use crate::extract::Sources;

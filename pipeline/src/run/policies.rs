@@ -2,11 +2,9 @@
 //!
 //! Where the target has rows, all tables are compared and judged before any is written.
 
+use crate::compare::comparison::{Comparison, Found, Taker};
 use crate::compare::sql::{MARKS, OPERATIONS, PLANS, RESOURCES, TRIGGERS};
-use crate::compare::{
-    Comparison, Extra, Found, Judge, LostRows, Sign, Staging, Taker, Verdict, changes_schedule,
-    forget_next_times,
-};
+use crate::compare::{Extra, Judge, LostRows, Sign, Staging, Verdict, changes_schedule, forget_next_times};
 use crate::error::{Error, Result};
 use crate::karbor::WRITTEN;
 use crate::karbor::layout::Layout;

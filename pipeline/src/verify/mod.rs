@@ -9,11 +9,9 @@ mod schedules;
 
 pub use report::{Difference, FINDINGS_LISTED, Finding, Report, TableReport, What};
 
+use crate::compare::comparison::{Comparison, Found, Taker, session};
 use crate::compare::sql::{ITEMS, MARKS, TRIGGERS};
-use crate::compare::{
-    Batch, Comparison, DifferentValue, Extra, Found, Judge, Known, Own, Scope, StateValue, Taker, Unit,
-    Verdict, session,
-};
+use crate::compare::{Batch, DifferentValue, Extra, Judge, Known, Own, Scope, StateValue, Unit, Verdict};
 use crate::engine;
 use crate::error::{Error, Result};
 use crate::extract;

@@ -2,9 +2,10 @@
 
 use super::super::columns::Compare;
 use super::super::digest::without_auto_trigger;
-use super::super::prune::plain;
 use super::super::sql::{MARKS, RESOURCES, STATES};
-use super::{DifferentValue, Judge, Own};
+use crate::compare::text::decimal;
+use crate::compare::text::plain;
+use crate::compare::verdict::{DifferentValue, Judge, Own};
 use crate::karbor::layout::{Laid, Wire};
 use crate::karbor::tuple::Row;
 use crate::karbor::{Kind, Source, Value, field};
@@ -243,9 +244,4 @@ fn with_auto_trigger_of(ours: Option<String>, theirs: Option<String>) -> Option<
     let ours = ours?;
     let rest = std::str::from_utf8(without_auto_trigger(ours.as_bytes())).ok()?;
     (rest.len() < ours.len()).then(|| format!("{{\"auto_trigger\":{trigger},{rest}"))
-}
-
-/// A decimal number without zeros that do not count.
-pub(in crate::compare) fn decimal(text: &str) -> &str {
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
 }

@@ -1,9 +1,10 @@
 //! Rows that the dumps no longer have, as a run finds them.
 
-use super::super::Comparison;
-use super::super::signs::Sign;
 use super::super::sql::{ITEMS, OPERATIONS, PLANS, RESOURCES};
-use super::{GONE_ITEMS, add_to_set, make_set, plain};
+use crate::compare::comparison::Comparison;
+use crate::compare::prune::sets::{GONE_ITEMS, add_to_set, make_set};
+use crate::compare::sign::Sign;
+use crate::compare::text::plain;
 use crate::error::Result;
 use crate::load::session::Session;
 use parsers::value::Timestamp;
