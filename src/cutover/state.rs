@@ -332,7 +332,7 @@ mod tests {
         let state = State::open(&path, "digest", Foreign::Refuse).unwrap();
         let error = State::open(&path, "digest", Foreign::Refuse).unwrap_err();
         assert!(
-            error.to_string().ends_with("another etl cutover is at work with this state file"),
+            error.to_string().ends_with("another etl cutover is running with this state file"),
             "{error}"
         );
         drop(state);
