@@ -166,8 +166,17 @@ pub enum Command {
     ///
     /// The source tables with the names that each column may have in a dump, and the names of the target's tables
     /// and columns. Where a database differs, keep the entries that differ in a file and name it with --columns.
+    ///
+    /// With dumps, the names of the source tables are completed by what these contain: found, guessed and why, absent.
+    /// Guesses are comments until they are confirmed by hand.
     #[command(after_help = COLUMNS_EXAMPLES)]
     Columns(ColumnsArgs),
+    /// Shows what tables and columns dumps contain.
+    ///
+    /// Of each table its rows, of each column how many are NULL, its distinct values where they are few, the smallest
+    /// and the largest. Values are shortened; those of columns named for secrets are not shown.
+    #[command(after_help = SAMPLE_EXAMPLES)]
+    Sample(SampleArgs),
     /// Prints a completion script for a shell.
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions(CompletionsArgs),
@@ -233,7 +242,13 @@ Example:
 const COLUMNS_EXAMPLES: &str = "\
 Examples:
   etl columns > columns.toml
+  etl columns cinder.sql vbs.sql dps.sql > columns.toml
   etl run cinder.sql --columns columns.toml";
+
+const SAMPLE_EXAMPLES: &str = "\
+Examples:
+  etl sample cinder.sql vbs.sql dps.sql
+  etl sample dps.sql --json";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Example:
@@ -290,6 +305,12 @@ pub struct CheckArgs {
     /// it takes.
     #[arg(long, help_heading = "Target")]
     pub full: bool,
+
+    /// Column that the dumps need not have although a rule reads it; repeatable.
+    ///
+    /// For a quick look only: a run takes it from the map, `absent = ["COLUMN"]` under its table.
+    #[arg(long, value_name = "TABLE.COLUMN", help_heading = "Reading")]
+    pub assume_absent: Vec<String>,
 }
 
 /// What `etl run` and `etl check` have in common.
@@ -374,9 +395,29 @@ pub enum Dialect {
 /// The arguments of `etl columns`.
 #[derive(Debug, ClapArgs)]
 pub struct ColumnsArgs {
+    /// Dumps whose tables and columns complete the names.
+    #[arg(value_name = "DUMP")]
+    pub dumps: Vec<String>,
+
     /// Prints the names as they are with this file in force.
     #[arg(long, value_name = "FILE")]
     pub columns: Option<PathBuf>,
+}
+
+/// The arguments of `etl sample`.
+#[derive(Debug, ClapArgs)]
+pub struct SampleArgs {
+    /// Dumps, in any order; `-` is standard input.
+    #[arg(value_name = "DUMP", required = true)]
+    pub dumps: Vec<String>,
+
+    /// Names of tables and columns where they differ (see `etl columns`).
+    #[arg(long, value_name = "FILE")]
+    pub columns: Option<PathBuf>,
+
+    /// Prints JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The arguments of `etl completions`.

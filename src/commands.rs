@@ -12,6 +12,7 @@ mod policies;
 mod purge;
 mod rollback;
 mod run;
+mod sample;
 mod schema;
 mod status;
 mod sync;
@@ -48,6 +49,7 @@ pub fn execute(line: &[OsString], surroundings: &Surroundings<'_>, out: &mut dyn
         Command::Purge(args) => return purge::purge(&args, surroundings, out),
         Command::Schema(args) => schema::schema(&args),
         Command::Columns(args) => columns::columns(&args)?,
+        Command::Sample(args) => sample::sample(&args)?,
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => man::man(&args)?,
     };

@@ -27,7 +27,7 @@ pub enum PlanOfItem {
 }
 
 /// Transforms blocks of `backup_transaction_item`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Items {
     /// The block's columns.
     pub columns: ItemColumns,
