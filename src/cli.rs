@@ -14,7 +14,7 @@ use crate::import::args::{CheckArgs, RunArgs};
 use crate::import::batch::args::BatchArgs;
 use crate::import::sync::args::SyncArgs;
 use crate::import::verify::args::VerifyArgs;
-use crate::maintain::args::{ColumnsArgs, PoliciesArgs, RollbackArgs, SchemaArgs, StatusArgs};
+use crate::maintain::args::{ColumnsArgs, PoliciesArgs, RollbackArgs, SampleArgs, SchemaArgs, StatusArgs};
 use crate::purge::args::PurgeArgs;
 use crate::settings::target::password_in_arguments;
 use crate::ui::surroundings::Surroundings;
@@ -79,20 +79,20 @@ pub enum Command {
     ///
     /// The dumps may be named in any order; each is recognised by the tables in it. gzip and zstd are read as they
     /// are. One bad row fails the run and nothing is written, unless --rejects names a file for bad rows.
-    #[command(after_help = crate::import::args::RUN_EXAMPLES)]
+    #[command(after_help = import::args::RUN_EXAMPLES)]
     Run(RunArgs),
     /// Makes dumps on the nodes of a cutover and brings them here.
     ///
     /// Logs in over SSH, becomes the database user where the settings say so, runs gs_dump for the tables that etl reads,
     /// fetches the file, checks size, digest and that it is whole, removes it on the node whatever happened, and records
     /// the node's time zone beside it. All nodes are worked on at once. No password stands in an argument, a file or a log.
-    #[command(after_help = crate::dump::args::EXAMPLES, after_long_help = crate::dump::args::NOTES)]
+    #[command(after_help = dump::args::EXAMPLES, after_long_help = dump::args::NOTES)]
     Dump(DumpArgs),
     /// Converts dumps and says what a run would do; writes nothing.
     ///
     /// Everything is read and converted as a run does it, and the report is the same. Without a target none is
     /// touched. With one its tables are looked at, and what stands in a run's way is told.
-    #[command(after_help = crate::import::args::CHECK_EXAMPLES)]
+    #[command(after_help = import::args::CHECK_EXAMPLES)]
     Check(CheckArgs),
     /// Compares dumps with what a target holds, row by row and column by column.
     ///
@@ -100,14 +100,14 @@ pub enum Command {
     /// different in which columns, or changed by Karbor since. The schedules are followed on both sides, Karbor's by what
     /// its triggers say. Nothing is written, and a hot standby will do. Exit code 4 says that there are differences;
     /// what Karbor changed since is none.
-    #[command(after_help = crate::import::verify::args::EXAMPLES)]
+    #[command(after_help = import::verify::args::EXAMPLES)]
     Verify(VerifyArgs),
     /// Brings the outcomes of unfinished jobs to imported copies that are `protecting`.
     ///
     /// For copies that a run with --unsteady carry wrote while they were being made. Each takes its job's outcome from
     /// the task manager's dump: available, or error with the reason. Those whose job is not over stay as they are and
     /// are listed. Everything happens in one transaction; run it as often as you like.
-    #[command(after_help = crate::import::sync::args::EXAMPLES)]
+    #[command(after_help = import::sync::args::EXAMPLES)]
     Sync(SyncArgs),
     /// Loads the dumps of several sites, each folder in a transaction of its own.
     ///
@@ -115,7 +115,7 @@ pub enum Command {
     /// journal says what is committed: run again after a crash or a failure, it goes on where it stopped and passes over
     /// what has not changed since. Dumps are never written to; each folder gets the report of its site, etl-report.txt and
     /// etl-report.json.
-    #[command(after_help = crate::import::batch::args::EXAMPLES)]
+    #[command(after_help = import::batch::args::EXAMPLES)]
     Batch(BatchArgs),
     /// Takes a site over in one go: dumps, converts, loads, verifies, restarts.
     ///
@@ -123,26 +123,26 @@ pub enum Command {
     /// its own command does it; the same command again goes on after the last finished step. It stops where the operator
     /// switches the traffic, and says what to type then. Reports, dumps, the log and the state file lie in the folder that
     /// the settings name. With a settings file and no terminal nothing is asked.
-    #[command(after_help = crate::cutover::args::EXAMPLES, after_long_help = crate::cutover::args::NOTES)]
+    #[command(after_help = cutover::args::EXAMPLES, after_long_help = cutover::args::NOTES)]
     Cutover(CutoverArgs),
     /// Prints the policies that a target holds, as VBS would have given them.
     ///
     /// Plans, operations and triggers are read from Karbor's database, and each operation is given back in the form of
     /// VBS's API: start times in UTC in the order of the user's day, the user's days, the zone, how long copies are
     /// kept, ON or OFF. Nothing is changed; a read-only standby will do.
-    #[command(after_help = crate::maintain::args::POLICIES_EXAMPLES)]
+    #[command(after_help = maintain::args::POLICIES_EXAMPLES)]
     Policies(PoliciesArgs),
     /// Deletes what was imported, in one transaction.
     ///
     /// Shows what will go, by table and tenant, and what Karbor has changed since; asks; deletes; proves that nothing
     /// imported is left; commits. Imported rows are known by their tag, by the links between rows and by the ids that
     /// only etl gives. Nothing of Karbor's own is touched.
-    #[command(after_help = crate::maintain::args::ROLLBACK_EXAMPLES)]
+    #[command(after_help = maintain::args::ROLLBACK_EXAMPLES)]
     Rollback(RollbackArgs),
     /// Says what a target holds of imports, who is at work on it, and what to do next.
     ///
     /// It only reads, so it works on a standby and while a run is under way.
-    #[command(after_help = crate::maintain::args::STATUS_EXAMPLES)]
+    #[command(after_help = maintain::args::STATUS_EXAMPLES)]
     Status(StatusArgs),
     /// Deletes old copies and snapshots from the cloud, a few at a time.
     ///
@@ -150,20 +150,29 @@ pub enum Command {
     /// Karbor target holds are not deleted, and copies go after those that continue them. Cinder is asked through the
     /// OpenStack APIs, as the user that the OS_* variables name (as for the openstack command; a password comes from
     /// OS_PASSWORD or is asked for). What is to go is shown first, and its number has to be typed.
-    #[command(after_help = crate::purge::args::EXAMPLES, after_long_help = crate::purge::args::NOTES)]
+    #[command(after_help = purge::args::EXAMPLES, after_long_help = purge::args::NOTES)]
     Purge(PurgeArgs),
     /// Prints the target's tables as SQL.
     ///
     /// The tables of Karbor that etl writes or reads, for a database to try a run on. Karbor's own database has
     /// them already.
-    #[command(after_help = crate::maintain::args::SCHEMA_EXAMPLES)]
+    #[command(after_help = maintain::args::SCHEMA_EXAMPLES)]
     Schema(SchemaArgs),
     /// Prints the names of all tables and columns, as a file for --columns.
     ///
     /// The source tables with the names that each column may have in a dump, and the names of the target's tables
     /// and columns. Where a database differs, keep the entries that differ in a file and name it with --columns.
-    #[command(after_help = crate::maintain::args::COLUMNS_EXAMPLES)]
+    ///
+    /// With dumps, the names of the source tables are completed by what these contain: found, guessed and why, absent.
+    /// Guesses are comments until they are confirmed by hand.
+    #[command(after_help = maintain::args::COLUMNS_EXAMPLES)]
     Columns(ColumnsArgs),
+    /// Shows what tables and columns dumps contain.
+    ///
+    /// Of each table its rows, of each column how many are NULL, its distinct values where they are few, the smallest
+    /// and the largest. Values are shortened; those of columns named for secrets are not shown.
+    #[command(after_help = maintain::args::SAMPLE_EXAMPLES)]
+    Sample(SampleArgs),
     /// Prints a completion script for a shell.
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions(CompletionsArgs),
@@ -271,6 +280,7 @@ pub fn execute(line: &[OsString], surroundings: &Surroundings<'_>, out: &mut dyn
         Command::Purge(args) => return purge::command::purge(&args, surroundings, out),
         Command::Schema(args) => maintain::schema::schema(&args),
         Command::Columns(args) => maintain::columns::columns(&args)?,
+        Command::Sample(args) => maintain::sample::sample(&args)?,
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => man::man(&args)?,
         Command::Version(args) if args.json => version::json(),

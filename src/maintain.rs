@@ -6,5 +6,6 @@ pub mod error;
 pub mod options;
 pub mod policies;
 pub mod rollback;
+pub mod sample;
 pub mod schema;
 pub mod status;

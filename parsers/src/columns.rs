@@ -4,13 +4,16 @@
 //! database differs mends the map with a file and needs no new build.
 
 mod likeness;
+pub mod need;
 
+use self::need::{ColumnNeed, Need, need, needs};
 use crate::error::{ErrorKind, Result};
 use crate::position::Place;
-use crate::row::Column;
+use crate::row::{Column, Values};
 use serde::Deserialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::sync::Arc;
 
 /// The map as it is built in.
 pub const BUILT_IN: &str = include_str!("columns.toml");
@@ -40,6 +43,8 @@ pub enum Table {
     PolicyExtraSpecs,
     BackupTargetObject,
     BackupTransactionItem,
+    /// A table that is not known: only a scan of every table gives its rows.
+    Other,
 }
 
 /// How a table's rows are read.
@@ -104,6 +109,7 @@ impl Table {
             Self::PolicyExtraSpecs => "policy_extra_specs",
             Self::BackupTargetObject => "backup_target_object",
             Self::BackupTransactionItem => "backup_transaction_item",
+            Self::Other => "other",
         }
     }
 
@@ -112,7 +118,9 @@ impl Table {
     pub fn reading(self) -> Reading {
         match self {
             Self::Backups | Self::BackupTransactionItem => Reading::Bulk,
-            Self::Quotas | Self::QuotaUsages | Self::WaitingJobRecord | Self::TaskmgrJob => Reading::Passing,
+            Self::Quotas | Self::QuotaUsages | Self::WaitingJobRecord | Self::TaskmgrJob | Self::Other => {
+                Reading::Passing
+            }
             _ => Reading::Held,
         }
     }
@@ -133,8 +141,13 @@ struct Entry {
     #[serde(default)]
     called: Option<String>,
     names: Vec<String>,
-    required: Vec<String>,
     columns: BTreeMap<String, Vec<String>>,
+    /// Columns that need not be there although rules read them.
+    #[serde(skip)]
+    absent: BTreeSet<String>,
+    /// What words of the database stand for, by column.
+    #[serde(skip)]
+    values: BTreeMap<String, Values>,
 }
 
 /// One table's entry in a file that overrides some of the map.
@@ -144,7 +157,11 @@ struct Override {
     database: Option<String>,
     names: Option<Vec<String>>,
     #[serde(default)]
+    absent: Vec<String>,
+    #[serde(default)]
     columns: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    values: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// The map of source tables and columns.
@@ -170,6 +187,38 @@ pub enum MapError {
         table: String,
         /// The column.
         column: String,
+    },
+    /// A required column that is declared absent.
+    #[error("table {table} cannot be read without column {column:?}: it cannot be declared absent")]
+    Indispensable {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+    /// A word that is to stand for one that no rule knows.
+    #[error("{word:?} is no word of {table}.{column}: {}", if known.is_empty() { "it has no set of words".to_owned() } else { format!("it has {}", known.join(", ")) })]
+    NoWord {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// The word.
+        word: String,
+        /// Those that rules know.
+        known: Vec<&'static str>,
+    },
+    /// A name for two columns of one table.
+    #[error("{name:?} is the name of two columns of table {table}, {first} and {second}")]
+    SameColumn {
+        /// The table.
+        table: Table,
+        /// The name.
+        name: String,
+        /// One column.
+        first: String,
+        /// The other.
+        second: String,
     },
     /// A name for two tables.
     #[error("{name:?} is the name of two tables, {first} and {second}")]
@@ -220,8 +269,32 @@ impl ColumnMap {
                 };
                 *known = names;
             }
+            for column in change.absent {
+                entry.declare_absent(table, column)?;
+            }
+            for (column, words) in change.values {
+                let values = values(table, &column, words)?;
+                entry.values.insert(column, values);
+            }
         }
         self.index()
+    }
+
+    /// Declares that a table of the database has no such column: rules read nothing in its place.
+    ///
+    /// # Errors
+    /// There is no such table or column, or it is required.
+    pub fn assume_absent(&mut self, table: &str, column: &str) -> std::result::Result<(), MapError> {
+        let known = table_named(table)?;
+        let entry = self.entries.get_mut(&known).ok_or_else(|| MapError::NoTable(table.to_owned()))?;
+        entry.declare_absent(known, column.to_owned())
+    }
+
+    /// The columns that are declared absent, as `table.column`.
+    #[must_use]
+    pub fn declared_absent(&self) -> Vec<String> {
+        let entries = Table::ALL.iter().filter_map(|table| Some((table, self.entries.get(table)?)));
+        entries.flat_map(|(table, entry)| entry.absent.iter().map(move |c| format!("{table}.{c}"))).collect()
     }
 
     fn index(&mut self) -> std::result::Result<(), MapError> {
@@ -233,6 +306,15 @@ impl ColumnMap {
             for name in &entry.names {
                 if let Some(first) = self.tables.insert(name.clone(), table) {
                     return Err(MapError::Twice { name: name.clone(), first, second: table });
+                }
+            }
+            let mut columns: HashMap<&str, &str> = HashMap::new();
+            for (column, name) in
+                entry.columns.iter().flat_map(|(c, names)| names.iter().map(move |n| (c, n)))
+            {
+                if let Some(first) = columns.insert(name, column).filter(|first| first != column) {
+                    let (first, second) = (first.to_owned(), column.clone());
+                    return Err(MapError::SameColumn { table, name: name.clone(), first, second });
                 }
             }
         }
@@ -260,6 +342,19 @@ impl ColumnMap {
         entries.flat_map(|entry| entry.names.iter().map(String::as_str)).collect()
     }
 
+    /// The names that a column is looked for by, other than the contract's.
+    #[must_use]
+    pub fn other_names(&self, table: Table, column: &str) -> Vec<&str> {
+        let names = self.entries.get(&table).and_then(|entry| entry.columns.get(column));
+        names.into_iter().flatten().map(String::as_str).filter(|name| *name != column).collect()
+    }
+
+    /// Whether the map gives a table a name; one without a name does not exist in the database.
+    #[must_use]
+    pub fn is_looked_for(&self, table: Table) -> bool {
+        self.entries.get(&table).is_some_and(|entry| !entry.names.is_empty())
+    }
+
     /// The database of a table, as the map calls it.
     #[must_use]
     pub fn database_of(&self, table: Table) -> &str {
@@ -276,8 +371,25 @@ impl ColumnMap {
     #[must_use]
     pub fn is_like(&self, table: Table, listed: &[String]) -> bool {
         let binding = Binding { entry: self.entries.get(&table), listed, first: 0 };
-        let required = binding.entry.map(|entry| entry.required.as_slice()).unwrap_or_default();
+        let required: Vec<&str> = required(table).collect();
         required.len() >= 3 && required.iter().all(|column| binding.index(column).is_some())
+    }
+
+    /// Finds a table's columns in a column list, whichever of them are there.
+    #[must_use]
+    pub fn find<'m>(&'m self, table: Table, listed: &'m [String], oids: bool) -> Binding<'m> {
+        Binding { entry: self.entries.get(&table), listed, first: usize::from(oids) }
+    }
+
+    /// The columns that a table must have, or be declared not to have, and that are not in a column list.
+    #[must_use]
+    pub fn missing(&self, table: Table, listed: &[String]) -> Vec<&'static str> {
+        let binding = self.find(table, listed, false);
+        let absent = |column: &str| binding.entry.is_some_and(|entry| entry.absent.contains(column));
+        let needed = |need: &ColumnNeed| matches!(need.need, Need::Required | Need::Meaning);
+        let missing = needs(table)
+            .filter(|(column, need)| needed(need) && binding.index(column).is_none() && !absent(column));
+        missing.map(|(column, _)| column).collect()
     }
 
     /// Finds a table's columns in a block's column list.
@@ -291,13 +403,13 @@ impl ColumnMap {
         oids: bool,
         at: &Place,
     ) -> Result<Binding<'m>> {
-        let binding = Binding { entry: self.entries.get(&table), listed, first: usize::from(oids) };
-        for required in binding.entry.map(|e| e.required.as_slice()).unwrap_or_default() {
+        let binding = self.find(table, listed, oids);
+        for required in required(table) {
             if binding.index(required).is_none() {
                 return Err(ErrorKind::MissingColumn {
                     at: at.clone(),
                     table: table.name().to_owned(),
-                    column: static_name(table, required),
+                    column: required,
                     aliases: binding.names(required).iter().filter(|n| *n != required).cloned().collect(),
                 }
                 .into());
@@ -305,6 +417,46 @@ impl ColumnMap {
         }
         Ok(binding)
     }
+}
+
+impl Entry {
+    fn declare_absent(&mut self, table: Table, column: String) -> std::result::Result<(), MapError> {
+        let name = table.name().to_owned();
+        match need(table, &column) {
+            None => Err(MapError::NoColumn { table: name, column }),
+            Some(ColumnNeed { need: Need::Required, .. }) => {
+                Err(MapError::Indispensable { table: name, column })
+            }
+            Some(_) => {
+                self.absent.insert(column);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The words of a column's values, each with the one of the contract that it stands for.
+fn values(
+    table: Table,
+    column: &str,
+    words: BTreeMap<String, String>,
+) -> std::result::Result<Values, MapError> {
+    let name = || table.name().to_owned();
+    let Some(need) = need(table, column) else {
+        return Err(MapError::NoColumn { table: name(), column: column.to_owned() });
+    };
+    let known = need.vocabulary();
+    let mapped =
+        words.into_iter().map(|(from, to)| match known.iter().find(|word| word.eq_ignore_ascii_case(&to)) {
+            Some(word) => Ok((from.into_boxed_str(), *word)),
+            None => Err(MapError::NoWord {
+                table: name(),
+                column: column.to_owned(),
+                word: to,
+                known: known.clone(),
+            }),
+        });
+    mapped.collect::<std::result::Result<Vec<_>, _>>().map(Arc::from)
 }
 
 fn table_named(name: &str) -> std::result::Result<Table, MapError> {
@@ -323,7 +475,16 @@ impl Binding<'_> {
     /// The column that the contract calls `name`.
     #[must_use]
     pub fn column(&self, name: &'static str) -> Column {
-        Column { name, index: self.index(name) }
+        let values = self.entry.and_then(|entry| entry.values.get(name)).cloned();
+        Column { name, index: self.index(name), values }
+    }
+
+    /// The contract's name of a column in the list; `None` for one that the map does not know.
+    #[must_use]
+    pub fn known_as(&self, listed: &str) -> Option<&str> {
+        let place = self.listed.iter().position(|name| name == listed)? + self.first;
+        let columns = self.entry.into_iter().flat_map(|entry| entry.columns.keys());
+        columns.map(String::as_str).find(|column| self.index(column) == Some(place))
     }
 
     /// The columns in the list that the map does not know.
@@ -348,27 +509,9 @@ impl Binding<'_> {
     }
 }
 
-/// The contract's name of a required column as a constant, for errors that outlive the map.
-fn static_name(table: Table, column: &str) -> &'static str {
-    const REQUIRED: [&str; 16] = [
-        "id",
-        "volume_id",
-        "project_id",
-        "status",
-        "policy_id",
-        "policy_name",
-        "policy_status",
-        "tenant_id",
-        "trigger_id",
-        "resource_id",
-        "tag_key",
-        "job_id",
-        "plan_id",
-        "policy_type",
-        "spec_key",
-        "name",
-    ];
-    REQUIRED.into_iter().find(|name| *name == column).unwrap_or(table.name())
+/// The columns without which no row of a table can be converted.
+fn required(table: Table) -> impl Iterator<Item = &'static str> {
+    needs(table).filter(|(_, need)| need.need == Need::Required).map(|(column, _)| column)
 }
 
 #[cfg(test)]
@@ -390,10 +533,7 @@ mod tests {
         for table in Table::ALL {
             assert_eq!(map.table(table.name()), Some(table));
             let entry = &map.entries[&table];
-            for required in &entry.required {
-                assert!(entry.columns.contains_key(required), "{table}.{required}");
-                assert_eq!(static_name(table, required), required);
-            }
+            assert!(entry.columns.keys().eq(needs(table).map(|(column, _)| column)), "{table}");
         }
     }
 

@@ -321,6 +321,15 @@ pub enum ErrorKind {
         /// The tables.
         others: Vec<OtherName>,
     },
+    /// What the dumps lack of what the map looks for.
+    #[error(
+        "the dumps are not what the map of columns says; nothing was converted\n  {}",
+        problems.join("\n  ")
+    )]
+    NotAsMapped {
+        /// What is not as the map says, each in one line.
+        problems: Vec<String>,
+    },
     /// A statement that changes rows of a known table.
     #[error("{at}: {statement} changes rows of table {table}, which is not applied to what was read of them")]
     Changes {
@@ -425,6 +434,9 @@ impl ErrorKind {
             Self::OtherNames { .. } => {
                 "say so with --columns FILE: [TABLE] names = [\"NAME\"], or names = [] where there is no such table (see `etl columns`)"
             }
+            Self::NotAsMapped { .. } => {
+                "etl columns DUMP… > columns.toml writes the map with what was found: confirm or mend its lines, then run again with --columns columns.toml"
+            }
             Self::Changes { .. } => {
                 "change the rows in the database and dump again, or take the statement out of the file if it is not meant"
             }
@@ -466,7 +478,7 @@ impl fmt::Display for OtherName {
 const SHOWN_CHARS: usize = 200;
 
 /// A text from a dump as a message shows it: a damaged one may have line breaks in it, and no end.
-fn on_one_line(text: &str) -> String {
+pub fn on_one_line(text: &str) -> String {
     let mut shown = String::new();
     for character in text.chars().take(SHOWN_CHARS) {
         match character {

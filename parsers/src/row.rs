@@ -6,6 +6,7 @@
 use crate::encoding::Encoding;
 use crate::position::{Origin, Position};
 use crate::value::{self, NotTimestamp, Timestamp};
+use std::sync::Arc;
 
 /// Where a field's text stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,13 +42,18 @@ pub struct Row<'r> {
 }
 
 /// A column of a known table, found in a block's column list once; see [`crate::columns`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
     /// The name the contract uses.
     pub name: &'static str,
     /// Which field of a row; `None` where the dump has no such column.
     pub index: Option<usize>,
+    /// What words of the dump stand for, where the map says so.
+    pub values: Option<Values>,
 }
+
+/// Words of a database, each with the one of the contract that it stands for.
+pub type Values = Arc<[(Box<str>, &'static str)]>;
 
 impl<'r> Row<'r> {
     /// Where the row begins.
@@ -86,15 +92,17 @@ impl<'r> Row<'r> {
 
     /// The text of a column; NULL and the empty string both mean absent.
     #[must_use]
-    pub fn text(&self, column: Column) -> Option<&'r str> {
-        self.field(column.index?).filter(|text| !text.is_empty())
+    pub fn text(&self, column: &Column) -> Option<&'r str> {
+        let text = self.field(column.index?).filter(|text| !text.is_empty())?;
+        let mapped = column.values.as_deref().and_then(|v| v.iter().find(|(from, _)| **from == *text));
+        Some(mapped.map_or(text, |(_, to)| to))
     }
 
     /// The text of a column that must be there.
     ///
     /// # Errors
     /// The value is absent.
-    pub fn required(&self, column: Column) -> Result<&'r str, FieldError> {
+    pub fn required(&self, column: &Column) -> Result<&'r str, FieldError> {
         self.text(column).ok_or(FieldError { column: column.name, value: None, reason: FieldReason::Absent })
     }
 
@@ -102,7 +110,7 @@ impl<'r> Row<'r> {
     ///
     /// # Errors
     /// The text is no integer.
-    pub fn integer(&self, column: Column) -> Result<Option<i64>, FieldError> {
+    pub fn integer(&self, column: &Column) -> Result<Option<i64>, FieldError> {
         self.parsed(column, |text| {
             value::integer(text).ok_or_else(|| match value::is_whole(text) {
                 true => FieldReason::IntegerRange,
@@ -115,7 +123,7 @@ impl<'r> Row<'r> {
     ///
     /// # Errors
     /// The text is no boolean.
-    pub fn boolean(&self, column: Column) -> Result<Option<bool>, FieldError> {
+    pub fn boolean(&self, column: &Column) -> Result<Option<bool>, FieldError> {
         self.parsed(column, |text| value::boolean(text).ok_or(FieldReason::NotBoolean))
     }
 
@@ -123,13 +131,13 @@ impl<'r> Row<'r> {
     ///
     /// # Errors
     /// The text is no timestamp that Karbor can hold.
-    pub fn timestamp(&self, column: Column) -> Result<Option<Timestamp>, FieldError> {
+    pub fn timestamp(&self, column: &Column) -> Result<Option<Timestamp>, FieldError> {
         self.parsed(column, |text| Timestamp::parse(text).map_err(FieldReason::NotTimestamp))
     }
 
     fn parsed<T>(
         &self,
-        column: Column,
+        column: &Column,
         parse: impl FnOnce(&'r str) -> Result<T, FieldReason>,
     ) -> Result<Option<T>, FieldError> {
         let Some(text) = self.text(column) else { return Ok(None) };

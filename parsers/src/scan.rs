@@ -89,7 +89,22 @@ impl<'m> Scanner<'m> {
             open: None,
             columns: Arc::default(),
             digest: 0,
+            every_table: false,
+            opened_name: String::new(),
         }
+    }
+
+    /// The same scanner, which opens blocks of tables that are not known, too, as [`Table::Other`].
+    #[must_use]
+    pub fn every_table(mut self) -> Self {
+        self.every_table = true;
+        self
+    }
+
+    /// What the dump calls the table whose block was opened last.
+    #[must_use]
+    pub fn opened_name(&self) -> &str {
+        &self.opened_name
     }
 
     /// Where the scan is.
@@ -354,7 +369,8 @@ impl<'m> Scanner<'m> {
             let known = self.map.table(&table.name.table).is_some();
             self.unknown_tables += usize::from(!known);
             // Of tables that are not known, of which a dump may create any number, only those are asked for that look like known ones.
-            if known || self.created.len() < CREATED_MAX && !self.map.resembled(&table.columns).is_empty() {
+            let kept = |columns: &[String]| self.every_table || !self.map.resembled(columns).is_empty();
+            if known || self.created.len() < CREATED_MAX && kept(&table.columns) {
                 let key = self.qualified(&table.name);
                 self.created.insert(key, table.columns);
             }

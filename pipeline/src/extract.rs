@@ -5,6 +5,7 @@
 
 mod replacement;
 
+use crate::contact::TypeCheck;
 use crate::error::Result;
 use crate::options::Options;
 use crate::outcome::{Defer, DumpReport, Outcome, Skip};
@@ -79,13 +80,14 @@ pub fn survey(
         ..Sources::default()
     };
     let mut row_digests = Vec::new();
-    let (mut strange, mut alike) = (None, Vec::new());
+    let (mut strange, mut alike, mut lacking) = (None, Vec::new(), false);
     for (n, input) in inputs.iter_mut().enumerate() {
         let id = DumpId(u16::try_from(n).unwrap_or(u16::MAX));
         progress.set_total(n, input.size().unwrap_or(0) * 2);
         let mut survey = Survey::new(options.settings.unsteady, &mut sources);
         let mut scanner = Scanner::new(input, id, &options.columns, options.limits)?;
-        survey.dump(&mut scanner, cancel)?;
+        survey.dump(&mut scanner, options, cancel)?;
+        lacking |= survey.lacking;
         let known = survey.report.known;
         let mut report = survey.report.dump;
         let contents = scanner.finish()?;
@@ -114,8 +116,13 @@ pub fn survey(
         progress.set_total(n, input.size().unwrap_or(0) * if has_bulk { 2 } else { 1 });
     }
     let others = other_names(alike, &sources.blocks);
-    if !others.is_empty() {
-        return Err(parsers::error::Error::from(ErrorKind::OtherNames { others }).into());
+    let problems = if lacking || !others.is_empty() {
+        crate::contact::problems(inputs, options, &others, cancel)?
+    } else {
+        Vec::new()
+    };
+    if !problems.is_empty() {
+        return Err(parsers::error::Error::from(ErrorKind::NotAsMapped { problems }).into());
     }
     if let Some(strange) = strange {
         return Err(parsers::error::Error::from(strange).into());
@@ -156,6 +163,8 @@ struct SurveyReport {
 
 struct Survey<'s> {
     keep_jobs: bool,
+    /// Whether a table lacks a column that rules read.
+    lacking: bool,
     sources: &'s mut Sources,
     report: SurveyReport,
 }
@@ -163,28 +172,43 @@ struct Survey<'s> {
 impl<'s> Survey<'s> {
     fn new(unsteady: Unsteady, sources: &'s mut Sources) -> Self {
         let report = SurveyReport { dump: DumpReport::default(), known: false };
-        Self { keep_jobs: unsteady == Unsteady::Carry, sources, report }
+        Self { keep_jobs: unsteady == Unsteady::Carry, lacking: false, sources, report }
     }
 
-    fn dump(&mut self, scanner: &mut Scanner<'_>, cancel: &Cancel) -> Result<()> {
+    /// Notes that a block lacks columns; what is another program's table ends the run at once.
+    fn missing(&mut self, scanner: &Scanner<'_>, block: &Block) -> Result<()> {
+        self.lacking = true;
+        match scanner.bind(block) {
+            Err(error) if matches!(error.kind(), ErrorKind::OtherProgram { .. }) => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn dump(&mut self, scanner: &mut Scanner<'_>, options: &Options, cancel: &Cancel) -> Result<()> {
         let mut chunk = Chunk::default();
         while let Some(block) = scanner.block()? {
             cancel.check()?;
             self.report.known = true;
-            let binding = scanner.bind(&block)?;
+            let missing = options.columns.missing(block.table, &block.columns);
+            if !missing.is_empty() {
+                self.missing(scanner, &block)?;
+            }
+            let binding = options.columns.find(block.table, &block.columns, block.oids);
+            let mut types = TypeCheck::new(block.table, &binding);
             let unknown = binding.unknown();
             if !unknown.is_empty() {
                 self.report.dump.unknown_columns.insert(block.table.name().to_owned(), unknown);
             }
             self.sources.blocks.push(Arc::clone(&block));
             if block.table.reading() == TableReading::Bulk {
-                let rows = Self::bulk(scanner, cancel)?;
+                let rows = self.bulk(scanner, &block, &mut types, cancel)?;
                 self.tally(block.table).read += rows;
                 self.sources.bulk.push(Bulk { block, rows, digest: scanner.digest() });
             } else {
                 let mut reader = HeldReader::bind(block.table, &binding);
-                self.block(scanner, &block, &mut reader, &mut chunk, cancel)?;
+                self.block(scanner, &block, (&mut reader, &mut types), &mut chunk, cancel)?;
             }
+            self.lacking |= types.is_unfit();
         }
         Ok(())
     }
@@ -193,8 +217,30 @@ impl<'s> Survey<'s> {
         self.sources.tallies.entry(table).or_default()
     }
 
-    fn bulk(scanner: &mut Scanner<'_>, cancel: &Cancel) -> Result<u64> {
-        let mut rows = 0;
+    fn bulk(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        block: &Block,
+        types: &mut TypeCheck,
+        cancel: &Cancel,
+    ) -> Result<u64> {
+        // The first rows are looked at, the rest is only counted.
+        let mut head = Chunk::default();
+        let mut rows = match scanner.chunk(&mut head)? {
+            Cut::End => return Ok(0),
+            Cut::TooLong(_) => 1,
+            Cut::Rows => {
+                let mut read = block.rows(&head);
+                while types.wants_more()
+                    && let Some(row) = read.next()
+                {
+                    if let Ok(row) = row {
+                        types.row(&row);
+                    }
+                }
+                head.rows
+            }
+        };
         while let Some(more) = scanner.pass()? {
             cancel.check()?;
             rows += more;
@@ -206,7 +252,7 @@ impl<'s> Survey<'s> {
         &mut self,
         scanner: &mut Scanner<'_>,
         block: &Block,
-        reader: &mut HeldReader,
+        (reader, types): (&mut HeldReader, &mut TypeCheck),
         chunk: &mut Chunk,
         cancel: &Cancel,
     ) -> Result<()> {
@@ -225,6 +271,7 @@ impl<'s> Survey<'s> {
                     while let Some(row) = rows.next() {
                         match row {
                             Ok(row) => {
+                                types.row(&row);
                                 if let Some(outcome) = reader.read(&row, block, self.keep_jobs, self.sources)
                                 {
                                     self.tally(block.table).count(outcome);
@@ -309,7 +356,7 @@ impl HeldReader {
             Table::PolicyExtraSpecs => Columns::Spec(dps::Spec::bind(binding)),
             Table::BackupTargetObject => Columns::Destination(dps::Destination::bind(binding)),
             Table::Quotas | Table::QuotaUsages => Columns::Only(Skip::Quota),
-            Table::TaskmgrJob | Table::Backups | Table::BackupTransactionItem => {
+            Table::TaskmgrJob | Table::Backups | Table::BackupTransactionItem | Table::Other => {
                 Columns::Only(Skip::JobHistory)
             }
         };

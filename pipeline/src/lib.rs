@@ -9,6 +9,7 @@
 //! Nothing here knows a command line.
 
 pub mod compare;
+pub mod contact;
 pub mod engine;
 pub mod error;
 pub mod extract;

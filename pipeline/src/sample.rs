@@ -76,7 +76,8 @@ pub fn candidates(
                 }
             };
             let key = |row: &Row<'_>| {
-                let id = places.1.and_then(|first| row.text(first)).or_else(|| row.text(places.0))?;
+                let id =
+                    places.1.as_ref().and_then(|first| row.text(first)).or_else(|| row.text(&places.0))?;
                 Some(match block.table {
                     Table::BackupPolicy => key(&PLANS, ids::plan(Source::Vbs, id).as_str()),
                     Table::ProtectionPlan => key(&PLANS, ids::plan(Source::Dps, id).as_str()),

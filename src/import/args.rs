@@ -62,6 +62,12 @@ pub struct CheckArgs {
     /// it takes.
     #[arg(long, help_heading = "Target")]
     pub full: bool,
+
+    /// Column that the dumps need not have although a rule reads it; repeatable.
+    ///
+    /// For a quick look only: a run takes it from the map, `absent = ["COLUMN"]` under its table.
+    #[arg(long, value_name = "TABLE.COLUMN", help_heading = "Reading")]
+    pub assume_absent: Vec<String>,
 }
 
 /// What `etl run` and `etl check` have in common.

@@ -27,7 +27,12 @@ pub(crate) fn check(
 fn run_instead(line: &[OsString]) -> String {
     let words = line.iter().skip(2).map(|word| word.to_string_lossy());
     let mut next = "etl run".to_owned();
-    for word in words.filter(|word| word != "--full") {
+    let mut assumed = false;
+    let kept = words.filter(|word| {
+        let value = std::mem::replace(&mut assumed, word == "--assume-absent");
+        !value && !assumed && word != "--full" && !word.starts_with("--assume-absent=")
+    });
+    for word in kept {
         next.push(' ');
         next.push_str(&quote(&word));
     }
@@ -43,6 +48,7 @@ mod tests {
         for (line, next) in [
             (&["/usr/bin/etl", "check", "a.sql", "--full", "-t", "x.db"][..], "etl run a.sql -t x.db"),
             (&["etl", "check", "a b.sql"], "etl run 'a b.sql'"),
+            (&["etl", "check", "--assume-absent", "a.b", "a.sql", "--assume-absent=c.d"], "etl run a.sql"),
         ] {
             let line: Vec<OsString> = line.iter().map(OsString::from).collect();
             assert_eq!(run_instead(&line), next);

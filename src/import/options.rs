@@ -67,7 +67,15 @@ impl Options {
             (true, Some(_)) => Mode::FullCheck,
             (false, _) => Mode::Check,
         };
-        let options = Self::check(&args.conversion, target, None, mode, surroundings)?;
+        let mut options = Self::check(&args.conversion, target, None, mode, surroundings)?;
+        for name in &args.assume_absent {
+            let (table, column) = name.split_once('.').unwrap_or((name, ""));
+            let assumed = options.pipeline.columns.assume_absent(table, column);
+            assumed.map_err(|problem| OptionError::AssumedAbsent { name: name.clone(), problem })?;
+        }
+        if !args.assume_absent.is_empty() {
+            options.remarks.push(format!("assumed absent for this check: {}", args.assume_absent.join(", ")));
+        }
         options.check_force()?;
         Ok(options)
     }
@@ -100,10 +108,13 @@ impl Options {
         outputs: Outputs,
         surroundings: &Surroundings<'_>,
     ) -> Result<Self> {
-        let Maps { sources, target: names, .. } = read_columns(columns)?;
+        let maps = read_columns(columns)?;
+        let used = maps.used();
+        let Maps { sources, target: names, .. } = maps;
         let checked = crate::settings::dumps::check(dumps, surroundings.stdin_terminal)?;
         crate::settings::outputs::check_places(&checked, target.as_ref(), rejects, &outputs)?;
-        let remarks = settings.take_recorded_zone(dumps)?;
+        let mut remarks = settings.take_recorded_zone(dumps)?;
+        remarks.extend(used);
         let spool_dir = match settings.spool_dir {
             Some(folder) => folder,
             None => crate::settings::spool::unnamed(&checked, surroundings)?,

@@ -115,7 +115,13 @@ Example:
 pub const COLUMNS_EXAMPLES: &str = "\
 Examples:
   etl columns > columns.toml
+  etl columns cinder.sql vbs.sql dps.sql > columns.toml
   etl run cinder.sql --columns columns.toml";
+
+pub const SAMPLE_EXAMPLES: &str = "\
+Examples:
+  etl sample cinder.sql vbs.sql dps.sql
+  etl sample dps.sql --json";
 
 /// The arguments of `etl policies`.
 #[derive(Debug, Args)]
@@ -169,7 +175,27 @@ pub enum Dialect {
 /// The arguments of `etl columns`.
 #[derive(Debug, Args)]
 pub struct ColumnsArgs {
+    /// Dumps whose tables and columns complete the names.
+    #[arg(value_name = "DUMP")]
+    pub dumps: Vec<String>,
+
     /// Prints the names as they are with this file in force.
     #[arg(long, value_name = "FILE")]
     pub columns: Option<PathBuf>,
+}
+
+/// The arguments of `etl sample`.
+#[derive(Debug, Args)]
+pub struct SampleArgs {
+    /// Dumps, in any order; `-` is standard input.
+    #[arg(value_name = "DUMP", required = true)]
+    pub dumps: Vec<String>,
+
+    /// Names of tables and columns where they differ (see `etl columns`).
+    #[arg(long, value_name = "FILE")]
+    pub columns: Option<PathBuf>,
+
+    /// Prints JSON.
+    #[arg(long)]
+    pub json: bool,
 }

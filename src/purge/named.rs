@@ -147,7 +147,7 @@ impl Gathering {
         if columns.soft.read(&mut Reading::new(row)) {
             return;
         }
-        if let (Some(services), Some(column)) = (&self.services, columns.service) {
+        if let (Some(services), Some(column)) = (&self.services, &columns.service) {
             match row.text(column) {
                 // Whose it is, nobody can know.
                 None => {
@@ -158,16 +158,16 @@ impl Gathering {
                 Some(_) => {}
             }
         }
-        let Some(copy) = columns.copy.iter().flatten().find_map(|column| row.text(*column)) else {
+        let Some(copy) = columns.copy.iter().flatten().find_map(|column| row.text(column)) else {
             self.unreadable += 1;
             return;
         };
         let copy = digest(&[copy]);
         self.copies.push(copy);
-        if let Some(snapshot) = row.text(columns.snapshot) {
+        if let Some(snapshot) = row.text(&columns.snapshot) {
             self.snapshots.push(digest(&[snapshot]));
         }
-        if let Some(parent) = columns.parent.and_then(|column| row.text(column)) {
+        if let Some(parent) = columns.parent.as_ref().and_then(|column| row.text(column)) {
             self.parents.insert(copy, digest(&[parent]));
         }
     }

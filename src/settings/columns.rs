@@ -21,6 +21,21 @@ pub struct Maps {
     pub target: TargetNames,
     /// What the file says of the dumps' names, by table.
     pub overrides: BTreeMap<String, SourceEntry>,
+    /// The file, and the SHA-256 of its bytes.
+    pub file: Option<(String, String)>,
+}
+
+impl Maps {
+    /// What a report says of the map: the file with its digest, and what it declares absent.
+    #[must_use]
+    pub fn used(&self) -> Vec<String> {
+        let file =
+            self.file.as_ref().map(|(path, digest)| format!("map of columns: {path} (SHA-256 {digest})"));
+        let absent = self.sources.declared_absent();
+        let absent =
+            (!absent.is_empty()).then(|| format!("declared absent by the map: {}", absent.join(", ")));
+        file.into_iter().chain(absent).collect()
+    }
 }
 
 /// The entries of one source table in a file of names.
@@ -33,9 +48,15 @@ pub struct SourceEntry {
     /// The names that the table may have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub names: Option<Vec<String>>,
+    /// The columns that the table need not have although rules read them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<String>,
     /// The names that each column may have.
     #[serde(default)]
     pub columns: BTreeMap<String, Vec<String>>,
+    /// What words of the database stand for, by column.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// A file of names, and the byte at which each table is first named.
@@ -54,7 +75,9 @@ pub fn read_columns(file: Option<&Path>) -> Result<Maps, OptionError> {
     let Some(path) = file else { return apply(Path::new("columns"), "") };
     let text = std::fs::read_to_string(path)
         .map_err(|source| OptionError::ColumnsUnreadable { path: path.to_owned(), source })?;
-    apply(path, &text)
+    let mut maps = apply(path, &text)?;
+    maps.file = Some((path.display().to_string(), crate::base::digest::of(text.as_bytes())));
+    Ok(maps)
 }
 
 fn apply(path: &Path, text: &str) -> Result<Maps, OptionError> {
@@ -72,8 +95,12 @@ fn apply(path: &Path, text: &str) -> Result<Maps, OptionError> {
     };
     let unfit = |error: MapError| match &error {
         MapError::NoTable(table) => wrong(place(table), error.to_string()),
-        MapError::NoColumn { table, column } => wrong(below(table, column), error.to_string()),
+        MapError::NoColumn { table, column } | MapError::Indispensable { table, column } => {
+            wrong(below(table, column), error.to_string())
+        }
         MapError::Twice { name, second, .. } => wrong(below(second.name(), name), error.to_string()),
+        MapError::NoWord { table, word, .. } => wrong(below(table, word), error.to_string()),
+        MapError::SameColumn { table, name, .. } => wrong(below(table.name(), name), error.to_string()),
         MapError::Toml(_) => wrong(0, error.to_string()),
     };
     let sources = toml::to_string(&file.sources).map_err(|error| wrong(0, error.to_string()))?;
@@ -92,7 +119,7 @@ fn apply(path: &Path, text: &str) -> Result<Maps, OptionError> {
             NamesError::Form(problem) => wrong(place("target"), problem.trim_end().to_owned()),
         })?,
     };
-    Ok(Maps { sources: map, target, overrides: file.sources })
+    Ok(Maps { sources: map, target, overrides: file.sources, file: None })
 }
 
 /// The byte, from `from` on, at which `word` stands as a whole word.

@@ -150,6 +150,14 @@ pub enum OptionError {
         /// What is wrong.
         problem: String,
     },
+    /// A column that cannot be assumed absent.
+    #[error("--assume-absent {name}: {problem}")]
+    AssumedAbsent {
+        /// The column as typed.
+        name: String,
+        /// What is wrong with it.
+        problem: parsers::columns::MapError,
+    },
     /// There is no manual page of this name.
     #[error("etl has no command {name:?}")]
     NoCommand {
@@ -194,6 +202,9 @@ impl CommandError for OptionError {
             }
             Self::Spool { .. } => "name a folder on disk with --spool-dir",
             Self::Columns { .. } => "`etl columns` prints a file of the form, with all tables and columns",
+            Self::AssumedAbsent { .. } => {
+                "name it TABLE.COLUMN as `etl columns` does: --assume-absent schedule_timer.time_zone"
+            }
             Self::NoCommand { commands, .. } => {
                 return Some(format!("the commands are {}", commands.join(", ")));
             }

@@ -36,11 +36,11 @@ fn the_version_says_what_the_binary_is() {
     assert!(said["features"].is_array() && said["cpu"].is_array(), "{said}");
     if let Some(commit) = said["commit"].as_str() {
         assert!(commit.len() == 40 && commit.bytes().all(|digit| digit.is_ascii_hexdigit()), "{commit}");
-        assert!(etl::cli::version::VERSION.contains(&commit[..10]), "{}", etl::version::VERSION);
+        assert!(etl::cli::version::VERSION.contains(&commit[..10]), "{}", etl::cli::version::VERSION);
     }
     if let Some(date) = said["date"].as_str() {
         assert!(chrono::NaiveDate::parse_from_str(date, "%Y-%m-%d").is_ok(), "{date}");
-        assert!(etl::cli::version::VERSION.contains(date), "{}", etl::version::VERSION);
+        assert!(etl::cli::version::VERSION.contains(date), "{}", etl::cli::version::VERSION);
     }
     let shown = Scene::new().etl(&["version"]).stdout;
     let names: Vec<&str> = shown.lines().filter_map(|line| line.split_whitespace().next()).collect();

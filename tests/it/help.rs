@@ -68,5 +68,9 @@ fn help_that_nobody_asked_for_goes_to_standard_error() {
 fn the_version_is_the_package_s() {
     let answer = Scene::new().etl(&["--version"]);
     assert_eq!(answer.shown(), format!("exit code 0\n---- stdout\netl {}\n", etl::cli::version::VERSION));
-    assert!(etl::cli::version::VERSION.starts_with(env!("CARGO_PKG_VERSION")), "{}", etl::version::VERSION);
+    assert!(
+        etl::cli::version::VERSION.starts_with(env!("CARGO_PKG_VERSION")),
+        "{}",
+        etl::cli::version::VERSION
+    );
 }

@@ -6,7 +6,7 @@ use crate::row::{Column, FieldError, Row};
 use crate::value::Timestamp;
 
 /// The columns of `backups` that matter.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Columns {
     id: Column,
     volume_id: Column,
@@ -102,21 +102,21 @@ impl Columns {
     pub fn read<'r>(&self, row: &Row<'r>) -> (Backup<'r>, Option<FieldError>) {
         let mut row = Reading::new(row);
         let backup = Backup {
-            id: row.required(self.id),
-            volume_id: row.required(self.volume_id),
-            user_id: row.text(self.user_id),
-            project_id: row.required(self.project_id),
-            availability_zone: row.text(self.availability_zone),
-            name: row.text(self.display_name),
-            description: row.text(self.display_description),
-            status: row.required(self.status),
-            fail_reason: row.text(self.fail_reason),
-            metadata: row.text(self.service_metadata),
-            service: row.text(self.service),
-            size: row.integer(self.size),
-            object_count: row.integer(self.object_count),
-            snapshot_id: row.text(self.snapshot_id),
-            data_timestamp: row.timestamp(self.data_timestamp),
+            id: row.required(&self.id),
+            volume_id: row.required(&self.volume_id),
+            user_id: row.text(&self.user_id),
+            project_id: row.required(&self.project_id),
+            availability_zone: row.text(&self.availability_zone),
+            name: row.text(&self.display_name),
+            description: row.text(&self.display_description),
+            status: row.required(&self.status),
+            fail_reason: row.text(&self.fail_reason),
+            metadata: row.text(&self.service_metadata),
+            service: row.text(&self.service),
+            size: row.integer(&self.size),
+            object_count: row.integer(&self.object_count),
+            snapshot_id: row.text(&self.snapshot_id),
+            data_timestamp: row.timestamp(&self.data_timestamp),
             times: self.times.read(&mut row),
             deleted: self.soft.read(&mut row),
         };

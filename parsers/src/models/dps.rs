@@ -15,7 +15,7 @@ pub struct Plan {
 }
 
 /// The columns of [`Plan`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct PlanColumns {
     id: Column,
     name: Column,
@@ -42,11 +42,11 @@ impl Model for Plan {
     fn read(columns: &PlanColumns, row: &mut Reading<'_, '_>) -> Self {
         Self {
             texts: Texts::new([
-                row.required(columns.id),
-                row.text(columns.name),
-                row.required(columns.project_id),
-                row.text(columns.user_id),
-                row.text(columns.object_type),
+                row.required(&columns.id),
+                row.text(&columns.name),
+                row.required(&columns.project_id),
+                row.text(&columns.user_id),
+                row.text(&columns.object_type),
             ]),
             times: columns.times.read(row),
         }
@@ -94,7 +94,7 @@ pub struct Object {
 }
 
 /// The columns of [`Object`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ObjectColumns {
     id: Column,
     plan_id: Column,
@@ -121,11 +121,11 @@ impl Model for Object {
     fn read(columns: &ObjectColumns, row: &mut Reading<'_, '_>) -> Self {
         Self {
             texts: Texts::new([
-                row.required(columns.id),
-                row.required(columns.plan_id),
-                row.required(columns.resource_id),
-                row.text(columns.resource_type),
-                row.text(columns.availability_zone),
+                row.required(&columns.id),
+                row.required(&columns.plan_id),
+                row.required(&columns.resource_id),
+                row.text(&columns.resource_type),
+                row.text(&columns.availability_zone),
             ]),
             times: columns.times.read(row),
         }
@@ -179,7 +179,7 @@ pub struct Policy {
 }
 
 /// The columns of [`Policy`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct PolicyColumns {
     id: Column,
     name: Column,
@@ -208,13 +208,13 @@ impl Model for Policy {
     fn read(columns: &PolicyColumns, row: &mut Reading<'_, '_>) -> Self {
         Self {
             texts: Texts::new([
-                row.required(columns.id),
-                row.text(columns.name),
-                row.required(columns.policy_type),
+                row.required(&columns.id),
+                row.text(&columns.name),
+                row.required(&columns.policy_type),
             ]),
-            retention_num: row.integer(columns.retention_num),
-            retention_days: row.integer(columns.retention_day),
-            enabled: row.boolean(columns.enabled),
+            retention_num: row.integer(&columns.retention_num),
+            retention_days: row.integer(&columns.retention_day),
+            enabled: row.boolean(&columns.enabled),
             times: columns.times.read(row),
         }
     }
@@ -247,7 +247,7 @@ pub struct Mapping {
 }
 
 /// The columns of [`Mapping`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct MappingColumns {
     id: Column,
     plan_id: Column,
@@ -268,9 +268,9 @@ impl Model for Mapping {
     fn read(columns: &MappingColumns, row: &mut Reading<'_, '_>) -> Self {
         Self {
             texts: Texts::new([
-                row.text(columns.id),
-                row.required(columns.plan_id),
-                row.required(columns.policy_id),
+                row.text(&columns.id),
+                row.required(&columns.plan_id),
+                row.required(&columns.policy_id),
             ]),
         }
     }
@@ -307,7 +307,7 @@ pub struct Timer {
 }
 
 /// The columns of [`Timer`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct TimerColumns {
     id: Column,
     policy_id: Column,
@@ -338,15 +338,15 @@ impl Model for Timer {
     fn read(columns: &TimerColumns, row: &mut Reading<'_, '_>) -> Self {
         Self {
             texts: Texts::new([
-                row.required(columns.id),
-                row.required(columns.policy_id),
-                row.text(columns.frequency_type),
-                row.text(columns.week_days),
-                row.text(columns.start_time),
-                row.text(columns.time_zone),
+                row.required(&columns.id),
+                row.required(&columns.policy_id),
+                row.text(&columns.frequency_type),
+                row.text(&columns.week_days),
+                row.text(&columns.start_time),
+                row.text(&columns.time_zone),
             ]),
-            interval_days: row.integer(columns.interval_days),
-            enabled: row.boolean(columns.enabled),
+            interval_days: row.integer(&columns.interval_days),
+            enabled: row.boolean(&columns.enabled),
         }
     }
 }
@@ -400,7 +400,7 @@ pub struct CopyCycle {
 }
 
 /// The columns of [`CopyCycle`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct CopyCycleColumns {
     id: Column,
     frequency_type: Column,
@@ -429,14 +429,14 @@ impl Model for CopyCycle {
     fn read(columns: &CopyCycleColumns, row: &mut Reading<'_, '_>) -> Self {
         Self {
             texts: Texts::new([
-                row.required(columns.id),
-                row.text(columns.frequency_type),
-                row.text(columns.week_days),
-                row.text(columns.start_time),
-                row.text(columns.time_zone),
+                row.required(&columns.id),
+                row.text(&columns.frequency_type),
+                row.text(&columns.week_days),
+                row.text(&columns.start_time),
+                row.text(&columns.time_zone),
             ]),
-            interval_days: row.integer(columns.interval_days),
-            enabled: row.boolean(columns.enabled),
+            interval_days: row.integer(&columns.interval_days),
+            enabled: row.boolean(&columns.enabled),
         }
     }
 }
@@ -480,7 +480,7 @@ pub struct Spec {
 }
 
 /// The columns of [`Spec`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct SpecColumns {
     id: Column,
     policy_id: Column,
@@ -503,10 +503,10 @@ impl Model for Spec {
     fn read(columns: &SpecColumns, row: &mut Reading<'_, '_>) -> Self {
         Self {
             texts: Texts::new([
-                row.text(columns.id),
-                row.required(columns.policy_id),
-                row.required(columns.spec_key),
-                row.text(columns.spec_value),
+                row.text(&columns.id),
+                row.required(&columns.policy_id),
+                row.required(&columns.spec_key),
+                row.text(&columns.spec_value),
             ]),
         }
     }
@@ -545,7 +545,7 @@ pub struct Destination {
 }
 
 /// The columns of [`Destination`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct DestinationColumns {
     id: Column,
     policy_id: Column,
@@ -570,11 +570,11 @@ impl Model for Destination {
     fn read(columns: &DestinationColumns, row: &mut Reading<'_, '_>) -> Self {
         Self {
             texts: Texts::new([
-                row.text(columns.id),
-                row.required(columns.policy_id),
-                row.text(columns.target_type),
-                row.text(columns.target_id),
-                row.text(columns.target_name),
+                row.text(&columns.id),
+                row.required(&columns.policy_id),
+                row.text(&columns.target_type),
+                row.text(&columns.target_id),
+                row.text(&columns.target_name),
             ]),
         }
     }
@@ -666,7 +666,7 @@ pub struct Item<'r> {
 }
 
 /// The columns of [`Item`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ItemColumns {
     id: Column,
     transaction_id: Column,
@@ -731,28 +731,28 @@ impl ItemColumns {
     pub fn read<'r>(&self, row: &Row<'r>) -> (Item<'r>, Option<FieldError>) {
         let mut row = Reading::new(row);
         let item = Item {
-            id: row.required(self.id),
-            transaction_id: row.text(self.transaction_id),
-            plan_id: row.text(self.plan_id),
-            resource_id: row.required(self.resource_id),
-            resource_type: row.text(self.resource_type),
-            backup_id: row.text(self.backup_id),
-            snapshot_id: row.text(self.snapshot_id),
-            project_id: row.required(self.project_id),
-            user_id: row.text(self.user_id),
-            name: row.text(self.name),
-            description: row.text(self.description),
-            status: row.required(self.status),
-            backup_type: row.text(self.backup_type),
-            average_speed: row.text(self.average_speed),
-            space_saving_ratio: row.text(self.space_saving_ratio),
-            availability_zone: row.text(self.availability_zone),
-            fail_reason: row.text(self.fail_reason),
-            size: row.integer(self.size),
-            backup_size: row.integer(self.backup_size),
-            is_copy: row.boolean(self.is_copy),
-            bootable: row.boolean(self.bootable),
-            started_at: row.timestamp(self.started_at),
+            id: row.required(&self.id),
+            transaction_id: row.text(&self.transaction_id),
+            plan_id: row.text(&self.plan_id),
+            resource_id: row.required(&self.resource_id),
+            resource_type: row.text(&self.resource_type),
+            backup_id: row.text(&self.backup_id),
+            snapshot_id: row.text(&self.snapshot_id),
+            project_id: row.required(&self.project_id),
+            user_id: row.text(&self.user_id),
+            name: row.text(&self.name),
+            description: row.text(&self.description),
+            status: row.required(&self.status),
+            backup_type: row.text(&self.backup_type),
+            average_speed: row.text(&self.average_speed),
+            space_saving_ratio: row.text(&self.space_saving_ratio),
+            availability_zone: row.text(&self.availability_zone),
+            fail_reason: row.text(&self.fail_reason),
+            size: row.integer(&self.size),
+            backup_size: row.integer(&self.backup_size),
+            is_copy: row.boolean(&self.is_copy),
+            bootable: row.boolean(&self.bootable),
+            started_at: row.timestamp(&self.started_at),
             times: self.times.read(&mut row),
             deleted: self.soft.read(&mut row),
         };

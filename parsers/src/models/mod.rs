@@ -53,30 +53,30 @@ impl<'a, 'r> Reading<'a, 'r> {
 
     /// The text of a column, empty where absent.
     #[must_use]
-    pub fn text(&self, column: Column) -> &'r str {
+    pub fn text(&self, column: &Column) -> &'r str {
         self.row.text(column).unwrap_or_default()
     }
 
     /// The text of a column that must be there; empty, and a fault, where it is not.
-    pub fn required(&mut self, column: Column) -> &'r str {
+    pub fn required(&mut self, column: &Column) -> &'r str {
         let text = self.row.required(column);
         self.keep(text).unwrap_or_default()
     }
 
     /// An integer.
-    pub fn integer(&mut self, column: Column) -> Option<i64> {
+    pub fn integer(&mut self, column: &Column) -> Option<i64> {
         let value = self.row.integer(column);
         self.keep(value).flatten()
     }
 
     /// A boolean.
-    pub fn boolean(&mut self, column: Column) -> Option<bool> {
+    pub fn boolean(&mut self, column: &Column) -> Option<bool> {
         let value = self.row.boolean(column);
         self.keep(value).flatten()
     }
 
     /// A timestamp.
-    pub fn timestamp(&mut self, column: Column) -> Option<Timestamp> {
+    pub fn timestamp(&mut self, column: &Column) -> Option<Timestamp> {
         let value = self.row.timestamp(column);
         self.keep(value).flatten()
     }
@@ -106,7 +106,7 @@ pub fn hold<M: Model>(columns: &M::Columns, soft: &SoftDeletion, row: &Row<'_>, 
 }
 
 /// The columns by which a row can be marked as deleted; honoured in every table that has them.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct SoftDeletion {
     deleted: Column,
     deleted_at: Column,
@@ -127,10 +127,11 @@ impl SoftDeletion {
     /// Whether the row is soft-deleted. Where the table has `deleted`, it decides and not `deleted_at`: that is all that
     /// OpenStack itself filters by, and what an administrator sets to take a row back.
     pub fn read(&self, row: &mut Reading<'_, '_>) -> bool {
-        let status = self.status.is_some_and(|status| row.text(status).eq_ignore_ascii_case("deleted"));
+        let status =
+            self.status.as_ref().is_some_and(|status| row.text(status).eq_ignore_ascii_case("deleted"));
         let deleted = match self.deleted.index {
-            Some(_) => row.boolean(self.deleted) == Some(true),
-            None => !row.text(self.deleted_at).is_empty(),
+            Some(_) => row.boolean(&self.deleted) == Some(true),
+            None => !row.text(&self.deleted_at).is_empty(),
         };
         status || deleted
     }
@@ -154,7 +155,7 @@ impl Times {
 }
 
 /// The columns of [`Times`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct TimesColumns {
     created: Column,
     updated: Column,
@@ -169,7 +170,7 @@ impl TimesColumns {
 
     /// Reads them.
     pub fn read(&self, row: &mut Reading<'_, '_>) -> Times {
-        Times { created: row.timestamp(self.created), updated: row.timestamp(self.updated) }
+        Times { created: row.timestamp(&self.created), updated: row.timestamp(&self.updated) }
     }
 }
 
@@ -211,10 +212,65 @@ pub fn present(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::columns::need::{Need, need, needs};
+    use crate::columns::{ColumnMap, Table};
+    use std::collections::BTreeSet;
 
     #[test]
     fn texts_keep_each_part() {
         let texts = Texts::new(["a", "", "云硬盘", "d"]);
         assert_eq!([0, 1, 2, 3, 4].map(|i| texts.get(i)), ["a", "", "云硬盘", "d", ""]);
+    }
+
+    /// The columns that a table's model and its mark of deletion are read from.
+    fn bound(table: Table, map: &ColumnMap) -> BTreeSet<String> {
+        let listed: Vec<String> = needs(table).map(|(column, _)| column.to_owned()).collect();
+        let binding = map.find(table, &listed, false);
+        let shown = match table {
+            Table::Backups => format!("{:?}", cinder::Columns::bind(&binding)),
+            Table::BackupPolicy => format!("{:?}", vbs::Policy::bind(&binding)),
+            Table::BackupPolicyExtend => format!("{:?}", vbs::Extend::bind(&binding)),
+            Table::BackupTrigger => format!("{:?}", vbs::Trigger::bind(&binding)),
+            Table::BackupRelationPolicy => format!("{:?}", vbs::Relation::bind(&binding)),
+            Table::PolicyResource => format!("{:?}", vbs::Resource::bind(&binding)),
+            Table::Tag => format!("{:?}", vbs::Tag::bind(&binding)),
+            Table::RunningJobRecord => format!("{:?}", vbs::RunningJob::bind(&binding)),
+            Table::WaitingJobRecord => format!("{:?}", vbs::WaitingJob::bind(&binding)),
+            Table::TaskmgrJob => format!("{:?}", taskmgr::Job::bind(&binding)),
+            Table::ProtectionPlan => format!("{:?}", dps::Plan::bind(&binding)),
+            Table::ProtectionObject => format!("{:?}", dps::Object::bind(&binding)),
+            Table::ProtectionPolicy => format!("{:?}", dps::Policy::bind(&binding)),
+            Table::PlanPolicyMapping => format!("{:?}", dps::Mapping::bind(&binding)),
+            Table::ScheduleTimer => format!("{:?}", dps::Timer::bind(&binding)),
+            Table::AsyncCopyPolicy => format!("{:?}", dps::CopyCycle::bind(&binding)),
+            Table::PolicyExtraSpecs => format!("{:?}", dps::Spec::bind(&binding)),
+            Table::BackupTargetObject => format!("{:?}", dps::Destination::bind(&binding)),
+            Table::BackupTransactionItem => format!("{:?}", dps::ItemColumns::bind(&binding)),
+            Table::Quotas | Table::QuotaUsages | Table::Other => String::new(),
+        };
+        let columns = shown.split("Column { name: \"").skip(1).filter_map(|rest| rest.split('"').next());
+        columns.map(str::to_owned).collect()
+    }
+
+    /// The page of needs and the models agree: what a model reads is needed, and what is needed is read.
+    #[test]
+    fn models_read_the_columns_that_are_needed_and_no_others() {
+        let map = ColumnMap::built_in().unwrap();
+        for table in Table::ALL {
+            let bound = bound(table, &map);
+            for column in &bound {
+                let need = need(table, column).map(|need| need.need);
+                let honoured = matches!(column.as_str(), "deleted" | "deleted_at");
+                assert!(honoured || !matches!(need, None | Some(Need::Unread)), "{table}.{column} is read");
+            }
+            for (column, need) in needs(table) {
+                // A job record has an id, or it is none, though no rule reads it.
+                let key = column == "job_id" && need.need == Need::Required;
+                // Read with the marks of deletion, which are honoured in every table.
+                let optional = need.need == Need::Optional;
+                let read = bound.contains(column) || key || optional;
+                assert!(read || need.need == Need::Unread, "{table}.{column} is not read");
+            }
+        }
     }
 }

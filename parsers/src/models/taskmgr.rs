@@ -11,7 +11,7 @@ pub struct Job {
 }
 
 /// The columns of `taskmgr_job` that matter.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Columns {
     job_id: Column,
     current_status: Column,
@@ -32,9 +32,9 @@ impl Model for Job {
     }
 
     fn read(columns: &Columns, row: &mut Reading<'_, '_>) -> Self {
-        let current = row.text(columns.current_status);
-        let status = if current.is_empty() { row.text(columns.execution_status) } else { current };
-        Self { texts: Texts::new([row.required(columns.job_id), status, row.text(columns.fail_reason)]) }
+        let current = row.text(&columns.current_status);
+        let status = if current.is_empty() { row.text(&columns.execution_status) } else { current };
+        Self { texts: Texts::new([row.required(&columns.job_id), status, row.text(&columns.fail_reason)]) }
     }
 }
 

@@ -23,7 +23,7 @@ pub struct Policy {
 }
 
 /// The columns of [`Policy`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct PolicyColumns {
     policy_id: Column,
     policy_name: Column,
@@ -62,22 +62,22 @@ impl Model for Policy {
     }
 
     fn read(columns: &PolicyColumns, row: &mut Reading<'_, '_>) -> Self {
-        let zone = zone(row.text(columns.extra_info));
+        let zone = zone(row.text(&columns.extra_info));
         Self {
             texts: Texts::new([
-                row.required(columns.policy_id),
-                row.required(columns.policy_name),
-                row.required(columns.tenant_id),
-                row.required(columns.policy_status),
-                row.text(columns.domain_id),
-                row.text(columns.back_up_start_time),
-                row.text(columns.week_frequency),
+                row.required(&columns.policy_id),
+                row.required(&columns.policy_name),
+                row.required(&columns.tenant_id),
+                row.required(&columns.policy_status),
+                row.text(&columns.domain_id),
+                row.text(&columns.back_up_start_time),
+                row.text(&columns.week_frequency),
                 &zone,
             ]),
-            frequency: row.integer(columns.back_up_frequency),
-            retention_num: row.integer(columns.rentention_num),
-            retention_days: row.integer(columns.rentention_day),
-            keep_first: row.boolean(columns.remain_first_backup_of_cur_month),
+            frequency: row.integer(&columns.back_up_frequency),
+            retention_num: row.integer(&columns.rentention_num),
+            retention_days: row.integer(&columns.rentention_day),
+            keep_first: row.boolean(&columns.remain_first_backup_of_cur_month),
             times: columns.times.read(row),
         }
     }
@@ -146,7 +146,7 @@ pub struct Extend {
 }
 
 /// The columns of [`Extend`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ExtendColumns {
     id: Column,
     policy_id: Column,
@@ -177,19 +177,19 @@ impl Model for Extend {
     }
 
     fn read(columns: &ExtendColumns, row: &mut Reading<'_, '_>) -> Self {
-        let zone = zone(row.text(columns.extra_info));
+        let zone = zone(row.text(&columns.extra_info));
         Self {
             texts: Texts::new([
-                row.required(columns.id),
-                row.required(columns.policy_id),
-                row.text(columns.trigger_id),
-                row.text(columns.operation_type),
-                row.text(columns.destination_region_id),
+                row.required(&columns.id),
+                row.required(&columns.policy_id),
+                row.text(&columns.trigger_id),
+                row.text(&columns.operation_type),
+                row.text(&columns.destination_region_id),
                 &zone,
             ]),
-            retention_num: row.integer(columns.rentention_num),
-            retention_days: row.integer(columns.rentention_day),
-            enabled: row.boolean(columns.enabled),
+            retention_num: row.integer(&columns.rentention_num),
+            retention_days: row.integer(&columns.rentention_day),
+            enabled: row.boolean(&columns.enabled),
         }
     }
 }
@@ -239,7 +239,7 @@ pub struct Trigger {
 }
 
 /// The columns of [`Trigger`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct TriggerColumns {
     trigger_id: Column,
     cron_expression: Column,
@@ -260,9 +260,9 @@ impl Model for Trigger {
     fn read(columns: &TriggerColumns, row: &mut Reading<'_, '_>) -> Self {
         Self {
             texts: Texts::new([
-                row.required(columns.trigger_id),
-                row.text(columns.cron_expression),
-                row.text(columns.time_zone),
+                row.required(&columns.trigger_id),
+                row.text(&columns.cron_expression),
+                row.text(&columns.time_zone),
             ]),
         }
     }
@@ -295,7 +295,7 @@ pub struct Relation {
 }
 
 /// The columns of [`Relation`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RelationColumns {
     id: Column,
     policy_id: Column,
@@ -318,10 +318,10 @@ impl Model for Relation {
     fn read(columns: &RelationColumns, row: &mut Reading<'_, '_>) -> Self {
         Self {
             texts: Texts::new([
-                row.text(columns.id),
-                row.required(columns.policy_id),
-                row.text(columns.policy_extend_id),
-                row.text(columns.trigger_id),
+                row.text(&columns.id),
+                row.required(&columns.policy_id),
+                row.text(&columns.policy_extend_id),
+                row.text(&columns.trigger_id),
             ]),
         }
     }
@@ -362,7 +362,7 @@ pub struct Resource {
 }
 
 /// The columns of [`Resource`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ResourceColumns {
     id: Column,
     policy_id: Column,
@@ -389,11 +389,11 @@ impl Model for Resource {
     fn read(columns: &ResourceColumns, row: &mut Reading<'_, '_>) -> Self {
         Self {
             texts: Texts::new([
-                row.text(columns.id),
-                row.required(columns.policy_id),
-                row.required(columns.resource_id),
-                row.text(columns.resource_type),
-                row.text(columns.availability_zone),
+                row.text(&columns.id),
+                row.required(&columns.policy_id),
+                row.required(&columns.resource_id),
+                row.text(&columns.resource_type),
+                row.text(&columns.availability_zone),
             ]),
             times: columns.times.read(row),
         }
@@ -439,7 +439,7 @@ pub struct Tag {
 }
 
 /// The columns of [`Tag`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct TagColumns {
     id: Column,
     resource_id: Column,
@@ -462,10 +462,10 @@ impl Model for Tag {
     fn read(columns: &TagColumns, row: &mut Reading<'_, '_>) -> Self {
         Self {
             texts: Texts::new([
-                row.text(columns.id),
-                row.required(columns.resource_id),
-                row.required(columns.tag_key),
-                row.text(columns.tag_value),
+                row.text(&columns.id),
+                row.required(&columns.resource_id),
+                row.required(&columns.tag_key),
+                row.text(&columns.tag_value),
             ]),
         }
     }
@@ -506,7 +506,7 @@ pub struct RunningJob {
 }
 
 /// The columns of [`RunningJob`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RunningJobColumns {
     current_run_state: Column,
     policy_id: Column,
@@ -533,11 +533,11 @@ impl Model for RunningJob {
     fn read(columns: &RunningJobColumns, row: &mut Reading<'_, '_>) -> Self {
         Self {
             texts: Texts::new([
-                row.text(columns.current_run_state),
-                row.text(columns.policy_id),
-                row.text(columns.resource_id),
-                row.text(columns.backup_name),
-                row.text(columns.taskmgr_job_id),
+                row.text(&columns.current_run_state),
+                row.text(&columns.policy_id),
+                row.text(&columns.resource_id),
+                row.text(&columns.backup_name),
+                row.text(&columns.taskmgr_job_id),
             ]),
             times: columns.times.read(row),
         }
@@ -583,7 +583,7 @@ pub struct WaitingJob {
 }
 
 /// The columns of [`WaitingJob`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct WaitingJobColumns {
     current_run_state: Column,
 }
@@ -596,7 +596,7 @@ impl Model for WaitingJob {
     }
 
     fn read(columns: &WaitingJobColumns, row: &mut Reading<'_, '_>) -> Self {
-        Self { texts: Texts::new([row.text(columns.current_run_state)]) }
+        Self { texts: Texts::new([row.text(&columns.current_run_state)]) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! COPY blocks: the statement, the rows behind it, and the line that ends them.
 
 use super::block::{Block, Form};
+use crate::columns::Table;
 use crate::copy_options;
 use crate::error::{ErrorKind, Maker, Result};
 use crate::lexer;
@@ -35,7 +36,13 @@ impl Scanner<'_> {
             }
             return if stdin { self.pass_copy(name, place.position) } else { Ok(None) };
         };
+        let readable = |scanner: &Self| {
+            let backslashes = scanner.session.quoting.backslash_escapes;
+            let columns = scanner.columns(&copy.name, copy.columns.clone(), &place);
+            copy.stdin && columns.is_ok() && copy_options::read(&copy.options, backslashes).is_some()
+        };
         let known = self.known(&copy.name, copy.columns.as_deref(), &place)?;
+        let known = known.filter(|table| *table != Table::Other || readable(self));
         if !copy.stdin {
             let elsewhere = statement::keyword(copy.options.as_bytes());
             return match (elsewhere.as_str(), known) {

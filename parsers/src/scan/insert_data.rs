@@ -2,6 +2,7 @@
 
 use super::block::{Block, Form};
 use super::scanner::shown;
+use crate::columns::Table;
 use crate::error::{Error, ErrorKind, Maker, Result};
 use crate::insert::{self, Between};
 use crate::lexer::{self, Lexer, Stop};
@@ -44,7 +45,12 @@ impl Scanner<'_> {
         if let Some((_, readable)) = statement::insert(&self.readable(&head)) {
             insert = readable;
         }
-        let Some(table) = self.known(&insert.name, insert.columns.as_deref(), &place)? else {
+        let readable = |scanner: &Self| {
+            let columns = scanner.columns(&insert.name, insert.columns.clone(), &place);
+            insert.body == InsertBody::Values && columns.is_ok()
+        };
+        let known = self.known(&insert.name, insert.columns.as_deref(), &place)?;
+        let Some(table) = known.filter(|table| *table != Table::Other || readable(self)) else {
             let rows = self.skip_insert(insert.body, n)?;
             *self.contents.other_tables.entry(self.other(&insert.name)).or_default() += rows;
             return Ok(None);

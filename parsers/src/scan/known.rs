@@ -46,12 +46,15 @@ impl<'m> Scanner<'m> {
         columns: Option<&[String]>,
         at: &Place,
     ) -> Result<Option<Table>> {
+        if self.every_table {
+            self.opened_name = self.other(name);
+        }
         let Some(table) = self.table(name) else {
             match self.map.table(&name.table) {
                 Some(table) => self.note_elsewhere(table, name, columns, at),
                 None => self.note_alike(name, columns, at),
             }
-            return Ok(None);
+            return Ok(self.every_table.then_some(Table::Other));
         };
         let (schema, _) = self.qualified(name);
         match self.schemas.get(&table) {

@@ -96,6 +96,10 @@ pub struct Scanner<'m> {
     pub(crate) columns: Arc<Vec<String>>,
     /// The digest of the last bulk block that was read to its end.
     pub(crate) digest: u128,
+    /// Whether tables that are not known have blocks too.
+    pub(crate) every_table: bool,
+    /// The name of the table whose block was opened last.
+    pub(crate) opened_name: String,
 }
 
 /// What comes next in the open block.

@@ -1,9 +1,9 @@
 //! Rows that are judged together: the target's are read again by where they lie.
 
-use super::index::TargetIndex;
-use super::sql::MARKS;
 use super::classify::Classes;
+use super::index::TargetIndex;
 use super::sql;
+use super::sql::MARKS;
 use super::verdict::{Extra, Own, Unit};
 use crate::compare::comparison::{BATCH_BYTES, Comparison, Found, Take, located};
 use crate::error::{Error, Result};

@@ -1,6 +1,5 @@
 //! What shows that Karbor changed a row.
 
-
 /// What shows that a row was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sign {

@@ -157,7 +157,10 @@ fn may_delete(session: &mut dyn Session, table: &str) -> Result<()> {
 }
 
 /// Whether an update of a trigger changes when it fires.
-pub(crate) fn changes_schedule(layouts: &[Layout; 6], differences: &[super::verdict::DifferentValue]) -> bool {
+pub(crate) fn changes_schedule(
+    layouts: &[Layout; 6],
+    differences: &[super::verdict::DifferentValue],
+) -> bool {
     let properties = layouts.get(TRIGGERS).and_then(|layout| layout.column("properties"));
     differences.iter().any(|difference| Some(difference.column.as_str()) == properties)
 }

@@ -210,7 +210,7 @@ fn bulk_ids(inputs: &mut [Input], options: &Options, sources: &mut Sources) -> R
                 Cut::Rows => {
                     let mut rows = block.rows(&chunk);
                     while let Some(row) = rows.next() {
-                        list.extend(row.ok().and_then(|row| row.text(id)).map(|id| ids::digest(&[id])));
+                        list.extend(row.ok().and_then(|row| row.text(&id)).map(|id| ids::digest(&[id])));
                     }
                 }
             }

@@ -106,6 +106,13 @@ impl Jobs {
                 continue;
             }
             found = true;
+            let missing = options.columns.missing(block.table, &block.columns);
+            if !missing.is_empty() {
+                let at = scanner.place_at(block.statement);
+                let line = |column: &&str| format!("{at}: table {} has no column {column}", block.table);
+                let problems = missing.iter().map(line).collect();
+                return Err(parsers::error::Error::from(ErrorKind::NotAsMapped { problems }).into());
+            }
             let binding = scanner.bind(&block)?;
             let unknown = binding.unknown();
             if !unknown.is_empty() {

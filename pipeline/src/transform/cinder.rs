@@ -13,7 +13,7 @@ use parsers::scan::{Block, Chunk};
 use std::borrow::Cow;
 
 /// Transforms blocks of `backups`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Backups {
     /// The block's columns.
     pub columns: Columns,

@@ -90,7 +90,7 @@ fn map_of(table: &str) -> (Vec<(String, String)>, ColumnMap) {
     columns.retain(|column| column != "deleted");
     let names: Vec<_> = columns.iter().map(|column| (column.clone(), format!("x_{column}"))).collect();
     let lines: String = names.iter().map(|(old, new)| format!("{old} = [\"{new}\"]\n")).collect();
-    let mut map = ColumnMap::built_in().unwrap();
+    let mut map = crate::harness::map();
     map.override_with(&format!("[{table}]\nnames = [\"t_{table}\"]\n[{table}.columns]\n{lines}")).unwrap();
     (names, map)
 }

@@ -201,8 +201,10 @@ fn rejections_are_listed_up_to_a_hundred_and_counted_beyond() {
     assert_eq!((out.report.rejections.len(), out.report.rejected), (100, 250));
     assert_eq!(out.landed.ended, Some(crate::landing::Ended::RolledBack));
     assert_eq!(out.rejected()[99].at, "cinder.sql:108");
-    let policies: Vec<Source> =
+    let mut policies: Vec<Source> =
         (0..150).map(|n| policy(&format!("p-{n}")).with("rentention_num", "x")).collect();
+    // Were no value a number, the column would be another one.
+    policies.push(policy("sound").with("rentention_num", "7"));
     let out = convert(&policies);
     assert_eq!((out.report.rejections.len(), out.report.rejected), (100, 150));
 }

@@ -14,6 +14,7 @@ mod landing;
 
 // Tables and columns have other names where a file says so: nobody knows those of DPS for certain.
 mod columns;
+mod contact;
 // What cannot be read is rejected by its position, or fails the run.
 mod damage;
 // DPS: every kind of policy, every column of what it becomes.

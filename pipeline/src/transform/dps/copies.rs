@@ -14,7 +14,7 @@ use parsers::row::{FieldError, FieldReason};
 use parsers::scan::{Block, Chunk};
 
 /// Transforms blocks of `backup_transaction_item`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Items {
     /// The block's columns.
     pub columns: ItemColumns,
