@@ -313,6 +313,7 @@ struct HeldReader {
 }
 
 /// The columns of each small table.
+#[allow(clippy::large_enum_variant, reason = "a block has one, which its rows share")]
 enum Columns {
     Policy(<parsers::models::vbs::Policy as Model>::Columns),
     Extend(<parsers::models::vbs::Extend as Model>::Columns),

@@ -186,6 +186,11 @@ mod tests {
             ("[tag]\nnames = \"t\"\n", 2, "invalid type"),
             ("[tag\n", 1, ""),
             ("[quotas]\nnames = [\"backups\"]\n", 2, "two tables"),
+            ("[tag]\n\nabsent = [\"tag_key\"]\n", 3, "cannot be declared absent"),
+            ("[tag]\nabsent = [\"key\"]\n", 2, "has no column \"key\""),
+            ("[protection_policy.values]\npolicy_type = { 0 = \"far\" }\n", 2, "\"far\" is no word of"),
+            ("[tag.values]\ntag_value = { a = \"b\" }\n", 2, "has no set of words"),
+            ("[tag.columns]\ntag_key = [\"x\"]\ntag_value = [\"x\"]\n", 2, "two columns"),
             ("[tag]\n[target.plan]\n", 2, "no target table \"plan\""),
             (
                 "[target.plans]\n[target.plans.columns]\nid = \"i\"\nident = \"i\"\n",
