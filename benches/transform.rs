@@ -7,12 +7,13 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use fixtures::{Database, Form, Layout as DumpLayout, Shape, Site};
-use parsers::columns::{ColumnMap, Table};
+use parsers::columns::ColumnMap;
 use parsers::input::Input;
 use parsers::models::{cinder, dps};
 use parsers::position::DumpId;
 use parsers::scan::scanner::Scanner;
 use parsers::scan::{Block, Chunk, Cut, Limits};
+use parsers::table::Table;
 use pipeline::karbor::ITEMS;
 use pipeline::karbor::layout::{Format, Layout};
 use pipeline::settings::Settings;

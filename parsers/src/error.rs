@@ -3,8 +3,8 @@
 //! A bad *row* is no error of the file: it has one of the reasons in [`crate::row`] and becomes a rejection.
 //! Everything here fails the run whatever the options.
 
-use crate::columns::Table;
 use crate::position::Place;
+use crate::table::Table;
 use std::{fmt, io};
 
 /// The result of reading a dump.

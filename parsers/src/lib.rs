@@ -28,5 +28,6 @@ pub mod routine;
 pub mod row;
 pub mod scan;
 pub mod statement;
+pub mod table;
 mod title;
 pub mod value;

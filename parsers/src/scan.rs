@@ -23,7 +23,7 @@ pub use self::block::{
 
 use self::scanner::Frame;
 use self::scanner::Session;
-use crate::columns::{ColumnMap, Reading, Table};
+use crate::columns::ColumnMap;
 use crate::error::{ErrorKind, Maker, Result};
 use crate::input::Input;
 use crate::lexer::{self, Lexer, Stop};
@@ -33,6 +33,7 @@ use crate::routine;
 use crate::scan::scanner::shown;
 use crate::scan::scanner::{SHOWN_BYTES, Scanner, Span};
 use crate::statement::{self, Name};
+use crate::table::{Reading, Table};
 use memchr::memchr;
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};

@@ -14,13 +14,14 @@ use crate::options::Options;
 use crate::progress::Cancel;
 use guess::Guess;
 use parsers::columns::need::{ColumnNeed, Need, Type, need, needs};
-use parsers::columns::{Binding, ColumnMap, Table};
+use parsers::columns::{Binding, ColumnMap};
 use parsers::error::OtherName;
 use parsers::input::Input;
-use parsers::position::{DumpId, Position};
+use parsers::position::DumpId;
 use parsers::row::{Column, Row};
 use parsers::scan::scanner::Scanner;
 use parsers::scan::{Block, Chunk, Cut, Limits};
+use parsers::table::Table;
 use std::collections::BTreeMap;
 
 /// So many rows of each table are looked at for a proposal.
@@ -281,9 +282,4 @@ pub fn loss_without(table: Table) -> &'static str {
             "nothing is lost"
         }
     }
-}
-
-/// The line of a position.
-fn line(position: Position) -> u64 {
-    position.line
 }

@@ -4,19 +4,17 @@
 //! ([`JobLinks`]), not as rows.
 
 mod replacement;
+pub mod sources;
 
 use crate::contact::TypeCheck;
 use crate::error::Result;
+use crate::extract::sources::{Bulk, Sources};
 use crate::options::Options;
 use crate::outcome::{Defer, DumpReport, Outcome, Skip};
 use crate::progress::{Cancel, Progress};
 use crate::settings::Unsteady;
-use crate::transform::dps::DpsTables;
-use crate::transform::items::{IdSet, JobLinks, Replaced, row_digest};
-use crate::transform::ledger::Tallies;
-use crate::transform::rejections::{DumpNames, Rejections};
-use crate::transform::vbs::VbsTables;
-use parsers::columns::{Reading as TableReading, Table};
+use crate::transform::items::{IdSet, row_digest};
+use crate::transform::rejections::DumpNames;
 use parsers::error::{ErrorKind, OtherName};
 use parsers::input::Input;
 use parsers::models::vbs::{RunningJob, WaitingJob};
@@ -25,45 +23,10 @@ use parsers::position::{DumpId, Origin};
 use parsers::row::{Row, RowFault};
 use parsers::scan::scanner::Scanner;
 use parsers::scan::{Alike, Block, Chunk, Cut};
+use parsers::table::{Reading as TableReading, Table};
 use replacement::Keyed;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-
-/// A block of a bulk table, with the rows that pass one counted in it.
-#[derive(Clone, Debug)]
-pub struct Bulk {
-    /// The block.
-    pub block: Arc<Block>,
-    /// Its rows.
-    pub rows: u64,
-    /// The digest of its bytes, which the second pass must find again.
-    pub digest: u128,
-}
-
-/// What pass one found.
-#[derive(Debug, Default)]
-pub struct Sources {
-    /// Held tables of autobackup.
-    pub vbs: VbsTables,
-    /// Held tables of dps.
-    pub dps: DpsTables,
-    /// Job records, as far as copies need them.
-    pub links: JobLinks,
-    /// Bulk blocks in the order in which they are to be read: DPS copies first.
-    pub bulk: Vec<Bulk>,
-    /// All blocks of known tables, for copying rejected rows.
-    pub blocks: Vec<Arc<Block>>,
-    /// Outcomes so far, and rows read.
-    pub tallies: Tallies,
-    /// Rows that could not be cut.
-    pub rejections: Rejections,
-    /// Dumps as read.
-    pub dumps: Vec<DumpReport>,
-    /// Their names.
-    pub names: DumpNames,
-    /// What files of set-aside rows replace.
-    pub replaced: Replaced,
-}
 
 /// Reads all dumps once.
 ///

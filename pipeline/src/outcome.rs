@@ -9,9 +9,9 @@ pub use copies::{
 pub use schedules::{DRIFTING_LISTED, Drifting, ScheduleReport};
 
 use crate::load::Service;
-use parsers::columns::Table;
 use parsers::position::Place;
 use parsers::row::{FieldError, RowFault, shortened};
+use parsers::table::Table;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;

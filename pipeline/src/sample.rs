@@ -10,12 +10,13 @@ use crate::load::lookup::tag;
 use crate::load::session::{Session, count, literal};
 use crate::load::{Intent, Opened, Target};
 use crate::progress::Cancel;
-use parsers::columns::{ColumnMap, Table};
+use parsers::columns::ColumnMap;
 use parsers::input::Input;
 use parsers::position::DumpId;
 use parsers::row::Row;
 use parsers::scan::scanner::Scanner;
 use parsers::scan::{Chunk, Cut, Limits};
+use parsers::table::Table;
 use serde::{Deserialize, Serialize};
 
 /// Rows of each dump that are candidates.

@@ -1,10 +1,11 @@
 //! Whether a dump that arrived is whole: it is read by etl's own reader to its closing comment.
 
-use parsers::columns::{ColumnMap, Table};
+use parsers::columns::ColumnMap;
 use parsers::input::Input;
 use parsers::position::DumpId;
 use parsers::scan::Limits;
 use parsers::scan::scanner::Scanner;
+use parsers::table::Table;
 use std::collections::BTreeSet;
 use std::path::Path;
 

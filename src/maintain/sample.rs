@@ -110,7 +110,7 @@ fn json(picture: &TablePicture) -> serde_json::Value {
         "dump": picture.at.dump,
         "line": picture.at.position.line,
         "name": picture.name,
-        "known_as": picture.known.map(parsers::columns::Table::name),
+        "known_as": picture.known.map(parsers::table::Table::name),
         "rows": picture.rows,
         "columns": columns,
     })

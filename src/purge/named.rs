@@ -3,7 +3,7 @@
 //! Of each id 16 bytes are kept. A row that cannot be read names nothing, so that nothing is deleted because of it.
 
 use super::error::{PurgeError, Result};
-use parsers::columns::{ColumnMap, Table};
+use parsers::columns::ColumnMap;
 use parsers::input::Input;
 use parsers::models::Reading;
 use parsers::models::SoftDeletion;
@@ -11,6 +11,7 @@ use parsers::position::DumpId;
 use parsers::row::{Column, Row};
 use parsers::scan::scanner::Scanner;
 use parsers::scan::{Block, Chunk, Cut, Limits};
+use parsers::table::Table;
 use pipeline::karbor::ids::digest;
 use pipeline::transform::items::IdSet;
 use std::collections::HashMap;

@@ -1,6 +1,7 @@
 //! Whether a table that is not known may be a known one under another name, judged by its columns.
 
-use super::{ColumnMap, Table};
+use super::ColumnMap;
+use crate::table::Table;
 use std::collections::HashSet;
 
 /// Columns that tables of every program have: they say nothing of which table it is.

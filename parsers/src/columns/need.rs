@@ -1,6 +1,6 @@
 //! What each column is needed for, as data: `needs.toml`.
 
-use super::Table;
+use crate::table::Table;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;

@@ -212,8 +212,9 @@ pub fn present(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::columns::ColumnMap;
     use crate::columns::need::{Need, need, needs};
-    use crate::columns::{ColumnMap, Table};
+    use crate::table::Table;
     use std::collections::BTreeSet;
 
     #[test]

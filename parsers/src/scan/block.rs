@@ -1,10 +1,10 @@
 //! What a scan hands out: blocks of table data, chunks of their rows, and what a whole dump was.
 
-use crate::columns::Table;
 use crate::encoding::Encoding;
 use crate::lexer::Quoting;
 use crate::position::{DumpId, Origin, Place, Position, length};
 use crate::row::{BadRow, Row};
+use crate::table::Table;
 use crate::{copy, insert};
 use std::collections::BTreeMap;
 use std::sync::Arc;

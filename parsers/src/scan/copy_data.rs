@@ -1,7 +1,6 @@
 //! COPY blocks: the statement, the rows behind it, and the line that ends them.
 
 use super::block::{Block, Form};
-use crate::columns::Table;
 use crate::copy_options;
 use crate::error::{ErrorKind, Maker, Result};
 use crate::lexer;
@@ -9,6 +8,7 @@ use crate::position::{Origin, Position, count_lines, length};
 use crate::reader::Fill;
 use crate::scan::scanner::{Scanner, Span};
 use crate::statement;
+use crate::table::Table;
 use crate::title;
 use memchr::{memchr, memmem, memrchr};
 

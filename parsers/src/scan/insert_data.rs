@@ -2,7 +2,6 @@
 
 use super::block::{Block, Form};
 use super::scanner::shown;
-use crate::columns::Table;
 use crate::error::{Error, ErrorKind, Maker, Result};
 use crate::insert::{self, Between};
 use crate::lexer::{self, Lexer, Stop};
@@ -10,6 +9,7 @@ use crate::position::Origin;
 use crate::reader::Fill;
 use crate::scan::scanner::{SHOWN_BYTES, Scanner, Span};
 use crate::statement::{self, InsertBody};
+use crate::table::Table;
 
 impl Scanner<'_> {
     pub(super) fn insert(&mut self) -> Result<Option<Block>> {

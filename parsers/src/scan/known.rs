@@ -1,11 +1,12 @@
 //! Whether a table in a dump is one that is known: by its name, and by its database where the dump says one.
 
 use super::block::{Alike, Block};
-use crate::columns::{Binding, Table};
+use crate::columns::Binding;
 use crate::error::{ErrorKind, Result};
 use crate::position::Place;
 use crate::scan::scanner::Scanner;
 use crate::statement::{self, Name};
+use crate::table::Table;
 
 /// From so many tables on that are not known, one that lacks its columns is taken for another program's.
 const MANY: usize = 10;

@@ -1,11 +1,12 @@
 //! The reader of a dump's statements: what it knows at any moment.
 
 use super::block::{Block, Contents, Limits};
-use crate::columns::{ColumnMap, Table};
+use crate::columns::ColumnMap;
 use crate::error::Maker;
 use crate::lexer::Quoting;
 use crate::position::{DumpId, Origin, Place};
 use crate::reader::Reader;
+use crate::table::Table;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 

@@ -124,7 +124,7 @@ impl Digester {
     }
 
     /// The key of a row among the rows of its source table, which is never one of the target's.
-    pub(crate) fn key_in(&self, table: parsers::columns::Table, id: &str) -> u128 {
+    pub(crate) fn key_in(&self, table: parsers::table::Table, id: &str) -> u128 {
         self.hash.digest([Some(table.name().as_bytes()), Some(id.as_bytes())])
     }
 

@@ -125,7 +125,7 @@ impl Comparison {
             missing.extend(lacking.0);
             empty.extend(lacking.1);
         }
-        let names = |tables: Vec<parsers::columns::Table>| {
+        let names = |tables: Vec<parsers::table::Table>| {
             tables.iter().map(|table| table.name()).collect::<Vec<_>>().join(", ")
         };
         let why = match (missing.is_empty(), empty.is_empty()) {

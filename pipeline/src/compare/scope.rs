@@ -1,10 +1,10 @@
 //! What the dumps of one run contain, as far as it decides what they can be compared with: what a run cannot know, it neither
 //! overwrites nor misses.
 
-use crate::extract::Sources;
+use crate::extract::sources::Sources;
 use crate::karbor::{Source, WRITTEN};
 use crate::transform::ledger::Tallies;
-use parsers::columns::Table;
+use parsers::table::Table;
 use std::collections::BTreeSet;
 
 /// Something that rows of the target say and that comes from source tables of its own.

@@ -1,8 +1,8 @@
 //! Which column of a dump may be one that the map does not find: by its name, its type, and what its values look like.
 
 use super::picture::{ColumnPicture, Looks};
-use parsers::columns::Table;
 use parsers::columns::need::{ColumnNeed, Type, need};
+use parsers::table::Table;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A column that may be the one looked for.

@@ -1,11 +1,11 @@
 //! A bounded picture of a table: what its columns are called and what their values look like.
 
-use super::line;
+use parsers::columns::Binding;
 use parsers::columns::need::{ColumnNeed, need};
-use parsers::columns::{Binding, Table};
 use parsers::json;
 use parsers::position::Place;
 use parsers::row::{Row, shortened};
+use parsers::table::Table;
 use parsers::value::{Timestamp, boolean, integer};
 use schedules::cron;
 use schedules::schedule::Schedule;
@@ -207,7 +207,7 @@ impl ColumnPicture {
         if let Some(seen) = self.distinct.get_mut(&shown) {
             seen.rows += 1;
         } else if self.distinct.len() < DISTINCT_MAX {
-            self.distinct.insert(shown, Seen { rows: 1, line: line(row.position()) });
+            self.distinct.insert(shown, Seen { rows: 1, line: row.position().line });
         } else {
             self.more = true;
         }

@@ -3,8 +3,9 @@
 use super::guess::{self, Guess};
 use super::picture::{ColumnPicture, TablePicture};
 use super::{absent_tables, is_typed, loss_without};
+use parsers::columns::ColumnMap;
 use parsers::columns::need::{ColumnNeed, Need, need, needs};
-use parsers::columns::{ColumnMap, Table};
+use parsers::table::Table;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 

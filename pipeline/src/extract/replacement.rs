@@ -2,19 +2,19 @@
 //!
 //! A row whose key cannot be read has no key to be replaced by; the file names the digest of its bytes instead.
 
-use super::Sources;
 use crate::error::Result;
+use crate::extract::sources::Sources;
 use crate::karbor::ids;
 use crate::options::Options;
 use crate::outcome::{Outcome, Skip};
 use crate::transform::items::{IdSet, Replaced};
 use crate::transform::ledger::Tallies;
-use parsers::columns::Table;
 use parsers::input::Input;
 use parsers::models::{Held, dps, vbs};
 use parsers::position::Origin;
 use parsers::scan::scanner::Scanner;
 use parsers::scan::{Chunk, Cut};
+use parsers::table::Table;
 use std::collections::{HashMap, HashSet};
 
 /// The keys by which a row of a mended file is known to replace another: its id, else what it joins.

@@ -2,7 +2,7 @@
 
 use crate::compare::{LATER, Pruned};
 use crate::error::{Error, Result};
-use crate::extract::Sources;
+use crate::extract::sources::Sources;
 use crate::karbor::layout::Layout;
 use crate::load::{Refusal, Survey};
 use crate::options::Options;
@@ -14,7 +14,7 @@ use crate::run::stream::Ready;
 use crate::transform::ledger::Tallies;
 use crate::transform::policies::PolicyFigures;
 use crate::transform::rejections::SetAside;
-use parsers::columns::Table;
+use parsers::table::Table;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 

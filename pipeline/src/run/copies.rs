@@ -15,7 +15,7 @@ use crate::compare::{
     Unit, Verdict, doubled,
 };
 use crate::error::{Error, Result};
-use crate::extract::Sources;
+use crate::extract::sources::Sources;
 use crate::karbor::layout::Layout;
 use crate::karbor::tuple::Rows;
 use crate::options::Options;
@@ -23,8 +23,8 @@ use crate::run::judged::Judged;
 use crate::run::loading::Loading;
 use crate::transform::items::row_digest;
 use crate::transform::resolved::Policies;
-use parsers::columns::Table;
 use parsers::input::Input;
+use parsers::table::Table;
 use reading::Numbers;
 
 impl Loading<'_> {

@@ -5,7 +5,7 @@ use crate::compare::sql::STATES;
 use crate::compare::{Known, LostRows, Scope, StateValue, refuse_blind};
 use crate::engine;
 use crate::error::{Error, Result};
-use crate::extract::Sources;
+use crate::extract::sources::Sources;
 use crate::karbor::layout::Layout;
 use crate::load::{Sink, Survey};
 use crate::options::{Mode, Options};

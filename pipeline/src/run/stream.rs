@@ -2,7 +2,7 @@
 
 use crate::compare::Digester;
 use crate::error::{Error, Result};
-use crate::extract::Bulk;
+use crate::extract::sources::Bulk;
 use crate::karbor::layout::Layout;
 use crate::karbor::tuple::Rows;
 use crate::options::Options;
@@ -12,7 +12,6 @@ use crate::transform::dps::Items;
 use crate::transform::items::{Converted, CopyContext, RejectedRow, Transform};
 use crate::transform::rejections::SetAside;
 use crossbeam_channel::{Receiver, Sender, bounded};
-use parsers::columns::Table;
 use parsers::error::ErrorKind;
 use parsers::input::Input;
 use parsers::models::{cinder, dps};
@@ -20,6 +19,7 @@ use parsers::position::{Origin, Position};
 use parsers::row::RowFault;
 use parsers::scan::scanner::Scanner;
 use parsers::scan::{Block, Chunk, Cut};
+use parsers::table::Table;
 use parsers::value::Timestamp;
 use rayon::{Scope, ThreadPool, ThreadPoolBuilder};
 use std::collections::BTreeMap;

@@ -6,7 +6,6 @@ use crate::karbor::ids;
 use crate::outcome::{DumpReport, REJECTIONS_LISTED, Rejection};
 use crate::progress::{Cancel, Progress};
 use crate::sync::options::Options;
-use parsers::columns::Table;
 use parsers::error::ErrorKind;
 use parsers::input::Input;
 use parsers::models::taskmgr::Job;
@@ -15,6 +14,7 @@ use parsers::position::{DumpId, Place};
 use parsers::row::RowFault;
 use parsers::scan::scanner::Scanner;
 use parsers::scan::{Block, Chunk, Cut};
+use parsers::table::Table;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 

@@ -5,11 +5,11 @@ use crate::karbor::rows::Item;
 use crate::karbor::{Source, ids, json};
 use crate::outcome::{Counted, Defer, Outcome, Skip};
 use crate::transform::items::{Converted, CopyContext, Transform, line_in};
-use parsers::columns::Table;
 use parsers::json::{self as source_json, Raw};
 use parsers::models::cinder::{Backup, Columns};
 use parsers::row::{FieldError, FieldReason, shortened};
 use parsers::scan::{Block, Chunk};
+use parsers::table::Table;
 use std::borrow::Cow;
 
 /// Transforms blocks of `backups`.

@@ -5,10 +5,10 @@ use crate::karbor::layout::Layout;
 use crate::outcome::{CopyFigures, Outcome, REJECTIONS_LISTED, Rejection, Skip, Tally};
 use crate::settings::{Settings, Unsteady};
 use crate::transform::rejections::{DumpNames, SetAside};
-use parsers::columns::Table;
 use parsers::position::{Origin, Position};
 use parsers::row::{FieldError, RowFault};
 use parsers::scan::Block;
+use parsers::table::Table;
 use std::collections::HashMap;
 
 /// What job records say about who made a copy.

@@ -2,10 +2,10 @@
 
 use crate::outcome::{Outcome, Skip, Tally};
 use crate::transform::rejections::{DumpNames, Rejections};
-use parsers::columns::Table;
 use parsers::models::Held;
 use parsers::position::Origin;
 use parsers::row::{FieldError, FieldReason};
+use parsers::table::Table;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Outcomes by table.

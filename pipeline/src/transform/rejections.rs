@@ -1,9 +1,9 @@
 //! Rejections as they are found: the first of them to be listed, all to be counted, and where each row stands.
 
 use crate::outcome::{REJECTIONS_LISTED, Rejection};
-use parsers::columns::Table;
 use parsers::position::{DumpId, Origin, Place};
 use parsers::row::{FieldError, FieldReason, RowFault};
+use parsers::table::Table;
 use std::collections::HashMap;
 
 /// The names of the dumps, by id.

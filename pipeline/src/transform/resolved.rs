@@ -1,7 +1,7 @@
 //! The policy side of all dumps, resolved: the plans that are migrated, and their rows in the target's bytes.
 
 use crate::error::{Error, Result};
-use crate::extract::Sources;
+use crate::extract::sources::Sources;
 use crate::karbor::layout::Layout;
 use crate::karbor::tuple::{Row, Rows};
 use crate::karbor::{Source, ids};

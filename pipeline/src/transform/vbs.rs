@@ -11,11 +11,11 @@ use crate::transform::policies::{
     Context, OperationView, PlanView, PolicyFigures, ResourceView, TargetFacts, Wanted,
 };
 use crate::transform::schedules::{PatternId, Patterns, ScheduleColumns, place};
-use parsers::columns::Table;
 use parsers::models::Held;
 use parsers::models::vbs::{Extend, Policy, Relation, Resource, Tag, Trigger};
 use parsers::position::Origin;
 use parsers::row::{FieldError, FieldReason, shortened};
+use parsers::table::Table;
 use schedules::cron;
 use schedules::schedule::Schedule;
 use std::collections::BTreeSet;

@@ -1,8 +1,9 @@
 //! First contact: dumps that are not what the map says never convert in silence.
 
 use crate::harness::{Dump, Setup};
+use parsers::columns::ColumnMap;
 use parsers::columns::need::{ColumnNeed, Need, Type, needs};
-use parsers::columns::{ColumnMap, Table};
+use parsers::table::Table;
 use pipeline::outcome::Ending;
 
 /// The sample dumps, which have every column of every table.

@@ -2,10 +2,11 @@
 
 use crate::dumps::{self, Form, Source};
 use crate::landing::{Deed, Ended, Held, Landed, Landing, Row, When};
+use parsers::columns::ColumnMap;
 use parsers::columns::need::{Need, needs};
-use parsers::columns::{ColumnMap, Table};
 use parsers::input::Input;
 use parsers::scan::Limits;
+use parsers::table::Table;
 use pipeline::compare::Prune;
 use pipeline::error::Error;
 use pipeline::files::place::Foreign;

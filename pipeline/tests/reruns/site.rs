@@ -2,10 +2,11 @@
 
 use crate::dumps::{Form, Source, dump, file_of};
 use fixtures::server::shared;
+use parsers::columns::ColumnMap;
 use parsers::columns::need::{Need, needs};
-use parsers::columns::{ColumnMap, Table};
 use parsers::input::Input;
 use parsers::scan::Limits;
+use parsers::table::Table;
 use pipeline::compare::Prune;
 use pipeline::error::Error;
 use pipeline::karbor::WRITTEN;

@@ -8,8 +8,8 @@ use crate::import::report::targets;
 use crate::import::report::targets::{Line, Targets};
 use crate::ui::page::{Page, TableRow};
 use crate::ui::terminal::{Ink, Paper};
-use parsers::columns::Table;
 use parsers::input::STDIN;
+use parsers::table::Table;
 use pipeline::outcome::{DumpReport, Ending, Rejection, Report, ScheduleReport, ServiceCount, Tally};
 use std::fmt::Display;
 

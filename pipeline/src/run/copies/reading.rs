@@ -3,7 +3,7 @@
 use super::super::stream::{self, Digests, Ready};
 use crate::compare::{Classifier, Digester, Doubled, Entry, KeyOf, Kind, KnownBy, Numbered, Sorter, doubled};
 use crate::error::{Error, Result};
-use crate::extract::Sources;
+use crate::extract::sources::Sources;
 use crate::karbor::Source;
 use crate::karbor::layout::Layout;
 use crate::karbor::tuple::{Row, Rows};
@@ -11,8 +11,8 @@ use crate::options::Options;
 use crate::progress::Progress;
 use crate::transform::items::{CopyContext, IdSet};
 use crate::transform::resolved::Policies;
-use parsers::columns::Table;
 use parsers::input::Input;
+use parsers::table::Table;
 use rayon::ThreadPool;
 
 /// Tells from the version of a row of the dumps what it came from.

@@ -7,11 +7,11 @@ use crate::outcome::{Counted, Defer, Outcome, Skip};
 use crate::transform::dps::plans_of_items::PlanOfItem;
 use crate::transform::items::{Converted, CopyContext, Transform, line_in};
 use crate::transform::vbs::{NOT_A_VOLUME, is_volume};
-use parsers::columns::Table;
 use parsers::json::is_number;
 use parsers::models::dps::{Item, ItemColumns};
 use parsers::row::{FieldError, FieldReason};
 use parsers::scan::{Block, Chunk};
+use parsers::table::Table;
 
 /// Transforms blocks of `backup_transaction_item`.
 #[derive(Clone, Debug)]

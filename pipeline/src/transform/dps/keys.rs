@@ -5,9 +5,9 @@
 
 use crate::transform::dps::tables::DpsTables;
 use crate::transform::ledger::{Culprit, Index, at};
-use parsers::columns::Table;
 use parsers::models::Held;
 use parsers::models::dps::{Object, Timer};
+use parsers::table::Table;
 
 /// Rows by their keys, where two families could each have a row of the same key.
 pub(super) struct Keys {

@@ -16,11 +16,11 @@ use crate::transform::policies::{
 };
 use crate::transform::schedules::{PatternId, Patterns, ScheduleColumns, place};
 use crate::transform::vbs::{NOT_A_VOLUME, is_volume};
-use parsers::columns::Table;
 use parsers::models::dps::{CopyCycle, Destination, Mapping, Object, Plan, Policy, Spec, Timer};
 use parsers::models::{Held, Times};
 use parsers::position::Origin;
 use parsers::row::{FieldError, FieldReason, shortened};
+use parsers::table::Table;
 use schedules::firings::WallClock;
 use schedules::schedule::Schedule;
 use schedules::zone::Offset;
