@@ -17,8 +17,8 @@ use crate::import::verify::args::VerifyArgs;
 use crate::maintain::args::{ColumnsArgs, PoliciesArgs, RollbackArgs, SampleArgs, SchemaArgs, StatusArgs};
 use crate::purge::args::PurgeArgs;
 use crate::settings::target::password_in_arguments;
-use crate::ui::surroundings::Surroundings;
-use crate::ui::terminal::heard;
+use crate::ui::environment::Environment;
+use crate::ui::terminal::ignore_broken_pipe;
 use crate::{cutover, dump, import, maintain, purge};
 use clap::error::ErrorKind;
 use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand};
@@ -139,7 +139,7 @@ pub enum Command {
     /// only etl gives. Nothing of Karbor's own is touched.
     #[command(after_help = maintain::args::ROLLBACK_EXAMPLES)]
     Rollback(RollbackArgs),
-    /// Says what a target holds of imports, who is at work on it, and what to do next.
+    /// Says what a target holds of imports, who is using it, and what to do next.
     ///
     /// It only reads, so it works on a standby and while a run is under way.
     #[command(after_help = maintain::args::STATUS_EXAMPLES)]
@@ -263,21 +263,21 @@ impl CommandError for clap::Error {
 ///
 /// # Errors
 /// The command line cannot be followed, or the command failed.
-pub fn execute(line: &[OsString], surroundings: &Surroundings<'_>, out: &mut dyn Write) -> Result<Exit> {
+pub fn execute(line: &[OsString], environment: &Environment<'_>, out: &mut dyn Write) -> Result<Exit> {
     // Before anything could repeat an argument in a message.
     password_in_arguments(line)?;
     let text = match Args::read(line.iter().cloned())?.command {
-        Command::Run(args) => return import::run::run(&args, surroundings, out),
-        Command::Dump(args) => return dump::command::dump(&args, surroundings, out),
-        Command::Check(args) => return import::check::check(&args, line, surroundings, out),
-        Command::Verify(args) => return import::verify::verify(&args, surroundings, out),
-        Command::Batch(args) => return import::batch::batch(&args, surroundings, out),
-        Command::Sync(args) => return import::sync::sync(&args, surroundings, out),
-        Command::Cutover(args) => return cutover::command::cutover(&args, surroundings, out, execute),
-        Command::Policies(args) => return maintain::policies::policies(&args, surroundings, out),
-        Command::Rollback(args) => return maintain::rollback::rollback(&args, surroundings, out),
-        Command::Status(args) => maintain::status::status(&args, surroundings)?,
-        Command::Purge(args) => return purge::command::purge(&args, surroundings, out),
+        Command::Run(args) => return import::run::run(&args, environment, out),
+        Command::Dump(args) => return dump::command::dump(&args, environment, out),
+        Command::Check(args) => return import::check::check(&args, line, environment, out),
+        Command::Verify(args) => return import::verify::verify(&args, environment, out),
+        Command::Batch(args) => return import::batch::batch(&args, environment, out),
+        Command::Sync(args) => return import::sync::sync(&args, environment, out),
+        Command::Cutover(args) => return cutover::command::cutover(&args, environment, out, execute),
+        Command::Policies(args) => return maintain::policies::policies(&args, environment, out),
+        Command::Rollback(args) => return maintain::rollback::rollback(&args, environment, out),
+        Command::Status(args) => maintain::status::status(&args, environment)?,
+        Command::Purge(args) => return purge::command::purge(&args, environment, out),
         Command::Schema(args) => maintain::schema::schema(&args),
         Command::Columns(args) => maintain::columns::columns(&args)?,
         Command::Sample(args) => maintain::sample::sample(&args)?,
@@ -287,7 +287,7 @@ pub fn execute(line: &[OsString], surroundings: &Surroundings<'_>, out: &mut dyn
         Command::Version(_) => version::text(),
     };
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    heard(written).map_err(|source| Error::output("standard output", source, Exit::Failed))?;
+    ignore_broken_pipe(written).map_err(|source| Error::output("standard output", source, Exit::Failed))?;
     Ok(Exit::Done)
 }
 

@@ -11,18 +11,20 @@
 //! and after it ended, so that the same command again goes on after the last finished one; every step bears being done twice.
 //! Nothing here converts, loads or connects: that is done by [`outside::Outside`], which tests replace.
 
+pub mod local;
+pub mod messages;
+
 pub mod args;
 pub mod command;
 pub mod dry_run;
 pub mod error;
 pub mod files;
 pub mod flow;
-pub mod here;
+pub mod host;
 pub mod init;
 pub mod lines;
-pub mod outside;
 pub mod plan;
+pub mod real_host;
 pub mod settings;
 pub mod state;
 pub mod step;
-pub mod told;

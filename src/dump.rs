@@ -12,6 +12,8 @@
 //! is removed there whatever happens, by a connection of its own if need be; where that fails the message says the
 //! command that does it.
 
+pub mod dump_check;
+
 pub mod args;
 pub mod command;
 pub mod conversation;
@@ -32,10 +34,9 @@ pub mod settings;
 pub mod space;
 pub mod thread;
 pub mod transfer;
-pub mod whole;
 pub mod zone;
 
-pub use conversation::Who;
+pub use conversation::RunAs;
 pub use dumping::Dumped;
 pub use error::{Failure, NodeError, Result};
 pub use session::Trust;
@@ -43,10 +44,10 @@ pub use session::Trust;
 use crate::base::stop::{Stop, Stopping};
 use crate::settings::site::DUMP_LOCK;
 use crate::ui::progress::{Screen, Style};
-use conversation::{Conversation, Said};
+use conversation::{Conversation, ScriptEvent};
 use dumping::{Dumping, Shared};
 use futures_util::future::join_all;
-use gauge::{Display, Gauge};
+use gauge::{Display, ProgressState};
 use parsers::columns::ColumnMap;
 use secrets::Secrets;
 use settings::{Node, NodeSettings};
@@ -80,7 +81,7 @@ pub struct Nodes {
 
 /// What work on nodes needs beside the settings.
 #[derive(Debug)]
-pub struct Means {
+pub struct NodeContext {
     /// The secrets that were found or asked for.
     pub secrets: Secrets,
     /// What becomes of unknown host keys.
@@ -100,8 +101,8 @@ pub struct Means {
 impl Nodes {
     /// Nodes by their settings.
     #[must_use]
-    pub fn new(settings: NodeSettings, means: Means) -> Self {
-        let Means { secrets, trust, agent, map, stop, screen, style } = means;
+    pub fn new(settings: NodeSettings, means: NodeContext) -> Self {
+        let NodeContext { secrets, trust, agent, map, stop, screen, style } = means;
         Self { settings, secrets, trust, agent, map: Arc::new(map), stop, screen, style }
     }
 
@@ -120,7 +121,7 @@ impl Nodes {
     /// # Errors
     /// The node is not reached, nobody can log in, the connection is lost before the end (then it is not known how the
     /// command ended), or the time is over. A command that fails is no error here: see [`Ended::status`].
-    pub fn run(&self, node: &Node, who: Who, command: &str, patience: Duration) -> Result<Ended> {
+    pub fn run(&self, node: &Node, who: RunAs, command: &str, patience: Duration) -> Result<Ended> {
         let work = async {
             let session = self.open(node).await?;
             let ended = tokio::select! {
@@ -152,7 +153,7 @@ impl Nodes {
         let names = nodes
             .iter()
             .flat_map(|node| node.dumps.iter().map(|dump| format!("{}, {}", node.name, dump.database)));
-        let gauge = Arc::new(Gauge::new(names, self.screen.clone()));
+        let gauge = Arc::new(ProgressState::new(names, self.screen.clone()));
         let shared = Shared {
             secrets: &self.secrets,
             trust: &self.trust,
@@ -239,7 +240,7 @@ impl Nodes {
         &self,
         session: &session::Session,
         node: &Node,
-        who: Who,
+        who: RunAs,
         command: &str,
     ) -> Result<Ended> {
         tracing::info!("{}: runs {command}", node.name);
@@ -248,9 +249,9 @@ impl Nodes {
         let mut status = None;
         loop {
             match talk.next().await? {
-                Said::Word(word, rest) if word == "end" => status = rest.trim().parse().ok(),
-                Said::Word(..) => {}
-                Said::Ended(_) => break,
+                ScriptEvent::Word(word, rest) if word == "end" => status = rest.trim().parse().ok(),
+                ScriptEvent::Word(..) => {}
+                ScriptEvent::Ended(_) => break,
             }
         }
         let tail = self.secrets.hide(talk.tail.trim_end());

@@ -1,7 +1,7 @@
 //! The command `etl`: reads the command line, runs it, prints the error, returns the exit code.
 
 use etl::cli::execute;
-use etl::ui::surroundings::Surroundings;
+use etl::ui::environment::Environment;
 use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     // What is refused here cannot be had in another way either.
     drop(etl::base::memory::keep_private());
     let line: Vec<OsString> = std::env::args_os().collect();
-    let exit = match execute(&line, &Surroundings::of_process(), &mut io::stdout().lock()) {
+    let exit = match execute(&line, &Environment::of_process(), &mut io::stdout().lock()) {
         Ok(exit) => exit,
         Err(error) => {
             error.print();

@@ -7,12 +7,12 @@ use crate::base::error::{Error, Result};
 use crate::base::exit::Exit;
 use crate::base::text::printable;
 use crate::settings::outputs::Outputs;
+use crate::ui::environment::Environment;
 use crate::ui::password;
 use crate::ui::password::Typed;
 use crate::ui::progress::{Counters, Display, Screen, Style};
 use crate::ui::signals;
-use crate::ui::surroundings::Surroundings;
-use crate::ui::terminal::heard;
+use crate::ui::terminal::ignore_broken_pipe;
 use parsers::input::Input;
 use pipeline::load::names::TargetNames;
 use pipeline::load::{Ask, Context};
@@ -32,7 +32,7 @@ pub(crate) struct Command {
     pub(crate) typed: Typed,
 }
 
-/// The pipeline's surroundings while it works.
+/// The pipeline's environment while it works.
 pub(crate) struct Work<'w> {
     /// How far it is.
     pub(crate) progress: &'w Progress,
@@ -55,9 +55,9 @@ impl Work<'_> {
 }
 
 impl Command {
-    /// A command in these surroundings.
-    pub(crate) fn of(surroundings: &Surroundings<'_>) -> Self {
-        Self { typed: surroundings.typed(), ..Self::default() }
+    /// A command in these environment.
+    pub(crate) fn of(environment: &Environment<'_>) -> Self {
+        Self { typed: environment.typed(), ..Self::default() }
     }
 
     /// Opens the dumps and has `work` done with them.
@@ -82,14 +82,14 @@ impl Command {
         let _watch = signals::Watch::start(Arc::clone(&self.cancel), Arc::clone(&progress), display.screen())
             .map_err(|source| Error::system("signals cannot be watched for", source))?;
         let cancel = if self.deaf { Arc::default() } else { Arc::clone(&self.cancel) };
-        let surroundings = Work {
+        let environment = Work {
             progress: &progress,
             cancel: &cancel,
             screen: display.screen(),
             typed: &self.typed,
             terminal: outputs.terminal,
         };
-        work(&mut inputs, &surroundings).map_err(|error| {
+        work(&mut inputs, &environment).map_err(|error| {
             if matches!(error, pipeline::error::Error::Connect(_)) {
                 // A password may have been mistyped: the next one who needs it asks again.
                 self.typed.borrow_mut().clear();
@@ -108,17 +108,17 @@ impl Command {
     ///
     /// # Errors
     /// The work's own.
-    pub(crate) fn aside<T>(
+    pub(crate) fn without_dumps<T>(
         &self,
         outputs: &Outputs,
         work: impl FnOnce(&Work<'_>) -> pipeline::error::Result<T>,
     ) -> Result<T> {
-        self.work(&[], Path::new(""), outputs, |_, surroundings| work(surroundings))
+        self.work(&[], Path::new(""), outputs, |_, environment| work(environment))
     }
 }
 
 /// What a command has around it while it works: a screen, somebody to ask, signals that are watched for.
-pub(crate) struct Standing {
+pub(crate) struct Interaction {
     /// Makes as many askers as there are targets to open.
     pub(crate) ask: Box<dyn Fn() -> Ask>,
     pub(crate) progress: Arc<Progress>,
@@ -127,7 +127,7 @@ pub(crate) struct Standing {
     _watch: signals::Watch,
 }
 
-impl Standing {
+impl Interaction {
     /// Begins to watch for signals.
     pub(crate) fn new(outputs: &Outputs, typed: &Typed) -> Result<Self> {
         let (cancel, progress) = (Arc::new(Cancel::default()), Arc::new(Progress::new(0)));
@@ -157,8 +157,8 @@ impl Standing {
 }
 
 /// What a target needs to know of a command that imports nothing.
-pub(crate) fn context(names: &TargetNames, standing: &Standing, ask: Ask) -> Context {
-    Context::without_import(names.clone(), ask, Arc::clone(&standing.cancel))
+pub(crate) fn context(names: &TargetNames, interaction: &Interaction, ask: Ask) -> Context {
+    Context::without_import(names.clone(), ask, Arc::clone(&interaction.cancel))
 }
 
 /// Writes what is told to standard output.
@@ -166,7 +166,7 @@ pub(crate) fn context(names: &TargetNames, standing: &Standing, ask: Ask) -> Con
 /// # Errors
 /// It cannot be written; the command would have ended with `exit`.
 pub(crate) fn tell(out: &mut dyn Write, text: &str, exit: Exit) -> Result<()> {
-    let told = heard(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+    let told = ignore_broken_pipe(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
     told.map_err(|source| Error::output("standard output", source, exit))
 }
 

@@ -29,9 +29,9 @@ pub use file::{SettingsFile, SiteTarget};
 pub use key::Key;
 
 use crate::settings::args::SettingArgs;
-use crate::settings::origin::{Origin, Said};
+use crate::settings::origin::{GivenSetting, Origin};
 use crate::settings::setting_error::SettingError;
-use crate::ui::surroundings::Surroundings;
+use crate::ui::environment::Environment;
 use parsers::scan::Limits;
 use pipeline::settings::{ServerZone, ZoneOrigin};
 use std::collections::BTreeMap;
@@ -49,7 +49,7 @@ pub struct Settings {
     /// Where pipes are copied to, if that was said.
     pub spool_dir: Option<PathBuf>,
     /// What was said, and where, in the order of [`Key::ALL`].
-    pub said: Vec<Said>,
+    pub said: Vec<GivenSetting>,
 }
 
 impl Settings {
@@ -59,7 +59,7 @@ impl Settings {
     /// The first value that its setting cannot have.
     pub fn resolve(
         typed: &SettingArgs,
-        surroundings: &Surroundings<'_>,
+        environment: &Environment<'_>,
         file: &SettingsFile,
     ) -> Result<Self, SettingError> {
         let mut settings = Self {
@@ -71,9 +71,9 @@ impl Settings {
         };
         for key in Key::ALL {
             let flag = || typed.typed(key).map(|value| (value.to_owned(), Origin::Flag));
-            let variable = || surroundings.value(key.variable()).map(|value| (value, Origin::Environment));
+            let variable = || environment.value(key.variable()).map(|value| (value, Origin::Environment));
             if let Some((value, origin)) = flag().or_else(variable).or_else(|| file.value(key)) {
-                let said = Said { key, value, origin };
+                let said = GivenSetting { key, value, origin };
                 settings.take(&said)?;
                 settings.said.push(said);
             }
@@ -81,7 +81,7 @@ impl Settings {
         Ok(settings)
     }
 
-    fn take(&mut self, said: &Said) -> Result<(), SettingError> {
+    fn take(&mut self, said: &GivenSetting) -> Result<(), SettingError> {
         let text = said.value.as_str();
         let wrong = || SettingError::Value { said: said.clone() };
         let conversion = &mut self.conversion;
@@ -116,8 +116,8 @@ impl Settings {
 }
 
 /// What was said of settings that a conversion's result depends on, by key.
-pub(crate) fn in_force(said: &[Said]) -> BTreeMap<String, String> {
-    let matters = |said: &&Said| !matches!(said.key, Key::Threads | Key::SpoolDir);
+pub(crate) fn in_force(said: &[GivenSetting]) -> BTreeMap<String, String> {
+    let matters = |said: &&GivenSetting| !matches!(said.key, Key::Threads | Key::SpoolDir);
     said.iter().filter(matters).map(|said| (said.key.name().to_owned(), said.value.clone())).collect()
 }
 

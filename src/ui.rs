@@ -1,11 +1,11 @@
 //! What the operator sees and types: terminal, text format, progress, prompts, signals, log.
 
 pub mod confirm;
+pub mod environment;
 pub mod page;
 pub mod password;
 pub mod progress;
 pub mod signals;
-pub mod surroundings;
 pub mod terminal;
 
 /// The target of events that are printed anyway (report and errors): the log contains them, and -v does not print them again.

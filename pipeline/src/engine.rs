@@ -13,7 +13,7 @@ use crate::load::session::{Session, count, literal};
 use crate::load::{Intent, Opened, Target};
 use crate::removal::LISTED;
 use crate::removal::beside::EXECUTIONS;
-use crate::removal::marks::{Marks, key, text, yes};
+use crate::removal::marks::{ImportPredicates, key, text, yes};
 use crate::removal::sets::Sets;
 use crate::settings::PLACEHOLDER_TRUST;
 use chrono::{DateTime, NaiveDateTime, Utc};
@@ -153,7 +153,7 @@ pub fn look_at(target: Box<dyn Target>) -> Result<Engine> {
 /// # Errors
 /// The database's.
 pub fn look(session: &mut dyn Session, layouts: &[Layout; 6], now: i64) -> Result<Engine> {
-    let marks = Marks::new(layouts, session.dialect());
+    let marks = ImportPredicates::new(layouts, session.dialect());
     let with = Sets::imported(marks).with();
     let mut engine = Engine::default();
     session.query(DOING, &format!("{with} {}", verdicts(marks)), &mut |row| {
@@ -199,7 +199,7 @@ pub fn look(session: &mut dyn Session, layouts: &[Layout; 6], now: i64) -> Resul
 }
 
 /// Joined here: the database cannot know how many rows are live, and takes nested loops for few.
-fn service_loads(session: &mut dyn Session, marks: Marks<'_>) -> Result<Vec<ServiceLoad>> {
+fn service_loads(session: &mut dyn Session, marks: ImportPredicates<'_>) -> Result<Vec<ServiceLoad>> {
     let (mut triggers, mut broken) = (HashSet::new(), HashMap::new());
     session.query(DOING, &format!("SELECT key FROM {} t", live_triggers(marks)), &mut |row| {
         triggers.extend(row.first().copied().flatten().map(|key| digest(&[key])));
@@ -236,7 +236,7 @@ pub(crate) fn start_warnings(
     layouts: &[Layout; 6],
     planned: Option<(i64, u64)>,
 ) -> Result<Vec<String>> {
-    let marks = Marks::new(layouts, session.dialect());
+    let marks = ImportPredicates::new(layouts, session.dialect());
     let mut services = service_loads(session, marks)?;
     if let Some((service, states)) = planned {
         let service_id = service.to_string();
@@ -351,13 +351,13 @@ fn number(text: Option<&str>) -> u64 {
 
 /// The rows of a table that Karbor sees, with `columns`, as a subquery that SQLite does not take apart: only so does it make an
 /// index of the column that the subquery is joined by.
-fn live(marks: Marks<'_>, table: &Table, columns: &str, condition: &str) -> String {
+fn live(marks: ImportPredicates<'_>, table: &Table, columns: &str, condition: &str) -> String {
     let fence = if marks.dialect == Dialect::Sqlite { " LIMIT -1" } else { "" };
     let there = no(&marks.column(table, "y", "deleted"), "true");
     format!("(SELECT {columns} FROM {} y WHERE {there}{condition}{fence})", marks.table(table))
 }
 
-fn live_triggers(marks: Marks<'_>) -> String {
+fn live_triggers(marks: ImportPredicates<'_>) -> String {
     live(marks, &TRIGGERS, &format!("{} AS key", key(&marks.column(&TRIGGERS, "y", "id"))), "")
 }
 
@@ -367,7 +367,7 @@ fn registered(state: &str) -> String {
 }
 
 /// `(obstacle or 'fires', operations)` of the imported operations.
-fn verdicts(marks: Marks<'_>) -> String {
+fn verdicts(marks: ImportPredicates<'_>) -> String {
     let operation = |name: &str| marks.column(&OPERATIONS, "o", name);
     let state = |name: &str| text(&marks.column(&STATES, "y", name));
     let columns = format!(
@@ -400,7 +400,7 @@ fn verdicts(marks: Marks<'_>) -> String {
 }
 
 /// `(of imported operations, all)`: states with the placeholder.
-fn placeholders(marks: Marks<'_>) -> String {
+fn placeholders(marks: ImportPredicates<'_>) -> String {
     let trust = text(&marks.column(&STATES, "y", "trust_id"));
     format!(
         "SELECT count(x.key), count(*) FROM {} s LEFT JOIN etl_operation x ON x.key = s.key",
@@ -414,7 +414,7 @@ fn placeholders(marks: Marks<'_>) -> String {
 }
 
 /// `(service_id, operation)` of the states that a service reads when it starts.
-fn registered_states(marks: Marks<'_>) -> String {
+fn registered_states(marks: ImportPredicates<'_>) -> String {
     let state = |name: &str| marks.column(&STATES, "y", name);
     let columns =
         format!("{} AS service, {} AS key", text(&state("service_id")), key(&state("operation_id")));
@@ -423,7 +423,7 @@ fn registered_states(marks: Marks<'_>) -> String {
 }
 
 /// `(operation, trigger, whether it is enabled)` of the operations that are not deleted.
-fn live_operations(marks: Marks<'_>) -> String {
+fn live_operations(marks: ImportPredicates<'_>) -> String {
     let operation = |name: &str| marks.column(&OPERATIONS, "y", name);
     let columns = format!(
         "{} AS key, {} AS trigger_key, CASE WHEN {} THEN '1' ELSE '0' END AS enabled",
@@ -435,7 +435,7 @@ fn live_operations(marks: Marks<'_>) -> String {
 }
 
 /// `(trigger, properties, next time)` of the imported triggers that are not deleted.
-fn executions(marks: Marks<'_>, table: &str) -> String {
+fn executions(marks: ImportPredicates<'_>, table: &str) -> String {
     let trigger = |name: &str| marks.column(&TRIGGERS, "t", name);
     format!(
         "SELECT {}, {}, {} FROM {} t JOIN etl_trigger x ON x.id = {} JOIN \

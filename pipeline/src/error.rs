@@ -44,7 +44,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// Rows are unaccounted for.
-    #[error("the accounts do not balance: {0}")]
+    #[error("internal error: row counts differ: {0}")]
     Imbalance(String),
     /// The user stopped the run.
     #[error("stopped by {0}; nothing was written")]

@@ -1,4 +1,4 @@
-//! What a Karbor database holds of imports, and who is at work on it. It only reads, so it works on a standby and while a
+//! What a Karbor database holds of imports, and who is running on it. It only reads, so it works on a standby and while a
 //! run is under way.
 
 use crate::engine::{self, Engine};
@@ -7,7 +7,7 @@ use crate::karbor::layout::Layout;
 use crate::karbor::{ITEMS, OPERATIONS, RESOURCES, STATES};
 use crate::load::session::{Session, literal};
 use crate::load::{Intent, Opened, ServerFacts, Target};
-use crate::removal::marks::{Marks, SOURCES, key, text, yes};
+use crate::removal::marks::{ImportPredicates, SOURCES, key, text, yes};
 use crate::removal::preview::{copies, counted};
 use crate::removal::sets::Sets;
 use crate::removal::{LISTED, Origin, Rows};
@@ -95,7 +95,7 @@ pub fn status(target: Box<dyn Target>) -> Result<Status> {
 
 /// What the tables say. No temporary table is made: a standby takes none.
 fn look(session: &mut dyn Session, layouts: &[Layout; 6]) -> Result<Status> {
-    let marks = Marks::new(layouts, session.dialect());
+    let marks = ImportPredicates::new(layouts, session.dialect());
     let with = Sets::imported(marks).with();
     let mut rows = Vec::new();
     for (layout, sql) in layouts.iter().zip(by_tenant(marks)) {
@@ -144,7 +144,7 @@ fn number(text: Option<&str>) -> u64 {
 }
 
 /// Counts by table, in the order of [`crate::karbor::WRITTEN`]: `(source, tenant, rows)`.
-fn by_tenant(marks: Marks<'_>) -> [String; 6] {
+fn by_tenant(marks: ImportPredicates<'_>) -> [String; 6] {
     let of_set = |set: &str| format!("SELECT source, tenant, count(*) FROM {set} GROUP BY source, tenant");
     let joined = |table, alias: &str, column: &str, set: &str| {
         format!(
@@ -163,7 +163,7 @@ fn by_tenant(marks: Marks<'_>) -> [String; 6] {
     ]
 }
 
-fn by_status(marks: Marks<'_>) -> String {
+fn by_status(marks: ImportPredicates<'_>) -> String {
     let (source, item) = (marks.source_by_version("i"), |name: &str| marks.column(&ITEMS, "i", name));
     let status =
         format!("CASE WHEN {} THEN 'deleted' ELSE {} END", yes(&item("deleted")), text(&item("status")));
@@ -174,7 +174,7 @@ fn by_status(marks: Marks<'_>) -> String {
     )
 }
 
-fn by_enabled(marks: Marks<'_>) -> String {
+fn by_enabled(marks: ImportPredicates<'_>) -> String {
     let operation = |name: &str| marks.column(&OPERATIONS, "o", name);
     let enabled = format!("CASE WHEN {} THEN 1 ELSE 0 END", yes(&operation("enabled")));
     format!(
@@ -184,7 +184,7 @@ fn by_enabled(marks: Marks<'_>) -> String {
     )
 }
 
-fn unfinished_ids(marks: Marks<'_>) -> String {
+fn unfinished_ids(marks: ImportPredicates<'_>) -> String {
     let item = |name: &str| marks.column(&ITEMS, "i", name);
     format!(
         "SELECT {} FROM {} i WHERE {} AND {} = {} AND NOT ({}) ORDER BY 1 LIMIT {LISTED}",

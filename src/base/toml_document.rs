@@ -330,7 +330,7 @@ impl Section {
     }
 
     /// Passes over what is there for others.
-    pub fn pass_over(&mut self, keys: &[&'static str]) {
+    pub fn skip(&mut self, keys: &[&'static str]) {
         for key in keys {
             drop(self.take(key));
         }

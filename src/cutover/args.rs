@@ -52,7 +52,7 @@ pub struct CutoverArgs {
 /// A part of a cutover.
 #[derive(Debug, Subcommand)]
 pub enum CutoverPart {
-    /// Dumps, checks, loads and verifies everything; VBS and DPS may be at work.
+    /// Dumps, checks, loads and verifies everything; VBS and DPS may be running.
     Full(PartArgs),
     /// Once the traffic is switched: what changed since, outcomes of jobs, restart.
     Incremental(PartArgs),
@@ -156,7 +156,7 @@ pub struct BackArgs {
     #[arg(long, short, help_heading = "Confirmation")]
     pub yes: bool,
 
-    /// Delete rows of Karbor's own too that hang on imported ones.
+    /// Delete rows of Karbor's own too that depend on imported ones.
     #[arg(long, help_heading = "What goes", conflicts_with = "keep_edited")]
     pub with_dependents: bool,
 

@@ -1,7 +1,5 @@
 //! `etl cutover`: the whole way in one go, or a part of it.
 
-pub mod world;
-
 use crate::base::digest;
 use crate::base::error::{Error, Result};
 use crate::base::exit::Exit;
@@ -15,22 +13,22 @@ use crate::cutover::dry_run::dry_run;
 use crate::cutover::files::private_folder;
 use crate::cutover::flow::Flow;
 use crate::cutover::lines::{Back, LOG, Lines};
-use crate::cutover::plan::{Goal, Onward, parts, steps};
+use crate::cutover::messages::CutoverStatus;
+use crate::cutover::plan::{Goal, Resume, parts, steps};
+use crate::cutover::real_host::{Execute, HostContext, RealHost, place};
 use crate::cutover::settings::Settings;
 use crate::cutover::state::{FILE, State};
 use crate::cutover::step::{Part, Step};
-use crate::cutover::told::Standing;
 use crate::cutover::{init, settings};
 use crate::dump::settings::NodeSettings;
 use crate::session::log;
 use crate::settings::columns::{Maps, read_columns};
 use crate::settings::output_args::OutputArgs;
 use crate::settings::outputs::{Outputs, check_cutover};
-use crate::ui::surroundings::Surroundings;
+use crate::ui::environment::Environment;
 use pipeline::files::place::Foreign;
 use std::io::{self, Write};
 use std::path::Path;
-use world::{Execute, Means, World, place};
 
 /// What a settings file comes to.
 struct File {
@@ -52,14 +50,14 @@ struct Request<'r> {
 /// Does what is asked for.
 pub(crate) fn cutover(
     args: &CutoverArgs,
-    surroundings: &Surroundings<'_>,
+    environment: &Environment<'_>,
     out: &mut dyn Write,
     execute: Execute,
 ) -> Result<Exit> {
     let part = |args: &PartArgs, part, out: &mut dyn Write| {
         let PartArgs { file, going } = args;
         let goal = Goal::Part(part);
-        go(&Request { file, goal, going, back: Back::default(), execute }, surroundings, out)
+        go(&Request { file, goal, going, back: Back::default(), execute }, environment, out)
     };
     match &args.part {
         Some(CutoverPart::Full(args)) => part(args, Part::Full, out),
@@ -69,28 +67,28 @@ pub(crate) fn cutover(
             let BackArgs { file, yes, with_dependents, keep_edited, going } = args;
             let back = Back { yes: *yes, with_dependents: *with_dependents, keep_edited: *keep_edited };
             let goal = Goal::Part(Part::Rollback);
-            go(&Request { file, goal, going, back, execute }, surroundings, out)
+            go(&Request { file, goal, going, back, execute }, environment, out)
         }
-        Some(CutoverPart::Status(args)) => status(args, surroundings, out),
-        Some(CutoverPart::Init(args)) => write(args, surroundings),
+        Some(CutoverPart::Status(args)) => status(args, environment, out),
+        Some(CutoverPart::Init(args)) => write(args, environment),
         None => {
             let EverythingArgs { file, switched, going } = &args.everything;
             // Clap asks for it; an empty name is no file.
             let file = file.as_deref().unwrap_or(Path::new(""));
             let goal = Goal::Everything { switched: *switched };
-            go(&Request { file, goal, going, back: Back::default(), execute }, surroundings, out)
+            go(&Request { file, goal, going, back: Back::default(), execute }, environment, out)
         }
     }
 }
 
 /// Goes on, or says what would be done.
-fn go(request: &Request<'_>, surroundings: &Surroundings<'_>, out: &mut dyn Write) -> Result<Exit> {
-    let File { settings, nodes, maps, digest } = read(request.file, surroundings)?;
+fn go(request: &Request<'_>, environment: &Environment<'_>, out: &mut dyn Write) -> Result<Exit> {
+    let File { settings, nodes, maps, digest } = read(request.file, environment)?;
     let GoingArgs { steps: asked, nodes: reached, shown } = request.going;
-    let onward = match (asked.from, asked.again) {
-        (Some(step), _) => Onward::From(step),
-        (None, true) => Onward::Again,
-        (None, false) => Onward::AsItStands,
+    let resume = match (asked.from, asked.again) {
+        (Some(step), _) => Resume::From(step),
+        (None, true) => Resume::Again,
+        (None, false) => Resume::AsItStands,
     };
     let lines = Lines { settings: &settings, quiet: shown.quiet };
     let state_file = settings.file(FILE);
@@ -101,16 +99,16 @@ fn go(request: &Request<'_>, surroundings: &Surroundings<'_>, out: &mut dyn Writ
         verbose: shown.verbose,
         ..OutputArgs::default()
     };
-    let outputs = Outputs::check(&outputs, surroundings);
+    let outputs = Outputs::check(&outputs, environment);
     if !asked.dry_run {
         check_cutover(&state_file, &lines.files(), &outputs)?;
     }
     let foreign = outputs.foreign(&state_file);
-    let (position, _) = State::glance(&state_file, foreign)?;
+    let (position, _) = State::peek(&state_file, foreign)?;
     if asked.dry_run {
-        onward.check(request.goal, &settings)?;
+        resume.check(request.goal, &settings)?;
         let files = |folder: &Path| files(&nodes, folder);
-        let text = dry_run(request.goal, onward, lines, (&maps.target, request.back), &position, &files)?;
+        let text = dry_run(request.goal, resume, lines, (&maps.target, request.back), &position, &files)?;
         crate::session::tell(out, &text, Exit::Done)?;
         return Ok(Exit::Done);
     }
@@ -123,41 +121,41 @@ fn go(request: &Request<'_>, surroundings: &Surroundings<'_>, out: &mut dyn Writ
     if state.was_torn() {
         tracing::warn!("the last line of {} was cut off by a crash", state_file.display());
     }
-    let position = onward.step(request.goal).map_or(position.clone(), |step| position.from(step, ""));
+    let position = resume.step(request.goal).map_or(position.clone(), |step| position.from(step, ""));
     let parts = parts(request.goal, &settings, &position)?;
     let mut to_do: Vec<Step> = parts.iter().flat_map(|part| steps(*part, &settings, &position)).collect();
     if !to_do.is_empty() && parts.contains(&Part::Continue) && !settings.job_files.is_empty() {
         // Whether copies wait is known only then, and nobody is to be asked in the middle of the night.
         to_do.push(Step::DumpJobs);
     }
-    let typed = surroundings.typed();
-    let surroundings = Surroundings { typed: Some(&typed), ..*surroundings };
-    let mut world = World::new(
+    let typed = environment.typed();
+    let environment = Environment { typed: Some(&typed), ..*environment };
+    let mut real_host = RealHost::new(
         &settings,
         nodes,
         &maps,
-        Means { surroundings, outputs, args: reached, execute: request.execute },
+        HostContext { environment, outputs, args: reached, execute: request.execute },
     )?;
-    world.gather_secrets(&to_do)?;
+    real_host.gather_secrets(&to_do)?;
     let mut flow =
-        Flow { lines, names: &maps.target, state: &mut state, outside: &mut world, out, back: request.back };
-    flow.run(request.goal, onward, &digest).inspect_err(crate::session::note_failure)
+        Flow { lines, names: &maps.target, state: &mut state, host: &mut real_host, out, back: request.back };
+    flow.run(request.goal, resume, &digest).inspect_err(crate::session::note_failure)
 }
 
 /// Reads the settings file.
-fn read(path: &Path, surroundings: &Surroundings<'_>) -> Result<File> {
+fn read(path: &Path, environment: &Environment<'_>) -> Result<File> {
     let bytes = toml_document::bytes(path)?;
-    parse(path, &bytes, surroundings)
+    parse(path, &bytes, environment)
 }
 
-fn parse(path: &Path, bytes: &[u8], surroundings: &Surroundings<'_>) -> Result<File> {
+fn parse(path: &Path, bytes: &[u8], environment: &Environment<'_>) -> Result<File> {
     let text = String::from_utf8_lossy(bytes);
     // The names of tables come first: they say what is dumped.
     let mut ahead = Section::parse(path, &text)?;
     let columns = settings::columns(&mut ahead)?;
     let maps = read_columns(columns.as_deref())?;
     let mut section = Section::parse(path, &text)?;
-    let nodes = NodeSettings::take(&mut section, &maps.sources, surroundings)?;
+    let nodes = NodeSettings::take(&mut section, &maps.sources, environment)?;
     let settings = Settings::take(&mut section, &nodes)?;
     section.finish()?;
     Ok(File { settings, nodes, maps, digest: digest::of(bytes) })
@@ -170,24 +168,24 @@ fn files(nodes: &NodeSettings, folder: &Path) -> Vec<String> {
 }
 
 /// How a cutover stands.
-fn status(args: &StandingArgs, surroundings: &Surroundings<'_>, out: &mut dyn Write) -> Result<Exit> {
-    let File { settings, digest, .. } = read(&args.file, surroundings)?;
-    let (position, at_work) = State::glance(&settings.file(FILE), Foreign::Refuse)?;
-    let standing = Standing::new(&settings, &digest, &position, at_work);
+fn status(args: &StandingArgs, environment: &Environment<'_>, out: &mut dyn Write) -> Result<Exit> {
+    let File { settings, digest, .. } = read(&args.file, environment)?;
+    let (position, at_work) = State::peek(&settings.file(FILE), Foreign::Refuse)?;
+    let status = CutoverStatus::new(&settings, &digest, &position, at_work);
     let text = if args.json {
-        let text = serde_json::to_string_pretty(&standing);
+        let text = serde_json::to_string_pretty(&status);
         let text = text.map_err(|error| Error::system("the status cannot be put in JSON", error.into()))?;
         printable_json(&text).into_owned() + "\n"
     } else {
-        standing.text(&settings, &position)
+        status.text(&settings, &position)
     };
     crate::session::tell(out, &text, Exit::Done)?;
     Ok(Exit::Done)
 }
 
 /// Asks, and writes a settings file.
-fn write(args: &InitArgs, surroundings: &Surroundings<'_>) -> Result<Exit> {
-    let sound = |text: &str| parse(&args.file, text.as_bytes(), surroundings).map(drop);
+fn write(args: &InitArgs, environment: &Environment<'_>) -> Result<Exit> {
+    let sound = |text: &str| parse(&args.file, text.as_bytes(), environment).map(drop);
     init::init(&args.file, &mut io::stdin().lock(), &mut io::stderr(), &sound)?;
     Ok(Exit::Done)
 }

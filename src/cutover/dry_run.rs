@@ -2,7 +2,7 @@
 
 use super::error::CutoverError;
 use super::lines::{Back, Lines, typed};
-use super::plan::{Goal, Onward, left_out, parts, steps};
+use super::plan::{Goal, Resume, left_out, parts, steps};
 use super::settings::{Command, Safety};
 use super::state::Position;
 use super::step::Step;
@@ -16,14 +16,14 @@ use std::path::Path;
 /// Something else comes first.
 pub fn dry_run(
     goal: Goal,
-    onward: Onward,
+    resume: Resume,
     lines: Lines<'_>,
     (names, back): (&TargetNames, Back),
     position: &Position,
     files: &dyn Fn(&Path) -> Vec<String>,
 ) -> Result<String, CutoverError> {
     let settings = lines.settings;
-    let position = match onward.step(goal) {
+    let position = match resume.step(goal) {
         Some(step) => position.clone().from(step, ""),
         None => position.clone(),
     };

@@ -5,18 +5,18 @@
 
 use super::error::CutoverError;
 use super::files::{Tee, private_folder, whole};
+use super::host::{Host, Ran};
 use super::lines::{Back, Lines, own, typed};
-use super::outside::{Outside, Ran};
-use super::plan::{Goal, Next, Onward, next, parts, refuse_changes, steps, worth};
+use super::plan::{Goal, Next, Resume, effective_exit, next, parts, refuse_changes, steps};
 use super::settings::{Check, Command, Safety, Settings};
 use super::state::{Dump, Event, State};
 use super::step::{Part, Step};
-use super::told;
 use crate::base::error::{Error, Result};
 use crate::base::exit::Exit;
 use crate::base::number::{bytes, counted, duration};
 use crate::base::text::printable;
-use crate::ui::terminal::heard;
+use crate::cutover::messages;
+use crate::ui::terminal::ignore_broken_pipe;
 use pipeline::engine::without_trust;
 use pipeline::files::{self, Replacement};
 use pipeline::load::names::TargetNames;
@@ -39,7 +39,7 @@ pub struct Flow<'f> {
     /// What is done.
     pub state: &'f mut State,
     /// The world.
-    pub outside: &'f mut dyn Outside,
+    pub host: &'f mut dyn Host,
     /// Standard output.
     pub out: &'f mut dyn Write,
     /// How a rollback is to go.
@@ -70,11 +70,11 @@ impl Flow<'_> {
     ///
     /// # Errors
     /// A step failed, or something else comes first.
-    pub fn run(&mut self, goal: Goal, onward: Onward, digest: &str) -> Result<Exit> {
+    pub fn run(&mut self, goal: Goal, resume: Resume, digest: &str) -> Result<Exit> {
         let position = self.state.position();
-        refuse_changes(goal, onward, digest, &position, self.settings())?;
-        onward.check(goal, self.settings())?;
-        let said = onward.step(goal);
+        refuse_changes(goal, resume, digest, &position, self.settings())?;
+        resume.check(goal, self.settings())?;
+        let said = resume.step(goal);
         let begin = said.map_or(position.clone(), |step| position.clone().from(step, ""));
         let parts = parts(goal, self.settings(), &begin)?;
         if let Some(step) = said {
@@ -90,7 +90,7 @@ impl Flow<'_> {
             exit = exit.worse(self.part(part, &mut last)?);
         }
         let position = self.state.position();
-        self.say(&format!("\n{}", told::then(self.settings(), &position)))?;
+        self.say(&format!("\n{}", messages::then(self.settings(), &position)))?;
         if next(self.settings(), &position) == Next::Wait {
             exit = exit.worse(Exit::Incomplete);
         }
@@ -102,7 +102,7 @@ impl Flow<'_> {
         let to_do = steps(part, self.settings(), &self.state.position());
         let mut exit = Exit::Done;
         for (n, step) in to_do.iter().copied().enumerate() {
-            if let (Some(signal), Some(after)) = (self.outside.stopping(), *last) {
+            if let (Some(signal), Some(after)) = (self.host.stopping(), *last) {
                 let remedy = format!("to go on, type: {}", own(Some(part.name()), &self.settings().path));
                 return Err(CutoverError::Stopped { signal, after, remedy }.into());
             }
@@ -119,7 +119,7 @@ impl Flow<'_> {
             let (code, said, dumps) = (ended.exit.code(), ended.said.clone(), ended.dumps);
             self.state.add(Event::Finished { step, exit: code, said, dumps })?;
             self.say(&format!("    {} ({})\n", ended.said, duration(begun.elapsed())))?;
-            exit = exit.worse(worth(step, ended.exit));
+            exit = exit.worse(effective_exit(step, ended.exit));
             *last = Some(step);
         }
         let position = self.state.position();
@@ -135,7 +135,7 @@ impl Flow<'_> {
         let exit = error.exit().code();
         // Where it cannot be written down the step counts as interrupted, which comes to the same.
         let _ = self.state.add(Event::Failed { step, exit, error: error.to_string() });
-        let told = told::after_failure(step, self.settings(), &self.state.position());
+        let told = messages::after_failure(step, self.settings(), &self.state.position());
         CutoverError::Step { step, cause: error, told }.into()
     }
 
@@ -170,12 +170,12 @@ impl Flow<'_> {
         let settings = self.settings().clone();
         let mut notes = String::new();
         let mut problems: Vec<String> = Vec::new();
-        let facts = self.outside.look()?;
+        let facts = self.host.look()?;
         let _ = writeln!(notes, "target: {}", facts.target);
         let _ = writeln!(notes, "version of its schema: {}", facts.version.as_deref().unwrap_or("not told"));
         let _ = writeln!(notes, "engine: {}", facts.engine.as_deref().unwrap_or("found when rows arrive"));
         let _ = writeln!(notes, "rows of earlier imports: {}", facts.imported);
-        for warning in facts.warnings.iter().chain(&self.outside.outlook()?.warnings()) {
+        for warning in facts.warnings.iter().chain(&self.host.outlook()?.warnings()) {
             let _ = writeln!(notes, "! {warning}");
         }
         if !facts.trusts {
@@ -199,7 +199,7 @@ impl Flow<'_> {
             ));
         }
         let folder = settings.folder.display();
-        if let Some(free) = self.outside.free_space(&settings.folder) {
+        if let Some(free) = self.host.free_space(&settings.folder) {
             let _ = writeln!(notes, "free in {folder}: {}", bytes(free));
             if free < settings.free_space {
                 let (free, wanted) = (bytes(free), bytes(settings.free_space));
@@ -207,9 +207,9 @@ impl Flow<'_> {
             }
         }
         for node in settings.command_nodes() {
-            match self.outside.there(node, "true", false, REACH) {
+            match self.host.run_remote(node, "true", false, REACH) {
                 Ok(_) => _ = writeln!(notes, "{node}: commands can be run there"),
-                Err(error) if self.outside.stopping().is_some() => return Err(error),
+                Err(error) if self.host.stopping().is_some() => return Err(error),
                 Err(error) => problems.push(worded(&error)),
             }
         }
@@ -245,7 +245,7 @@ impl Flow<'_> {
         for place in check.command.places() {
             let ran = match self.at(place, &check.command) {
                 Ok(ran) => ran,
-                Err(error) if self.outside.stopping().is_some() => return Err(error),
+                Err(error) if self.host.stopping().is_some() => return Err(error),
                 Err(error) => return Ok(Some(worded(&error))),
             };
             if !ran.well() {
@@ -291,7 +291,7 @@ impl Flow<'_> {
         let part = Replacement::create(&path).map_err(file)?;
         let line = self.lines.pg_dump(&program, &options, self.names, part.path());
         tracing::info!("{}", typed(&line));
-        let ran = self.outside.here(&line, None, true)?;
+        let ran = self.host.run_local(&line, None, true)?;
         if !ran.well() {
             let what = format!("{}: {}", program, how(&ran));
             let remedy = "name the pg_dump of the server's version with pg_dump in [karbor], a command with dump_command, or \
@@ -312,7 +312,7 @@ impl Flow<'_> {
         let folder = self.lines.dump_folder(step);
         private_folder(&folder)?;
         let mut dumps = Vec::new();
-        for path in self.outside.dump(&folder)? {
+        for path in self.host.dump(&folder)? {
             let size =
                 std::fs::metadata(&path).map_err(|source| Error::file("the dump", path.display(), source))?;
             dumps.push(Dump { path: path.display().to_string(), bytes: size.len() });
@@ -368,15 +368,15 @@ impl Flow<'_> {
         let mut text = Vec::new();
         let outcome = if step == Step::Rollback {
             // What will go must be seen before it is asked for.
-            self.outside.etl(line, &mut Tee { kept: &mut text, shown: self.out })
+            self.host.etl(line, &mut Tee { kept: &mut text, shown: self.out })
         } else {
-            self.outside.etl(line, &mut text)
+            self.host.etl(line, &mut text)
         };
         let kept = self.keep(step, &text);
         let exit = outcome?;
         kept?;
         if exit == Exit::Different {
-            heard(self.out.write_all(&text)).map_err(unsaid)?;
+            ignore_broken_pipe(self.out.write_all(&text)).map_err(unsaid)?;
             return Err(CutoverError::Different { report: self.lines.report(step) }.into());
         }
         let text = String::from_utf8_lossy(&text);
@@ -389,7 +389,7 @@ impl Flow<'_> {
     /// Refuses to go on where a run left operations without a usable trust, unless the settings allow it: once operationengine is
     /// restarted it gives that trust to new operations of the same users too.
     fn trusts(&mut self, mut ended: Ended) -> Result<Ended> {
-        let Some(what) = without_trust(self.outside.outlook()?.placeholders) else { return Ok(ended) };
+        let Some(what) = without_trust(self.host.outlook()?.placeholders) else { return Ok(ended) };
         if !self.settings().run.without_trusts {
             let remedy = "operationengine was not restarted yet. Set trust_id in the settings file of the run (config), or have these \
                           users make one operation each in Karbor now, and type the same command again; or without_trusts = \
@@ -427,10 +427,10 @@ impl Flow<'_> {
     fn at(&mut self, place: Option<&str>, command: &Command) -> Result<Ran> {
         tracing::info!("{}: {}", place.unwrap_or("here"), command.run);
         let ran = match place {
-            Some(node) => self.outside.there(node, &command.run, command.becoming, command.limit),
+            Some(node) => self.host.run_remote(node, &command.run, command.becoming, command.limit),
             None => {
                 let line = ["sh", "-c", &command.run].map(str::to_owned);
-                self.outside.here(&line, Some(command.limit), false)
+                self.host.run_local(&line, Some(command.limit), false)
             }
         }?;
         for line in ran.text.lines() {
@@ -452,7 +452,8 @@ impl Flow<'_> {
             tracing::info!(target: crate::ui::PRINTED, "{line}");
         }
         // Whoever went away and hears nothing any more has not said that it is to stop.
-        heard(self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush())).map_err(unsaid)
+        ignore_broken_pipe(self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()))
+            .map_err(unsaid)
     }
 }
 

@@ -14,7 +14,7 @@ use std::path::Path;
 const DATABASES: [&str; 4] = ["cinder", "autobackup", "taskmgr", "dps"];
 
 /// Who is asked.
-struct Desk<'d> {
+struct Wizard<'d> {
     input: &'d mut dyn BufRead,
     output: &'d mut dyn Write,
     path: &'d Path,
@@ -31,29 +31,29 @@ pub fn init(
     output: &mut dyn Write,
     sound: &dyn Fn(&str) -> Result<()>,
 ) -> Result<()> {
-    let mut desk = Desk { input, output, path };
+    let mut wizard = Wizard { input, output, path };
     if path.exists() {
         let question = format!("{} is there already. Type \"yes\" to replace it", path.display());
-        if !desk.ask(&question, "no")?.eq_ignore_ascii_case("yes") {
+        if !wizard.ask(&question, "no")?.eq_ignore_ascii_case("yes") {
             let what = format!("{} was left as it is", path.display());
             return Err(CutoverError::Failed { what, remedy: Some("name another file".to_owned()) }.into());
         }
     }
-    desk.say(
+    wizard.say(
         "Enter takes what stands in brackets. Passwords are not asked for here, and belong into no answer.\n",
     )?;
-    let text = desk.settings()?;
+    let text = wizard.settings()?;
     sound(&text)?;
     files::replace(path, text.as_bytes())
         .map_err(|source| Error::file("the settings file", path.display(), source))?;
     let file = super::lines::own(None, path);
-    desk.say(&format!(
+    wizard.say(&format!(
         "\n{} is written. Look through it, then:\n  {file} --dry-run\n  {file}\n",
         path.display()
     ))
 }
 
-impl Desk<'_> {
+impl Wizard<'_> {
     /// The whole file.
     fn settings(&mut self) -> Result<String> {
         let mut text = String::from(
@@ -144,7 +144,7 @@ impl Desk<'_> {
     /// The commands.
     fn commands(&mut self, text: &mut String, nodes: &[String]) -> Result<()> {
         self.say(
-            "\nNow the commands. Each must bear being run twice; it is well when it ends with exit code 0.\n",
+            "\nNow the commands. Each must be idempotent (it may be run twice); it is well when it ends with exit code 0.\n",
         )?;
         text.push_str(
             "\n# Each ends with exit code 0 if that is stopped. They are asked before the incremental part; before = \"full\" asks\n\
@@ -249,7 +249,7 @@ mod tests {
     use crate::base::toml_document::Section;
     use crate::cutover::settings::Settings;
     use crate::dump::settings::NodeSettings;
-    use crate::ui::surroundings::Surroundings;
+    use crate::ui::environment::Environment;
     use parsers::columns::ColumnMap;
     use std::os::unix::fs::PermissionsExt as _;
 
@@ -286,7 +286,7 @@ vbs1
         let sound = |text: &str| {
             let mut section = Section::parse(path, text)?;
             let map = ColumnMap::built_in().unwrap();
-            let nodes = NodeSettings::take(&mut section, &map, &Surroundings::of_process())?;
+            let nodes = NodeSettings::take(&mut section, &map, &Environment::of_process())?;
             Settings::take(&mut section, &nodes)?;
             Ok(section.finish()?)
         };

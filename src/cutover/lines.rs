@@ -19,7 +19,7 @@ const CLEANED: [&str; 2] = ["trigger_executions", "scheduled_operation_logs"];
 pub struct Back {
     /// Nothing is asked.
     pub yes: bool,
-    /// Rows of Karbor's own that hang on imported ones go too.
+    /// Rows of Karbor's own that depend on imported ones go too.
     pub with_dependents: bool,
     /// Plans on which such rows hang stay.
     pub keep_edited: bool,

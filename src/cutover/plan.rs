@@ -24,7 +24,7 @@ pub enum Goal {
 
 /// Where the operator says that it goes on, whatever the state file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Onward {
+pub enum Resume {
     /// After the last step that is done.
     AsItStands,
     /// With this step.
@@ -33,7 +33,7 @@ pub enum Onward {
     Again,
 }
 
-impl Onward {
+impl Resume {
     /// The step to begin with, where one is said.
     #[must_use]
     pub fn step(self, goal: Goal) -> Option<Step> {
@@ -171,14 +171,14 @@ pub fn parts(goal: Goal, settings: &Settings, position: &Position) -> Result<Vec
 /// It changed, and the operator says nothing of it.
 pub fn refuse_changes(
     goal: Goal,
-    onward: Onward,
+    resume: Resume,
     digest: &str,
     position: &Position,
     settings: &Settings,
 ) -> Result<()> {
     let begun = !position.done.is_empty() || position.loaded || position.going_back;
     let same = position.settings.as_deref().is_none_or(|known| known == digest);
-    if same || !begun || onward != Onward::AsItStands {
+    if same || !begun || resume != Resume::AsItStands {
         return Ok(());
     }
     let part = match goal {
@@ -202,7 +202,7 @@ pub fn refuse_changes(
 /// What a part's end is worth to whoever drives it by exit codes, after a step that ended so. Rows that the full part defers are
 /// what the incremental part is for.
 #[must_use]
-pub fn worth(step: Step, exit: Exit) -> Exit {
+pub fn effective_exit(step: Step, exit: Exit) -> Exit {
     if step.part() == Part::Full { Exit::Done } else { exit }
 }
 
@@ -297,9 +297,9 @@ mod tests {
     #[test]
     fn the_operator_says_where_it_goes_on() {
         let (everything, part) = (Goal::Everything { switched: false }, Goal::Part(Part::Incremental));
-        assert_eq!(Onward::AsItStands.step(part), None);
-        assert_eq!(Onward::Again.step(everything), Some(Preflight));
-        assert_eq!(Onward::Again.step(part), Some(Stopped));
-        assert_eq!(Onward::From(RunAgain).step(everything), Some(RunAgain));
+        assert_eq!(Resume::AsItStands.step(part), None);
+        assert_eq!(Resume::Again.step(everything), Some(Preflight));
+        assert_eq!(Resume::Again.step(part), Some(Stopped));
+        assert_eq!(Resume::From(RunAgain).step(everything), Some(RunAgain));
     }
 }

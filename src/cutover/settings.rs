@@ -334,7 +334,7 @@ impl Check {
 pub(crate) mod tests {
     use super::*;
     use crate::base::error::CommandError as _;
-    use crate::ui::surroundings::Surroundings;
+    use crate::ui::environment::Environment;
     use parsers::columns::ColumnMap;
 
     const NODES: &str = "
@@ -374,7 +374,7 @@ timeout = \"1min\"
     fn taken(text: &str) -> Result<Settings> {
         let mut section = Section::parse(Path::new("site/cutover.toml"), &format!("{text}{NODES}"))?;
         let map = ColumnMap::built_in().unwrap();
-        let nodes = NodeSettings::take(&mut section, &map, &Surroundings::of_process())?;
+        let nodes = NodeSettings::take(&mut section, &map, &Environment::of_process())?;
         let settings = Settings::take(&mut section, &nodes)?;
         section.finish()?;
         Ok(settings)

@@ -111,7 +111,7 @@ pub struct Done {
 pub struct Position {
     /// The steps that are done.
     pub done: BTreeMap<Step, Done>,
-    /// The step that was begun and did not end: its process was killed, or it is at work.
+    /// The step that was begun and did not end: its process was killed, or it is running.
     pub interrupted: Option<Step>,
     /// The step that failed last, and why.
     pub failed: Option<(Step, String)>,
@@ -157,7 +157,7 @@ impl Position {
                     self.going_back = false;
                 }
                 if *step == Step::Stopped {
-                    // VBS or DPS was at work: what was dumped before may lack what it did.
+                    // VBS or DPS was running: what was dumped before may lack what it did.
                     self.done.retain(|done, _| done.part() != Part::Incremental);
                 }
             }
@@ -203,16 +203,16 @@ impl State {
     /// Opens the state file, or makes it; `settings` is the digest of the settings file.
     ///
     /// # Errors
-    /// Another cutover is at work with it, it cannot be read or written, or a line in it is damaged.
+    /// Another cutover is running with it, it cannot be read or written, or a line in it is damaged.
     pub fn open(path: &Path, settings: &str, foreign: Foreign) -> Result<Self> {
         Ok(Self { lines: Lines::open(path, foreign)?, settings: settings.to_owned() })
     }
 
-    /// Looks at a state file; answers the position, and whether somebody is at work.
+    /// Looks at a state file; answers the position, and whether somebody is running.
     ///
     /// # Errors
     /// It cannot be read, or a line in it is damaged.
-    pub fn glance(path: &Path, foreign: Foreign) -> Result<(Position, bool)> {
+    pub fn peek(path: &Path, foreign: Foreign) -> Result<(Position, bool)> {
         let peek = Lines::<Entry>::peek(path, foreign)?;
         Ok((Position::of(&peek.lines), peek.in_use))
     }
@@ -267,9 +267,9 @@ mod tests {
             state.add(event).unwrap();
         }
         let position = state.position();
-        assert_eq!(State::glance(&path, Foreign::Refuse).unwrap(), (position.clone(), true));
+        assert_eq!(State::peek(&path, Foreign::Refuse).unwrap(), (position.clone(), true));
         drop(state);
-        assert_eq!(State::glance(&path, Foreign::Refuse).unwrap(), (position.clone(), false));
+        assert_eq!(State::peek(&path, Foreign::Refuse).unwrap(), (position.clone(), false));
         position
     }
 
@@ -338,7 +338,7 @@ mod tests {
         drop(state);
         State::open(&path, "digest", Foreign::Refuse).unwrap();
         assert_eq!(
-            State::glance(&folder.path().join("absent"), Foreign::Refuse).unwrap(),
+            State::peek(&folder.path().join("absent"), Foreign::Refuse).unwrap(),
             (Position::default(), false)
         );
     }

@@ -5,17 +5,17 @@ use crate::base::exit::Exit;
 use crate::base::stop::{Stop, Stopping};
 use crate::dump::args::DumpArgs;
 use crate::dump::options::DumpOptions;
-use crate::dump::report::{Document, Fate, dry_run, text};
+use crate::dump::report::{Disposition, Document, dry_run, text};
 use crate::dump::secrets::{Secrets, Sources};
 use crate::dump::settings::Node;
-use crate::dump::{Dumped, Means, NodeError, Nodes, Trust};
+use crate::dump::{Dumped, NodeContext, NodeError, Nodes, Trust};
 use crate::import::report::file::ReportFile;
 use crate::session::log;
 use crate::session::{kept, note, note_failure, say, tell};
 use crate::ui::confirm;
+use crate::ui::environment::Environment;
 use crate::ui::progress::Screen;
-use crate::ui::surroundings::Surroundings;
-use crate::ui::terminal::Paper;
+use crate::ui::terminal::TextFormat;
 use crate::ui::{password, signals};
 use pipeline::progress::Cancel;
 use std::io::Write;
@@ -24,8 +24,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Makes the dumps that the settings name.
-pub(crate) fn dump(args: &DumpArgs, surroundings: &Surroundings<'_>, out: &mut dyn Write) -> Result<Exit> {
-    let options = DumpOptions::check(args, surroundings)?;
+pub(crate) fn dump(args: &DumpArgs, environment: &Environment<'_>, out: &mut dyn Write) -> Result<Exit> {
+    let options = DumpOptions::check(args, environment)?;
     if options.dry_run {
         tell(out, &dry_run(&options.settings), Exit::Done)?;
         return Ok(Exit::Done);
@@ -39,20 +39,20 @@ pub(crate) fn dump(args: &DumpArgs, surroundings: &Surroundings<'_>, out: &mut d
         screen.say(&format!("etl: {warning}"));
     }
     let outputs = options.outputs.clone();
-    let fates = work(options, surroundings, &screen);
-    let (fates, error) = match fates {
-        Ok(fates) => {
-            let failed = fates.iter().filter(|fate| fate.error.is_some()).count();
-            let error = (failed > 0).then(|| NodeError::Dumps { failed, of: fates.len() }.into());
-            (fates, error)
+    let dispositions = work(options, environment, &screen);
+    let (dispositions, error) = match dispositions {
+        Ok(dispositions) => {
+            let failed = dispositions.iter().filter(|disposition| disposition.error.is_some()).count();
+            let error = (failed > 0).then(|| NodeError::Dumps { failed, of: dispositions.len() }.into());
+            (dispositions, error)
         }
         Err(error) => (Vec::new(), Some(error)),
     };
     let exit = error.as_ref().map_or(Exit::Done, Error::exit);
-    let document = Document::new(&fates, exit, error.as_ref(), started.elapsed());
+    let document = Document::new(&dispositions, exit, error.as_ref(), started.elapsed());
     let written = file.map_or(Ok(()), |file| file.write_json(&document));
-    note(&text(&fates, Paper::PLAIN));
-    let told = tell(out, &text(&fates, outputs.paper), exit);
+    note(&text(&dispositions, TextFormat::PLAIN));
+    let told = tell(out, &text(&dispositions, outputs.text_format), exit);
     if let Some(error) = error {
         note_failure(&error);
         return Err(error);
@@ -63,7 +63,7 @@ pub(crate) fn dump(args: &DumpArgs, surroundings: &Surroundings<'_>, out: &mut d
 }
 
 /// Asks for what is not known, and dumps.
-fn work(options: DumpOptions, surroundings: &Surroundings<'_>, screen: &Screen) -> Result<Vec<Fate>> {
+fn work(options: DumpOptions, environment: &Environment<'_>, screen: &Screen) -> Result<Vec<Disposition>> {
     let (stop, cancel, begun) =
         (Arc::<Stop>::default(), Arc::<Cancel>::default(), Arc::<AtomicBool>::default());
     let watch = {
@@ -80,12 +80,12 @@ fn work(options: DumpOptions, surroundings: &Surroundings<'_>, screen: &Screen) 
     // Whoever stopped at one question is not asked the next.
     let mut ask = |prompt: &str| cancel.reason().is_none().then(|| on_terminal(prompt)).flatten();
     let nodes: Vec<&Node> = options.settings.nodes.iter().collect();
-    let sources = Sources { file: options.secrets, surroundings, ask: &mut ask };
+    let sources = Sources { file: options.secrets, environment, ask: &mut ask };
     let secrets = Secrets::gather(&nodes, sources);
     if let Some(signal) = cancel.reason() {
         return Err(NodeError::Unbegun { signal }.into());
     }
-    let means = Means {
+    let means = NodeContext {
         secrets: secrets?,
         trust: trust(options.accept_new_host_keys, options.watched),
         agent: options.agent,
@@ -107,7 +107,7 @@ fn work(options: DumpOptions, surroundings: &Surroundings<'_>, screen: &Screen) 
     };
     let done = nodes.dump(&all, &told)?;
     let dumps = all.iter().flat_map(|node| node.dumps.iter().map(|dump| (*node, dump)));
-    Ok(dumps.zip(done).map(|((node, dump), done)| Fate::new(node, dump, done)).collect())
+    Ok(dumps.zip(done).map(|((node, dump), done)| Disposition::new(node, dump, done)).collect())
 }
 
 /// What becomes of unknown host keys. No bar is shown while hosts are asked about, and nothing is held meanwhile: a signal

@@ -5,7 +5,7 @@
 //! that it stands in no argument; its end tells the script that nobody listens any more.
 
 use crate::dump::error::{Failure, NodeError, Result};
-use crate::dump::prompt::{Heard, Listener};
+use crate::dump::prompt::{Listener, PromptEvent};
 use crate::dump::script::{Words, command_line, quoted};
 use crate::dump::secrets::{Purpose, Secrets};
 use crate::dump::session::Session;
@@ -24,9 +24,9 @@ const BEGINNING: Duration = Duration::from_secs(30);
 /// How many bytes of what programs say are kept: the end of it.
 const TAIL: usize = 8 << 10;
 
-/// Who runs something on a node.
+/// RunAs runs something on a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
+pub enum RunAs {
     /// The user who logs in.
     Login,
     /// The user who is become, where the node has one; else the one who logs in.
@@ -49,7 +49,7 @@ pub(crate) struct Conversation<'s> {
 
 /// What a script says next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Said {
+pub(crate) enum ScriptEvent {
     /// A word of its own, and what belongs to it.
     Word(String, String),
     /// It ended, with this status where it has one.
@@ -65,12 +65,12 @@ impl<'s> Conversation<'s> {
         session: &'s Session,
         node: &Node,
         secrets: &Secrets,
-        who: Who,
+        who: RunAs,
         body: impl FnOnce(&Words) -> String,
     ) -> Result<Self> {
         let words = Words::new();
         let script = format!("umask 077\n{}\n{}", words.say("ready"), body(&words));
-        let becomes = who == Who::Database && node.becomes();
+        let becomes = who == RunAs::Database && node.becomes();
         let line = if becomes {
             command_line(node.becoming, &node.database_user, &script)
         } else {
@@ -111,8 +111,8 @@ impl<'s> Conversation<'s> {
             match timeout(PAUSE, self.read.wait()).await {
                 Err(_) if !becomes => {}
                 Err(_) => match listener.heard() {
-                    Heard::Nothing => {}
-                    Heard::Question => match password {
+                    PromptEvent::Nothing => {}
+                    PromptEvent::Question => match password {
                         Some(password) => self.tell(password).await?,
                         None => {
                             return Err(self.refused(
@@ -123,7 +123,7 @@ impl<'s> Conversation<'s> {
                             ));
                         }
                     },
-                    Heard::QuestionAgain => {
+                    PromptEvent::QuestionAgain => {
                         return Err(self.refused(node, becomes, "the password is wrong", ""));
                     }
                 },
@@ -183,20 +183,20 @@ impl<'s> Conversation<'s> {
     ///
     /// # Errors
     /// The connection is lost.
-    pub(crate) async fn next(&mut self) -> Result<Said> {
+    pub(crate) async fn next(&mut self) -> Result<ScriptEvent> {
         loop {
             while let Some((line, rest)) = self.open.split_once('\n') {
                 let (line, rest) = (line.trim_end_matches('\r').to_owned(), rest.to_owned());
                 self.open = rest;
                 match self.words.heard(&line) {
-                    Some((word, rest)) => return Ok(Said::Word(word, rest)),
+                    Some((word, rest)) => return Ok(ScriptEvent::Word(word, rest)),
                     None => self.keep(&line),
                 }
             }
             if self.over {
                 let rest = std::mem::take(&mut self.open);
                 self.keep(&rest);
-                return Ok(Said::Ended(self.status));
+                return Ok(ScriptEvent::Ended(self.status));
             }
             match self.read.wait().await {
                 Some(ChannelMsg::Data { data } | ChannelMsg::ExtendedData { data, .. }) => {
@@ -239,8 +239,8 @@ impl<'s> Conversation<'s> {
             tokio::select! {
                 () = sleep_until(deadline) => return Ok(words),
                 said = self.next() => match said? {
-                    Said::Word(word, rest) => words.push((word, rest)),
-                    Said::Ended(_) => return Ok(words),
+                    ScriptEvent::Word(word, rest) => words.push((word, rest)),
+                    ScriptEvent::Ended(_) => return Ok(words),
                 },
             }
         }

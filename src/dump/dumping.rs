@@ -3,14 +3,14 @@
 
 use crate::base::number::{bytes, counted};
 use crate::base::stop::{Stop, Stopping};
-use crate::dump::conversation::{Conversation, Said, Who, shown};
+use crate::dump::conversation::{Conversation, RunAs, ScriptEvent, shown};
 use crate::dump::error::{Failure, NodeError, Result};
-use crate::dump::gauge::{Gauge, Phase};
+use crate::dump::gauge::{Phase, ProgressState};
 use crate::dump::secrets::{Purpose, Secrets};
 use crate::dump::session::{Session, Trust};
 use crate::dump::settings::{Dump, Node};
 use crate::dump::thread::in_thread;
-use crate::dump::{script, space, transfer, whole, zone};
+use crate::dump::{dump_check, script, space, transfer, zone};
 use crate::settings::record::Record;
 use chrono::{SecondsFormat, Utc};
 use parsers::columns::ColumnMap;
@@ -50,7 +50,7 @@ pub(crate) struct Shared<'d> {
     /// By what this machine and folder are known on nodes.
     pub(crate) station: &'d str,
     pub(crate) stop: &'d Stop,
-    pub(crate) gauge: &'d Gauge,
+    pub(crate) gauge: &'d ProgressState,
 }
 
 impl Shared<'_> {
@@ -177,7 +177,7 @@ impl<'d> Dumping<'d> {
     async fn make(&mut self, session: &Session, shared: &Shared<'_>) -> Result<Remote> {
         let (node, dump, secrets) = (self.node, self.dump, shared.secrets);
         shared.gauge.enter(self.place, Phase::Looking);
-        let begun = Conversation::begin(session, node, secrets, Who::Database, |words| {
+        let begun = Conversation::begin(session, node, secrets, RunAs::Database, |words| {
             script::dump(words, dump, &self.tag)
         });
         let mut talk = begun.await?;
@@ -186,10 +186,10 @@ impl<'d> Dumping<'d> {
         {
             talk.tell(password).await?;
         }
-        let mut heard = Heard::default();
+        let mut heard = ScriptReport::default();
         loop {
             match talk.next().await? {
-                Said::Word(word, rest) => match word.as_str() {
+                ScriptEvent::Word(word, rest) => match word.as_str() {
                     "asked" => {
                         self.space(&heard)?;
                         shared.gauge.enter(self.place, Phase::Dumping);
@@ -204,7 +204,7 @@ impl<'d> Dumping<'d> {
                     }
                     _ => heard.take(&word, rest),
                 },
-                Said::Ended(status) => {
+                ScriptEvent::Ended(status) => {
                     let said = secrets.hide(talk.tail.trim());
                     for line in said.lines() {
                         tracing::info!("{}: {line}", self.what);
@@ -215,7 +215,7 @@ impl<'d> Dumping<'d> {
         }
     }
 
-    fn made(&mut self, heard: Heard, status: Option<u32>, said: &str) -> Result<Remote> {
+    fn made(&mut self, heard: ScriptReport, status: Option<u32>, said: &str) -> Result<Remote> {
         if heard.status.as_deref() != Some("0") {
             let status = heard.status.unwrap_or_else(|| shown(status));
             let last: Vec<&str> = said.lines().rev().take(3).collect();
@@ -260,7 +260,7 @@ impl<'d> Dumping<'d> {
     }
 
     /// Checks that there is room, on the node and here.
-    fn space(&mut self, heard: &Heard) -> Result<()> {
+    fn space(&mut self, heard: &ScriptReport) -> Result<()> {
         let wanted = space::wanted(self.dump, heard.estimate.as_deref());
         let free =
             heard.free.as_ref().and_then(|free| free.trim().parse::<u64>().ok()).map(|free| free << 10);
@@ -362,7 +362,7 @@ impl<'d> Dumping<'d> {
         let (path, map) = (part.path().to_owned(), Arc::clone(shared.map));
         let checked = in_thread(move || {
             let digest = crate::base::digest::of_file(&path, |error| error, || Ok(()));
-            digest.map(|(digest, bytes)| (digest, bytes, whole::check(&path, &map)))
+            digest.map(|(digest, bytes)| (digest, bytes, dump_check::check(&path, &map)))
         });
         let checked = checked.await.and_then(|checked| checked);
         let (digest, size, whole) = checked.map_err(|error| {
@@ -474,7 +474,7 @@ impl<'d> Dumping<'d> {
         }
         let Some(open) = session.as_ref() else { return Ok(Vec::new()) };
         let script = |words: &script::Words| script::sweep(words, self.dump, &self.tag);
-        let talk = Conversation::begin(open, self.node, shared.secrets, Who::Database, script).await?;
+        let talk = Conversation::begin(open, self.node, shared.secrets, RunAs::Database, script).await?;
         let words = talk.end(Instant::now() + REMOVING).await?;
         if !words.iter().any(|(word, _)| word == "swept") {
             return Err(open.broken("the node did not say that its files are removed"));
@@ -499,7 +499,7 @@ fn passing(error: &NodeError) -> bool {
 
 /// What the script said.
 #[derive(Debug, Default)]
-struct Heard {
+struct ScriptReport {
     offset: Option<String>,
     localtime: Option<String>,
     timezone: Option<String>,
@@ -511,7 +511,7 @@ struct Heard {
     status: Option<String>,
 }
 
-impl Heard {
+impl ScriptReport {
     fn take(&mut self, word: &str, rest: String) {
         let place = match word {
             "offset" => &mut self.offset,

@@ -66,12 +66,12 @@ struct Place {
 
 /// The numbers of all dumps.
 #[derive(Debug)]
-pub(crate) struct Gauge {
+pub(crate) struct ProgressState {
     places: Vec<Place>,
     screen: Screen,
 }
 
-impl Gauge {
+impl ProgressState {
     pub(crate) fn new(names: impl Iterator<Item = String>, screen: Screen) -> Self {
         let place = |name| Place {
             name,
@@ -116,17 +116,17 @@ impl Display {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub(crate) fn start(style: Style, gauge: Arc<Gauge>) -> io::Result<Self> {
+    pub(crate) fn start(style: Style, gauge: Arc<ProgressState>) -> io::Result<Self> {
         if style == Style::Nothing {
             return Ok(Self { _ticker: None });
         }
-        let tellers = Teller::all(style, &gauge);
-        let tell = move |tellers: &mut Vec<Teller>| {
+        let tellers = ProgressRenderer::all(style, &gauge);
+        let tell = move |tellers: &mut Vec<ProgressRenderer>| {
             for (teller, place) in tellers.iter_mut().zip(&gauge.places) {
                 teller.tell(place, &gauge.screen);
             }
         };
-        let end = |tellers: Vec<Teller>| {
+        let end = |tellers: Vec<ProgressRenderer>| {
             tellers.iter().filter_map(|teller| teller.bar.as_ref()).for_each(ProgressBar::finish_and_clear);
         };
         let ticker = Ticker::start(TICK, tellers, tell, end)?;
@@ -134,13 +134,13 @@ impl Display {
     }
 }
 
-struct Teller {
+struct ProgressRenderer {
     bar: Option<ProgressBar>,
     last: Option<(Phase, Instant)>,
 }
 
-impl Teller {
-    fn all(style: Style, gauge: &Gauge) -> Vec<Self> {
+impl ProgressRenderer {
+    fn all(style: Style, gauge: &ProgressState) -> Vec<Self> {
         let width = gauge.places.iter().map(|place| place.name.chars().count()).max().unwrap_or(0);
         let teller = |place: &Place| {
             let bar = ProgressBar::no_length()
@@ -218,8 +218,8 @@ mod tests {
 
     #[test]
     fn a_bar_follows_the_file_that_comes() {
-        let gauge = Gauge::new(["db1".to_owned()].into_iter(), Screen::new(Style::Nothing));
-        let mut teller = Teller::all(Style::Bars, &gauge).remove(0);
+        let gauge = ProgressState::new(["db1".to_owned()].into_iter(), Screen::new(Style::Nothing));
+        let mut teller = ProgressRenderer::all(Style::Bars, &gauge).remove(0);
         let bar = teller.bar.clone().unwrap();
         gauge.enter(0, Phase::Dumping);
         teller.tell(&gauge.places[0], &gauge.screen);

@@ -6,12 +6,12 @@ use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Judges the host's key and keeps it for whoever has to tell of it.
-pub(crate) struct Keeper {
+pub(crate) struct HostKeyVerifier {
     pub(crate) known: Known,
     pub(crate) shown: Arc<Mutex<Option<PublicKey>>>,
 }
 
-impl Handler for Keeper {
+impl Handler for HostKeyVerifier {
     type Error = russh::Error;
 
     async fn check_server_key(

@@ -1,7 +1,7 @@
 //! Logging in: the agent's keys, a key file, a password, in the order that the settings say.
 
 use crate::dump::error::{Failure, NodeError, Result};
-use crate::dump::host_key::Keeper;
+use crate::dump::host_key::HostKeyVerifier;
 use crate::dump::secrets::{Purpose, Secrets};
 use crate::dump::settings::{Login, Node};
 use russh::MethodKind;
@@ -24,7 +24,7 @@ const ROUNDS: usize = 4;
 /// # Errors
 /// No way is accepted; the message says what was tried, and how each ended.
 pub(crate) async fn log_in(
-    handle: &mut Handle<Keeper>,
+    handle: &mut Handle<HostKeyVerifier>,
     node: &Node,
     secrets: &Secrets,
     agent: Option<&str>,
@@ -62,7 +62,7 @@ pub(crate) async fn log_in(
                     Some(password) if takes(MethodKind::Password) => {
                         with_password(handle, &node.user, password).await
                     }
-                    Some(password) => in_its_words(handle, &node.user, password).await,
+                    Some(password) => by_prompts(handle, &node.user, password).await,
                 };
                 ("password", outcome)
             }
@@ -101,7 +101,7 @@ fn accepted(result: std::result::Result<AuthResult, impl std::fmt::Display>) -> 
 }
 
 /// The digest that an RSA key signs with; the node says what it takes.
-async fn rsa_digest(handle: &Handle<Keeper>, rsa: bool) -> Option<HashAlg> {
+async fn rsa_digest(handle: &Handle<HostKeyVerifier>, rsa: bool) -> Option<HashAlg> {
     if !rsa {
         return None;
     }
@@ -111,7 +111,7 @@ async fn rsa_digest(handle: &Handle<Keeper>, rsa: bool) -> Option<HashAlg> {
     }
 }
 
-async fn with_agent(handle: &mut Handle<Keeper>, user: &str, socket: Option<&str>) -> Attempt {
+async fn with_agent(handle: &mut Handle<HostKeyVerifier>, user: &str, socket: Option<&str>) -> Attempt {
     let socket = socket.ok_or("none runs (SSH_AUTH_SOCK is not set)")?;
     let agent = AgentClient::connect_uds(socket).await;
     let mut agent = agent.map_err(|error| format!("it does not answer: {error}"))?;
@@ -139,7 +139,7 @@ async fn with_agent(handle: &mut Handle<Keeper>, user: &str, socket: Option<&str
 }
 
 async fn with_key(
-    handle: &mut Handle<Keeper>,
+    handle: &mut Handle<HostKeyVerifier>,
     user: &str,
     path: &Path,
     passphrase: Option<&SecretString>,
@@ -157,12 +157,12 @@ async fn with_key(
         .map_err(|problem| format!("{}: {problem}", path.display()))
 }
 
-async fn with_password(handle: &mut Handle<Keeper>, user: &str, password: &SecretString) -> Attempt {
+async fn with_password(handle: &mut Handle<HostKeyVerifier>, user: &str, password: &SecretString) -> Attempt {
     accepted(handle.authenticate_password(user, password.expose_secret()).await)
 }
 
 /// Answers what the node asks: the password wherever nothing is echoed.
-async fn in_its_words(handle: &mut Handle<Keeper>, user: &str, password: &SecretString) -> Attempt {
+async fn by_prompts(handle: &mut Handle<HostKeyVerifier>, user: &str, password: &SecretString) -> Attempt {
     let mut answer = handle.authenticate_keyboard_interactive_start(user, None).await;
     let mut given = false;
     for _ in 0..ROUNDS {

@@ -11,7 +11,7 @@ use crate::settings::columns::{Maps, read_columns};
 use crate::settings::outputs;
 use crate::settings::outputs::Outputs;
 use crate::settings::places::Places;
-use crate::ui::surroundings::Surroundings;
+use crate::ui::environment::Environment;
 use parsers::columns::ColumnMap;
 
 /// What `etl dump` is to do, checked.
@@ -40,14 +40,14 @@ impl DumpOptions {
     ///
     /// # Errors
     /// The first thing that is wrong with them.
-    pub fn check(args: &DumpArgs, surroundings: &Surroundings<'_>) -> Result<Self> {
+    pub fn check(args: &DumpArgs, environment: &Environment<'_>) -> Result<Self> {
         let Maps { sources: columns, .. } = read_columns(args.columns.as_deref())?;
         let mut file = Section::read(&args.settings)?;
-        let mut settings = NodeSettings::take(&mut file, &columns, surroundings)?;
-        file.pass_over(&CUTOVER_KEYS);
+        let mut settings = NodeSettings::take(&mut file, &columns, environment)?;
+        file.skip(&CUTOVER_KEYS);
         file.finish()?;
         choose(&mut settings, &args.node)?;
-        let outputs = Outputs::check(&args.outputs, surroundings);
+        let outputs = Outputs::check(&args.outputs, environment);
         outputs::check_no_page(&outputs)?;
         let mut places = Places::new(&outputs.force);
         if !args.dry_run {
@@ -65,8 +65,8 @@ impl DumpOptions {
             dry_run: args.dry_run,
             accept_new_host_keys: args.accept_new_host_keys,
             secrets,
-            agent: surroundings.value("SSH_AUTH_SOCK"),
-            watched: surroundings.stdin_terminal && surroundings.stderr_terminal,
+            agent: environment.value("SSH_AUTH_SOCK"),
+            watched: environment.stdin_terminal && environment.stderr_terminal,
             outputs,
         })
     }

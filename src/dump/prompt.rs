@@ -13,7 +13,7 @@ pub(crate) struct Listener {
 
 /// What is to be done once nothing more comes for a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum PromptEvent {
     /// Nothing is asked.
     Nothing,
     /// A password is asked for.
@@ -38,15 +38,19 @@ impl Listener {
     }
 
     /// What is asked at this moment; whoever asks for it answers a question at once.
-    pub(crate) fn heard(&mut self) -> Heard {
+    pub(crate) fn heard(&mut self) -> PromptEvent {
         let text = self.open.trim_end();
         if !text.ends_with([':', '：']) {
-            return Heard::Nothing;
+            return PromptEvent::Nothing;
         }
         // What was answered is no question any more.
         let asked = std::mem::take(&mut self.open);
         self.lines.push(asked.trim().to_owned());
-        if std::mem::replace(&mut self.answered, true) { Heard::QuestionAgain } else { Heard::Question }
+        if std::mem::replace(&mut self.answered, true) {
+            PromptEvent::QuestionAgain
+        } else {
+            PromptEvent::Question
+        }
     }
 
     /// Whether a password was given.
@@ -79,8 +83,8 @@ mod tests {
             for c in question.chars() {
                 assert_eq!(listener.take(&c.to_string(), BEGIN), None);
             }
-            assert_eq!(listener.heard(), Heard::Question, "{question}");
-            assert_eq!(listener.heard(), Heard::Nothing, "{question}");
+            assert_eq!(listener.heard(), PromptEvent::Question, "{question}");
+            assert_eq!(listener.heard(), PromptEvent::Nothing, "{question}");
         }
     }
 
@@ -88,9 +92,9 @@ mod tests {
     fn a_line_that_ended_asks_nothing() {
         let mut listener = Listener::default();
         assert_eq!(listener.take("Welcome:\r\nLast login: yesterday\r\n", BEGIN), None);
-        assert_eq!(listener.heard(), Heard::Nothing);
+        assert_eq!(listener.heard(), PromptEvent::Nothing);
         assert_eq!(listener.take("\r\n@0123 rea", BEGIN), None);
-        assert_eq!(listener.heard(), Heard::Nothing);
+        assert_eq!(listener.heard(), PromptEvent::Nothing);
         assert_eq!(listener.take("dy\r\n@0123 dir /tmp/x\n", BEGIN).as_deref(), Some("@0123 dir /tmp/x\n"));
         assert!(!listener.answered());
     }
@@ -99,9 +103,9 @@ mod tests {
     fn a_second_question_means_that_the_first_answer_was_wrong() {
         let mut listener = Listener::default();
         listener.take("Password: ", BEGIN);
-        assert_eq!(listener.heard(), Heard::Question);
+        assert_eq!(listener.heard(), PromptEvent::Question);
         listener.take("\r\nSorry, try again.\r\nPassword: ", BEGIN);
-        assert_eq!(listener.heard(), Heard::QuestionAgain);
+        assert_eq!(listener.heard(), PromptEvent::QuestionAgain);
         assert_eq!(listener.said(), "Sorry, try again.");
     }
 

@@ -8,14 +8,14 @@ use crate::base::text::printable;
 use crate::dump::settings::{Become, Dump, Login, Node, NodeSettings};
 use crate::dump::{Dumped, NodeError};
 use crate::settings::record::Record;
-use crate::ui::terminal::{Ink, Paper};
+use crate::ui::terminal::{Emphasis, TextFormat};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 /// What became of a dump.
 #[derive(Debug, Serialize)]
-pub struct Fate {
+pub struct Disposition {
     /// The node.
     pub node: String,
     /// The source database.
@@ -34,11 +34,11 @@ pub struct Fate {
     pub remedy: Option<String>,
 }
 
-impl Fate {
+impl Disposition {
     /// What became of the dump of a node.
     #[must_use]
     pub fn new(node: &Node, dump: &Dump, done: Result<Dumped, NodeError>) -> Self {
-        let mut fate = Self {
+        let mut disposition = Self {
             node: node.name.clone(),
             database: dump.database,
             file: dump.file.display().to_string(),
@@ -50,16 +50,16 @@ impl Fate {
         };
         match done {
             Ok(dumped) => {
-                fate.record = Some(dumped.record);
-                fate.rows = Some(dumped.rows);
-                fate.warnings = dumped.warnings;
+                disposition.record = Some(dumped.record);
+                disposition.rows = Some(dumped.rows);
+                disposition.warnings = dumped.warnings;
             }
             Err(error) => {
-                fate.error = Some(error.to_string());
-                fate.remedy = error.remedy();
+                disposition.error = Some(error.to_string());
+                disposition.remedy = error.remedy();
             }
         }
-        fate
+        disposition
     }
 }
 
@@ -72,13 +72,13 @@ pub struct Document<'d> {
     exit_code: u8,
     error: Option<String>,
     seconds: f64,
-    dumps: &'d [Fate],
+    dumps: &'d [Disposition],
 }
 
 impl<'d> Document<'d> {
     /// The report of a command that ended so.
     #[must_use]
-    pub fn new(dumps: &'d [Fate], exit: Exit, error: Option<&Error>, elapsed: Duration) -> Self {
+    pub fn new(dumps: &'d [Disposition], exit: Exit, error: Option<&Error>, elapsed: Duration) -> Self {
         Self {
             schema_version: crate::import::report::json::SCHEMA_VERSION,
             etl_version: env!("CARGO_PKG_VERSION"),
@@ -93,27 +93,32 @@ impl<'d> Document<'d> {
 
 /// What became of all dumps, for people.
 #[must_use]
-pub fn text(fates: &[Fate], paper: Paper) -> String {
+pub fn text(dispositions: &[Disposition], text_format: TextFormat) -> String {
     let mut text = String::new();
-    for fate in fates {
-        let name = format!("{}, {}", fate.node, fate.database);
-        if let Some(record) = &fate.record {
-            let _ = writeln!(text, "{}", paper.palette.paint(Ink::Bold, &format!("{name}: {}", fate.file)));
-            let rows = counted(fate.rows.unwrap_or(0), "row", "rows");
+    for disposition in dispositions {
+        let name = format!("{}, {}", disposition.node, disposition.database);
+        if let Some(record) = &disposition.record {
+            let _ = writeln!(
+                text,
+                "{}",
+                text_format.palette.paint(Emphasis::Bold, &format!("{name}: {}", disposition.file))
+            );
+            let rows = counted(disposition.rows.unwrap_or(0), "row", "rows");
             let _ = writeln!(text, "  {}, {rows}, whole", bytes(record.bytes));
             let _ = writeln!(text, "  SHA-256 {}", record.sha256);
             let zone = record.server_timezone.as_deref().unwrap_or("not known");
             let _ = writeln!(text, "  time zone of the node: {zone}");
         }
-        for warning in &fate.warnings {
-            let _ = writeln!(text, "  {}", paper.palette.paint(Ink::Yellow, warning));
+        for warning in &disposition.warnings {
+            let _ = writeln!(text, "  {}", text_format.palette.paint(Emphasis::Yellow, warning));
         }
-        if let Some(error) = &fate.error {
-            let _ = writeln!(text, "{}", paper.palette.paint(Ink::Red, &format!("{name}: failed")));
+        if let Some(error) = &disposition.error {
+            let _ =
+                writeln!(text, "{}", text_format.palette.paint(Emphasis::Red, &format!("{name}: failed")));
             // A node's own name need not be said twice.
             let error = error.strip_prefix(&format!("{name}: ")).unwrap_or(error);
             let _ = writeln!(text, "  {error}");
-            if let Some(remedy) = &fate.remedy {
+            if let Some(remedy) = &disposition.remedy {
                 let _ = writeln!(text, "  → {remedy}");
             }
         }

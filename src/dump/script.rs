@@ -215,7 +215,7 @@ mod tests {
     use super::*;
     use crate::base::toml_document::Section;
     use crate::dump::settings::NodeSettings;
-    use crate::ui::surroundings::Surroundings;
+    use crate::ui::environment::Environment;
     use parsers::columns::ColumnMap;
     use std::path::Path;
     use std::process::Command;
@@ -226,7 +226,7 @@ mod tests {
         );
         let mut section = Section::parse(Path::new("cutover.toml"), &text).unwrap();
         let map = ColumnMap::built_in().unwrap();
-        NodeSettings::take(&mut section, &map, &Surroundings::of_process()).unwrap().nodes.remove(0)
+        NodeSettings::take(&mut section, &map, &Environment::of_process()).unwrap().nodes.remove(0)
     }
 
     fn sh(script: &str) -> String {

@@ -7,7 +7,7 @@
 use crate::dump::error::{NodeError, Result};
 use crate::dump::settings::suffix;
 use crate::dump::settings::{Login, Node};
-use crate::ui::surroundings::Surroundings;
+use crate::ui::environment::Environment;
 use secrecy::{ExposeSecret as _, SecretString};
 use std::collections::HashMap;
 use std::io::Read as _;
@@ -45,7 +45,7 @@ pub struct Sources<'s> {
     /// Lines `NAME=value`, if a descriptor was named.
     pub file: Option<SecretLines>,
     /// The environment.
-    pub surroundings: &'s Surroundings<'s>,
+    pub environment: &'s Environment<'s>,
     /// Asks on the terminal; `None` where nobody answers.
     pub ask: &'s mut dyn FnMut(&str) -> Option<SecretString>,
 }
@@ -152,7 +152,7 @@ impl Sources<'_> {
         let lines = self.file.as_ref().map(|file| &file.0);
         let in_file = || names.iter().find_map(|name| lines.and_then(|lines| lines.get(name)).cloned());
         let in_environment =
-            || names.iter().find_map(|name| self.surroundings.value(name)).map(SecretString::from);
+            || names.iter().find_map(|name| self.environment.value(name)).map(SecretString::from);
         in_file().or_else(in_environment)
     }
 }
@@ -205,8 +205,8 @@ mod tests {
     fn nodes(text: &str) -> Vec<Node> {
         let mut section = Section::parse(Path::new("cutover.toml"), text).unwrap();
         let map = ColumnMap::built_in().unwrap();
-        let surroundings = Surroundings { variable: &|_| None, ..Surroundings::of_process() };
-        NodeSettings::take(&mut section, &map, &surroundings).unwrap().nodes
+        let environment = Environment { variable: &|_| None, ..Environment::of_process() };
+        NodeSettings::take(&mut section, &map, &environment).unwrap().nodes
     }
 
     const NODES: &str = "[[node]]\nname = \"vbs-1\"\nhost = \"h\"\nuser = \"cps\"\nbecome = \"su\"\ndatabase_user = \"gaussdba\"\n\
@@ -222,7 +222,7 @@ mod tests {
             "ETL_DATABASE_PASSWORD_VBS_1" => Some("from the environment".to_owned()),
             _ => None,
         };
-        let surroundings = Surroundings { variable: &variable, ..Surroundings::of_process() };
+        let environment = Environment { variable: &variable, ..Environment::of_process() };
         let lines =
             SecretLines::parse(&SecretString::from("# note\n\nETL_DATABASE_PASSWORD_VBS_1=a=b\n")).unwrap();
         let mut asked = Vec::new();
@@ -230,7 +230,7 @@ mod tests {
             asked.push(prompt.to_owned());
             Some(SecretString::from("typed"))
         };
-        let sources = Sources { file: Some(lines), surroundings: &surroundings, ask: &mut ask };
+        let sources = Sources { file: Some(lines), environment: &environment, ask: &mut ask };
         let secrets = Secrets::gather(&all, sources).unwrap();
         let found = |node: usize, purpose| {
             secrets.of(all[node], purpose).map(|secret| secret.expose_secret().to_owned())
@@ -253,10 +253,10 @@ mod tests {
     #[test]
     fn only_what_is_needed_is_missed() {
         let nodes = nodes(NODES);
-        let surroundings = Surroundings { variable: &|_| None, ..Surroundings::of_process() };
+        let environment = Environment { variable: &|_| None, ..Environment::of_process() };
         let gather = |node: &Node, answer: Option<&str>| {
             let mut ask = |_: &str| answer.map(SecretString::from);
-            Secrets::gather(&[node], Sources { file: None, surroundings: &surroundings, ask: &mut ask })
+            Secrets::gather(&[node], Sources { file: None, environment: &environment, ask: &mut ask })
         };
         let missing = |node: &Node| gather(node, None).unwrap_err();
         assert_eq!(

@@ -4,7 +4,7 @@
 //! other side runs out; then the node is connected to anew.
 
 use crate::dump::error::{Failure, NodeError, Result};
-use crate::dump::host_key::Keeper;
+use crate::dump::host_key::HostKeyVerifier;
 use crate::dump::known_hosts::{Known, Verdict, fingerprint, shown_host};
 use crate::dump::login;
 use crate::dump::secrets::Secrets;
@@ -47,7 +47,7 @@ impl std::fmt::Debug for Trust {
 
 /// A connection with somebody logged in.
 pub(crate) struct Session {
-    pub(crate) handle: Handle<Keeper>,
+    pub(crate) handle: Handle<HostKeyVerifier>,
     /// The node's name.
     pub(crate) node: String,
 }
@@ -121,7 +121,7 @@ impl Session {
 }
 
 enum Connected {
-    Yes(Handle<Keeper>),
+    Yes(Handle<HostKeyVerifier>),
     UnknownKey(PublicKey),
 }
 
@@ -140,7 +140,7 @@ async fn connect(node: &Node) -> Result<Connected> {
     };
     config.preferred.key = Cow::Owned(known.preferred(&config.preferred.key));
     let shown = Arc::new(Mutex::new(None));
-    let keeper = Keeper { known, shown: Arc::clone(&shown) };
+    let verifier = HostKeyVerifier { known, shown: Arc::clone(&shown) };
     let address = shown_host(&node.host, node.port);
     let unreachable = |problem: String| NodeError::Failed {
         node: node.name.clone(),
@@ -151,7 +151,7 @@ async fn connect(node: &Node) -> Result<Connected> {
     let connecting = async {
         let stream = TcpStream::connect((node.host.as_str(), node.port)).await?;
         stream.set_nodelay(true)?;
-        client::connect_stream(Arc::new(config), stream, keeper).await
+        client::connect_stream(Arc::new(config), stream, verifier).await
     };
     let connected = timeout(node.connect_timeout, connecting).await;
     let key = shown.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -15,7 +15,7 @@
 //! ```
 
 use crate::base::toml_document::{DocumentError, Placed, Result, Section};
-use crate::ui::surroundings::Surroundings;
+use crate::ui::environment::Environment;
 use parsers::columns::ColumnMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -63,7 +63,7 @@ pub struct Node {
     pub host: String,
     /// The port of its SSH server.
     pub port: u16,
-    /// Who logs in.
+    /// RunAs logs in.
     pub user: String,
     /// The ways to log in, in the order in which they are tried; at least one.
     pub login: Vec<Login>,
@@ -81,7 +81,7 @@ pub struct Node {
     pub becoming: Become,
     /// Whether becoming needs a password.
     pub become_password: bool,
-    /// Who is become; the user who logs in where nobody is.
+    /// RunAs is become; the user who logs in where nobody is.
     pub database_user: String,
     /// What is dumped there.
     pub dumps: Vec<Dump>,
@@ -143,8 +143,8 @@ impl NodeSettings {
     ///
     /// # Errors
     /// A value that cannot be, a key that is no setting, or two things that do not go together.
-    pub fn take(file: &mut Section, map: &ColumnMap, surroundings: &Surroundings<'_>) -> Result<Self> {
-        let home = surroundings.value("HOME").map(PathBuf::from);
+    pub fn take(file: &mut Section, map: &ColumnMap, environment: &Environment<'_>) -> Result<Self> {
+        let home = environment.value("HOME").map(PathBuf::from);
         let here = file.path().parent().unwrap_or(Path::new("")).to_owned();
         let folder = file.text("folder")?.map(|folder| in_home(&folder.value, home.as_deref()));
         let folder = folder.map_or_else(|| here.clone(), |folder| here.join(folder));

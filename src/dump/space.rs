@@ -37,7 +37,7 @@ mod tests {
     use super::*;
     use crate::base::toml_document::Section;
     use crate::dump::settings::NodeSettings;
-    use crate::ui::surroundings::Surroundings;
+    use crate::ui::environment::Environment;
     use parsers::columns::ColumnMap;
 
     #[test]
@@ -47,7 +47,7 @@ mod tests {
             "[[node]]\nname = \"n\"\nhost = \"h\"\nuser = \"u\"\n[[node.dump]]\ndatabase = \"cinder\"\n";
         let mut section = Section::parse(&folder.path().join("cutover.toml"), text).unwrap();
         let map = ColumnMap::built_in().unwrap();
-        let settings = NodeSettings::take(&mut section, &map, &Surroundings::of_process()).unwrap();
+        let settings = NodeSettings::take(&mut section, &map, &Environment::of_process()).unwrap();
         let mut dump = settings.nodes[0].dumps[0].clone();
         let found = |dump: &Dump, estimate| wanted(dump, estimate).map(|wanted| wanted.bytes);
         assert_eq!(found(&dump, None), None);

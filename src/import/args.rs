@@ -81,7 +81,7 @@ pub struct ConversionArgs {
 
     /// Also remove imported rows that the dumps no longer have.
     ///
-    /// Only where the dumps hold every source table that such rows come from, and nothing that Karbor made hangs on
+    /// Only where the dumps hold every source table that such rows come from, and nothing that Karbor made depends on
     /// them. More than a tenth of the imported rows go only where their number is typed: --prune=COUNT.
     #[arg(long, value_name = "COUNT", num_args = 0..=1, require_equals = true)]
     #[arg(help_heading = "Target", display_order = 100)]

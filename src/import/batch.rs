@@ -13,16 +13,16 @@ use crate::import::batch::journal::{Dump, Facts, Journal, Proof};
 use crate::import::batch::options::{BatchOptions, Site};
 use crate::import::batch::report::{Document, Shared, Site as SiteReport, State, Summary, text};
 use crate::import::conversion;
-use crate::import::conversion::{Converted, carry_out};
+use crate::import::conversion::{Converted, execute};
 use crate::import::options::Options;
 use crate::import::report::file::ReportFile;
-use crate::import::report::summary::Errand;
+use crate::import::report::summary::CommandKind;
 use crate::import::report::text_head;
 use crate::session::log;
 use crate::session::{Command, Work, kept, note, note_failure, say, tell};
 use crate::settings::outputs::Outputs;
-use crate::ui::surroundings::Surroundings;
-use crate::ui::terminal::Paper;
+use crate::ui::environment::Environment;
+use crate::ui::terminal::TextFormat;
 use pipeline::load::spec::Spec;
 use pipeline::options::Mode;
 use pipeline::{files, load, sample};
@@ -31,8 +31,8 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Loads the sites that are not committed, or changed since, and tells what became of all.
-pub(crate) fn batch(args: &BatchArgs, surroundings: &Surroundings<'_>, out: &mut dyn Write) -> Result<Exit> {
-    let options = BatchOptions::check(args, surroundings)?;
+pub(crate) fn batch(args: &BatchArgs, environment: &Environment<'_>, out: &mut dyn Write) -> Result<Exit> {
+    let options = BatchOptions::check(args, environment)?;
     let started = Instant::now();
     let mut warnings: Vec<String> = log::start(&options.outputs)?.into_iter().collect();
     let file = options.outputs.report.as_deref().map(ReportFile::create).transpose()?;
@@ -86,8 +86,8 @@ pub(crate) fn batch(args: &BatchArgs, surroundings: &Surroundings<'_>, out: &mut
         elapsed: started.elapsed(),
         peak_memory: memory::peak(),
     };
-    note(&text(&summary, Paper::PLAIN));
-    let told = tell(out, &text(&summary, options.outputs.paper), exit);
+    note(&text(&summary, TextFormat::PLAIN));
+    let told = tell(out, &text(&summary, options.outputs.text_format), exit);
     let written = file.map_or(Ok(()), |file| file.write_json(&Document::of(&summary)));
     told?;
     kept(written, &options.outputs, exit)?;
@@ -164,7 +164,8 @@ fn try_load(
     report: &mut SiteReport<'_>,
 ) -> Result<()> {
     let stamps = stamps(site);
-    let facts = command.aside(&site.options.outputs, |work| facts(site, work)).inspect_err(note_failure)?;
+    let facts =
+        command.without_dumps(&site.options.outputs, |work| facts(site, work)).inspect_err(note_failure)?;
     report.dumps.clone_from(&facts.dumps);
     if let Some(entry) = journal.last(&facts) {
         let mut why = facts.changes_since(entry);
@@ -191,7 +192,7 @@ fn try_load(
         options.outputs.report = None;
     }
     let mut text = text_head().into_bytes();
-    let Converted { report: done, end } = carry_out(command, Errand::Run, &options, None, &mut text);
+    let Converted { report: done, end } = execute(command, CommandKind::Run, &options, None, &mut text);
     if let Some(done) = &done {
         let read = done.sources.iter().map(|(_, tally)| tally.read).sum();
         report.rows = Some((read, done.written()));
@@ -281,7 +282,7 @@ fn prove(command: &Command, options: &Options) -> Result<Proof> {
     let Some(choice) = &options.target else { return Ok(Proof::Rows(sample::Sample::default())) };
     let outputs = quiet(options);
     if let Spec::Script(path) = &choice.spec {
-        return command.aside(&outputs, |work| Ok(Proof::Sha256(file_digest(path, work)?.0)));
+        return command.without_dumps(&outputs, |work| Ok(Proof::Sha256(file_digest(path, work)?.0)));
     }
     command.work(&options.dumps, &options.spool_dir, &outputs, |inputs, work| {
         let pipeline = &options.pipeline;
@@ -298,7 +299,7 @@ fn disproved(command: &Command, options: &Options, proof: &Proof) -> Result<Opti
         let there = std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0);
         (!there).then(|| format!("{} is not there", path.display()))
     };
-    command.aside(&quiet(options), |work| match (&choice.spec, proof) {
+    command.without_dumps(&quiet(options), |work| match (&choice.spec, proof) {
         (Spec::Script(path), Proof::Sha256(known)) => match gone(path) {
             None => {
                 let changed = file_digest(path, work)?.0 != *known;

@@ -6,8 +6,8 @@ use crate::base::shell::quote;
 use crate::import::args::CheckArgs;
 use crate::import::conversion::convert;
 use crate::import::options::Options;
-use crate::import::report::summary::Errand;
-use crate::ui::surroundings::Surroundings;
+use crate::import::report::summary::CommandKind;
+use crate::ui::environment::Environment;
 use std::ffi::OsString;
 use std::io::Write;
 
@@ -15,12 +15,12 @@ use std::io::Write;
 pub(crate) fn check(
     args: &CheckArgs,
     line: &[OsString],
-    surroundings: &Surroundings<'_>,
+    environment: &Environment<'_>,
     out: &mut dyn Write,
 ) -> Result<Exit> {
-    let options = Options::of_check(args, surroundings)?;
+    let options = Options::of_check(args, environment)?;
     let next = run_instead(line);
-    convert(Errand::Check { next: &next, full: args.full }, &options, surroundings, out)
+    convert(CommandKind::Check { next: &next, full: args.full }, &options, environment, out)
 }
 
 /// The command line of the run that this check prepares.

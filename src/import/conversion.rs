@@ -9,11 +9,11 @@ use crate::import::options::Options;
 use crate::import::report;
 use crate::import::report::file::ReportFile;
 use crate::import::report::summary::Ended;
-use crate::import::report::summary::{Errand, Summary};
+use crate::import::report::summary::{CommandKind, Summary};
 use crate::session::log;
 use crate::session::{Command, kept, note, note_failure, tell};
-use crate::ui::surroundings::Surroundings;
-use crate::ui::terminal::Paper;
+use crate::ui::environment::Environment;
+use crate::ui::terminal::TextFormat;
 use pipeline::load::{self, Context};
 use pipeline::outcome::{Ending, Report};
 use std::io::Write;
@@ -35,19 +35,19 @@ impl From<Error> for Converted {
 
 /// Keeps a log, and converts as `options` say.
 pub(crate) fn convert(
-    errand: Errand<'_>,
+    command_kind: CommandKind<'_>,
     options: &Options,
-    surroundings: &Surroundings<'_>,
+    environment: &Environment<'_>,
     out: &mut dyn Write,
 ) -> Result<Exit> {
     let unlogged = log::start(&options.outputs)?;
-    carry_out(&Command::of(surroundings), errand, options, unlogged, out).end
+    execute(&Command::of(environment), command_kind, options, unlogged, out).end
 }
 
 /// Converts and loads as `options` say, and tells what became of it: the report to `out` and to the report file.
-pub(crate) fn carry_out(
+pub(crate) fn execute(
     command: &Command,
-    errand: Errand<'_>,
+    command_kind: CommandKind<'_>,
     options: &Options,
     warning: Option<String>,
     out: &mut dyn Write,
@@ -57,11 +57,11 @@ pub(crate) fn carry_out(
         Ok(file) => file,
         Err(error) => return error.into(),
     };
-    note_begin(errand.name(), options);
+    note_begin(command_kind.name(), options);
     let result = load(command, options);
     let elapsed = started.elapsed();
     let ended = |exit, error, summary| Ended {
-        command: errand.name(),
+        command: command_kind.name(),
         exit,
         error,
         finished: now(),
@@ -87,16 +87,16 @@ pub(crate) fn carry_out(
     }
     let summary = Summary {
         report: &report,
-        errand,
+        command_kind,
         spec: options.target.as_ref().map(|choice| &choice.spec),
         policy_on: &options.pipeline.settings.policy_on,
         elapsed,
         peak_memory: memory::peak(),
     };
-    let refusal = refusal(&report, errand);
+    let refusal = refusal(&report, command_kind);
     let exit = refusal.as_ref().map_or_else(|| exit_of(&report), Error::exit);
-    note(&report::text(&summary, Paper::PLAIN));
-    let told = tell(out, &report::text(&summary, options.outputs.paper), exit);
+    note(&report::text(&summary, TextFormat::PLAIN));
+    let told = tell(out, &report::text(&summary, options.outputs.text_format), exit);
     let written = file.map_or(Ok(()), |file| file.write(&ended(exit, refusal.as_ref(), Some(summary))));
     let end = match refusal {
         Some(refusal) => {
@@ -145,13 +145,13 @@ fn exit_of(report: &Report) -> Exit {
 }
 
 /// The error that rejected rows are, where they kept a run from committing or would.
-pub(crate) fn refusal(report: &Report, errand: Errand<'_>) -> Option<Error> {
+pub(crate) fn refusal(report: &Report, command_kind: CommandKind<'_>) -> Option<Error> {
     let rejected = || RejectedRows {
         listed: report.rejections.clone(),
         total: report.rejected,
-        stops: match errand {
-            Errand::Run => Stops::ThisRun,
-            Errand::Check { .. } => Stops::TheRunToCome,
+        stops: match command_kind {
+            CommandKind::Run => Stops::ThisRun,
+            CommandKind::Check { .. } => Stops::TheRunToCome,
         },
     };
     (report.ending == Ending::Refused).then(|| rejected().into())

@@ -7,11 +7,11 @@ use crate::base::error::Result;
 use crate::import::args::{CheckArgs, ConversionArgs, RunArgs};
 use crate::settings::columns::{Maps, read_columns};
 use crate::settings::error::OptionError;
-use crate::settings::origin::Said;
+use crate::settings::origin::GivenSetting;
 use crate::settings::outputs::Outputs;
 use crate::settings::target::Choice;
 use crate::settings::{Settings, SettingsFile};
-use crate::ui::surroundings::Surroundings;
+use crate::ui::environment::Environment;
 use pipeline::compare::Prune;
 use pipeline::files::place::Foreign;
 use pipeline::load::names::TargetNames;
@@ -35,7 +35,7 @@ pub struct Options {
     /// What is told of the run, and where.
     pub outputs: Outputs,
     /// The settings that were given, and where.
-    pub said: Vec<Said>,
+    pub said: Vec<GivenSetting>,
     /// What is to be told of records beside the dumps that are not used.
     pub remarks: Vec<String>,
     /// Whether rows of other sites lie in the target too.
@@ -47,11 +47,11 @@ impl Options {
     ///
     /// # Errors
     /// The first thing that is wrong with them.
-    pub fn of_run(args: &RunArgs, surroundings: &Surroundings<'_>) -> Result<Self> {
-        let target = Choice::find(args.target.as_deref(), surroundings)?;
+    pub fn of_run(args: &RunArgs, environment: &Environment<'_>) -> Result<Self> {
+        let target = Choice::find(args.target.as_deref(), environment)?;
         let target = target.unwrap_or_else(Choice::fallback);
         let options =
-            Self::check(&args.conversion, Some(target), args.rejects.as_deref(), Mode::Run, surroundings)?;
+            Self::check(&args.conversion, Some(target), args.rejects.as_deref(), Mode::Run, environment)?;
         options.check_force()?;
         Ok(options)
     }
@@ -60,14 +60,14 @@ impl Options {
     ///
     /// # Errors
     /// The first thing that is wrong with them.
-    pub fn of_check(args: &CheckArgs, surroundings: &Surroundings<'_>) -> Result<Self> {
-        let target = Choice::find(args.target.as_deref(), surroundings)?;
+    pub fn of_check(args: &CheckArgs, environment: &Environment<'_>) -> Result<Self> {
+        let target = Choice::find(args.target.as_deref(), environment)?;
         let mode = match (args.full, &target) {
             (true, None) => return Err(OptionError::FullWithoutTarget.into()),
             (true, Some(_)) => Mode::FullCheck,
             (false, _) => Mode::Check,
         };
-        let mut options = Self::check(&args.conversion, target, None, mode, surroundings)?;
+        let mut options = Self::check(&args.conversion, target, None, mode, environment)?;
         for name in &args.assume_absent {
             let (table, column) = name.split_once('.').unwrap_or((name, ""));
             let assumed = options.pipeline.columns.assume_absent(table, column);
@@ -85,14 +85,14 @@ impl Options {
         target: Option<Choice>,
         rejects: Option<&Path>,
         mode: Mode,
-        surroundings: &Surroundings<'_>,
+        environment: &Environment<'_>,
     ) -> Result<Self> {
         let file = SettingsFile::find(args.settings.config.as_deref())?;
-        let settings = Settings::resolve(&args.settings, surroundings, &file)?;
-        let outputs = Outputs::check(&args.outputs, surroundings);
+        let settings = Settings::resolve(&args.settings, environment, &file)?;
+        let outputs = Outputs::check(&args.outputs, environment);
         let inputs = (args.dumps.as_slice(), args.columns.as_deref());
         let prune = args.prune.map_or(Prune::No, |typed| Prune::Yes { typed });
-        Self::assemble(inputs, settings, (target, rejects, prune, mode), outputs, surroundings)
+        Self::assemble(inputs, settings, (target, rejects, prune, mode), outputs, environment)
     }
 
     pub(crate) fn check_force(&self) -> std::result::Result<(), OptionError> {
@@ -106,18 +106,18 @@ impl Options {
         mut settings: Settings,
         (target, rejects, prune, mode): (Option<Choice>, Option<&Path>, Prune, Mode),
         outputs: Outputs,
-        surroundings: &Surroundings<'_>,
+        environment: &Environment<'_>,
     ) -> Result<Self> {
         let maps = read_columns(columns)?;
         let used = maps.used();
         let Maps { sources, target: names, .. } = maps;
-        let checked = crate::settings::dumps::check(dumps, surroundings.stdin_terminal)?;
+        let checked = crate::settings::dumps::check(dumps, environment.stdin_terminal)?;
         crate::settings::outputs::check_places(&checked, target.as_ref(), rejects, &outputs)?;
         let mut remarks = settings.take_recorded_zone(dumps)?;
         remarks.extend(used);
         let spool_dir = match settings.spool_dir {
             Some(folder) => folder,
-            None => crate::settings::spool::unnamed(&checked, surroundings)?,
+            None => crate::settings::spool::unnamed(&checked, environment)?,
         };
         Ok(Self {
             dumps: dumps.to_vec(),

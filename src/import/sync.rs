@@ -14,20 +14,20 @@ use crate::import::sync::options::SyncOptions;
 use crate::import::sync::report::{Summary, text};
 use crate::session::log;
 use crate::session::{Command, kept, note, note_failure, tell};
-use crate::ui::surroundings::Surroundings;
-use crate::ui::terminal::Paper;
+use crate::ui::environment::Environment;
+use crate::ui::terminal::TextFormat;
 use pipeline::load;
 use std::io::Write;
 use std::time::Instant;
 
 /// Brings the outcomes into the target, and tells what became of every copy that was waiting for one.
-pub(crate) fn sync(args: &SyncArgs, surroundings: &Surroundings<'_>, out: &mut dyn Write) -> Result<Exit> {
-    let options = SyncOptions::check(args, surroundings)?;
+pub(crate) fn sync(args: &SyncArgs, environment: &Environment<'_>, out: &mut dyn Write) -> Result<Exit> {
+    let options = SyncOptions::check(args, environment)?;
     let started = Instant::now();
     let unlogged = log::start(&options.outputs)?;
     let file = options.outputs.report.as_deref().map(ReportFile::create).transpose()?;
     note_begin(&options);
-    let result = Command::of(surroundings).work(
+    let result = Command::of(environment).work(
         &options.dumps,
         &options.spool_dir,
         &options.outputs,
@@ -50,8 +50,8 @@ pub(crate) fn sync(args: &SyncArgs, surroundings: &Surroundings<'_>, out: &mut d
     };
     let exit = if report.waits() > 0 { Exit::Incomplete } else { Exit::Done };
     let summary = Summary { report: &report, warning: unlogged.as_deref(), elapsed, peak_memory };
-    note(&text(&summary, Paper::PLAIN));
-    let told = tell(out, &text(&summary, options.outputs.paper), exit);
+    note(&text(&summary, TextFormat::PLAIN));
+    let told = tell(out, &text(&summary, options.outputs.text_format), exit);
     let written = file.map_or(Ok(()), |file| file.write_json(&document(Ok(exit), Some(&report))));
     told?;
     kept(written, &options.outputs, exit)?;

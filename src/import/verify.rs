@@ -17,25 +17,21 @@ use crate::import::verify::args::VerifyArgs;
 use crate::import::verify::report::{Summary, text};
 use crate::session::log;
 use crate::session::{Command, kept, note, note_failure, tell};
-use crate::ui::surroundings::Surroundings;
-use crate::ui::terminal::Paper;
+use crate::ui::environment::Environment;
+use crate::ui::terminal::TextFormat;
 use pipeline::load;
 use pipeline::verify::Report;
 use std::io::Write;
 use std::time::Instant;
 
 /// Compares the dumps with the target; writes nothing to it.
-pub(crate) fn verify(
-    args: &VerifyArgs,
-    surroundings: &Surroundings<'_>,
-    out: &mut dyn Write,
-) -> Result<Exit> {
-    let options = Options::of_verify(args, surroundings)?;
+pub(crate) fn verify(args: &VerifyArgs, environment: &Environment<'_>, out: &mut dyn Write) -> Result<Exit> {
+    let options = Options::of_verify(args, environment)?;
     let started = Instant::now();
     let unlogged = log::start(&options.outputs)?;
     let file = options.outputs.report.as_deref().map(ReportFile::create).transpose()?;
     note_begin("verify", &options);
-    let result = compare(&options, surroundings);
+    let result = compare(&options, environment);
     let (elapsed, peak_memory) = (started.elapsed(), memory::peak());
     let document = |outcome, report| Brief::new("verify", outcome, elapsed.as_secs_f64(), report);
     let ended = |exit, error| Ended {
@@ -61,8 +57,8 @@ pub(crate) fn verify(
     let warnings: Vec<String> = unlogged.into_iter().chain(options.remarks.iter().cloned()).collect();
     let warning = (!warnings.is_empty()).then(|| warnings.join("; "));
     let summary = Summary { report: &report, warning: warning.as_deref(), elapsed, peak_memory };
-    note(&text(&summary, Paper::PLAIN));
-    let told = tell(out, &text(&summary, options.outputs.paper), exit);
+    note(&text(&summary, TextFormat::PLAIN));
+    let told = tell(out, &text(&summary, options.outputs.text_format), exit);
     let written = file.map_or(Ok(()), |file| {
         file.write_verification(&ended(exit, None), &report, &document(Ok(exit), Some(&report)))
     });
@@ -71,8 +67,8 @@ pub(crate) fn verify(
     Ok(exit)
 }
 
-fn compare(options: &Options, surroundings: &Surroundings<'_>) -> Result<Report> {
-    Command::of(surroundings).work(&options.dumps, &options.spool_dir, &options.outputs, |inputs, work| {
+fn compare(options: &Options, environment: &Environment<'_>) -> Result<Report> {
+    Command::of(environment).work(&options.dumps, &options.spool_dir, &options.outputs, |inputs, work| {
         let choice = options
             .target
             .as_ref()

@@ -19,7 +19,7 @@ pub struct RollbackArgs {
     #[arg(long, value_name = "SOURCE", help_heading = "What goes")]
     pub source: SourceChoice,
 
-    /// Delete rows of Karbor's own too that hang on imported ones.
+    /// Delete rows of Karbor's own too that depend on imported ones.
     ///
     /// A resource that somebody added to an imported plan, an operation added to such a plan or to an imported trigger.
     /// As long as there are any, nothing is deleted without this flag or --keep-edited; they are listed.

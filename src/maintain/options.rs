@@ -10,7 +10,7 @@ use crate::settings::outputs;
 use crate::settings::outputs::Outputs;
 use crate::settings::target::Choice;
 use crate::settings::{Settings, SettingsFile};
-use crate::ui::surroundings::Surroundings;
+use crate::ui::environment::Environment;
 use pipeline::compare::Prune;
 use pipeline::karbor::Source;
 use pipeline::load::names::TargetNames;
@@ -42,22 +42,22 @@ impl RollbackOptions {
     ///
     /// # Errors
     /// The first thing that is wrong with them.
-    pub fn check(args: &RollbackArgs, surroundings: &Surroundings<'_>) -> Result<Self> {
-        let target = Choice::find(args.target.as_deref(), surroundings)?.ok_or(OptionError::NoTarget)?;
+    pub fn check(args: &RollbackArgs, environment: &Environment<'_>) -> Result<Self> {
+        let target = Choice::find(args.target.as_deref(), environment)?.ok_or(OptionError::NoTarget)?;
         let script = matches!(target.spec, Spec::Script(_));
         if script && args.dry_run {
             return Err(OptionError::NothingToShow.into());
         }
-        let watched = surroundings.stdin_terminal && surroundings.stderr_terminal;
+        let watched = environment.stdin_terminal && environment.stderr_terminal;
         if !(args.yes || args.dry_run || script || watched) {
             return Err(OptionError::NobodyToAsk.into());
         }
         let Maps { target: names, .. } = read_columns(args.columns.as_deref())?;
-        let outputs = Outputs::check(&args.outputs, surroundings);
+        let outputs = Outputs::check(&args.outputs, environment);
         outputs::check_no_page(&outputs)?;
         outputs::check_places(&[], Some(&target), None, &outputs)?;
         outputs.check_force(target.path())?;
-        let comparison = Self::comparison(args, &target, &outputs, surroundings)?;
+        let comparison = Self::comparison(args, &target, &outputs, environment)?;
         let scope = match args.source {
             SourceChoice::Vbs => Scope::Of(Source::Vbs),
             SourceChoice::Dps => Scope::Of(Source::Dps),
@@ -76,7 +76,7 @@ impl RollbackOptions {
         args: &RollbackArgs,
         target: &Choice,
         outputs: &Outputs,
-        surroundings: &Surroundings<'_>,
+        environment: &Environment<'_>,
     ) -> Result<Option<Options>> {
         if args.dumps.is_empty() {
             return Ok(None);
@@ -85,10 +85,10 @@ impl RollbackOptions {
             return Err(OptionError::NothingToShow.into());
         }
         let file = SettingsFile::find(args.settings.config.as_deref())?;
-        let settings = Settings::resolve(&args.settings, surroundings, &file)?;
+        let settings = Settings::resolve(&args.settings, environment, &file)?;
         let inputs = (args.dumps.as_slice(), args.columns.as_deref());
         let what = (Some(target.clone()), None, Prune::No, Mode::Check);
-        Options::assemble(inputs, settings, what, outputs.clone(), surroundings).map(Some)
+        Options::assemble(inputs, settings, what, outputs.clone(), environment).map(Some)
     }
 }
 
@@ -110,13 +110,13 @@ impl StatusOptions {
     ///
     /// # Errors
     /// The first thing that is wrong with them.
-    pub fn check(args: &StatusArgs, surroundings: &Surroundings<'_>) -> Result<Self> {
-        let target = Choice::find(args.target.as_deref(), surroundings)?.ok_or(OptionError::NoTarget)?;
+    pub fn check(args: &StatusArgs, environment: &Environment<'_>) -> Result<Self> {
+        let target = Choice::find(args.target.as_deref(), environment)?.ok_or(OptionError::NoTarget)?;
         if matches!(target.spec, Spec::Script(_)) {
             return Err(OptionError::NothingToShow.into());
         }
         let Maps { target: names, .. } = read_columns(args.columns.as_deref())?;
-        let outputs = Outputs::check(&OutputArgs { no_log: true, ..OutputArgs::default() }, surroundings);
+        let outputs = Outputs::check(&OutputArgs { no_log: true, ..OutputArgs::default() }, environment);
         Ok(Self { target, names, json: args.json, outputs })
     }
 }

@@ -9,12 +9,12 @@ use crate::maintain::policies::listing::Listing;
 use crate::settings::columns::read_columns;
 use crate::settings::error::OptionError;
 use crate::settings::target::Choice;
+use crate::ui::environment::Environment;
 use crate::ui::password;
 use crate::ui::password::Typed;
 use crate::ui::progress::{Counters, Display, Style};
 use crate::ui::signals;
-use crate::ui::surroundings::Surroundings;
-use crate::ui::terminal::heard;
+use crate::ui::terminal::ignore_broken_pipe;
 use pipeline::load::{Context, policies};
 use pipeline::progress::{Cancel, Progress};
 use std::io::{self, BufWriter, Write};
@@ -24,10 +24,10 @@ use std::sync::Arc;
 /// Reads the policies and writes each as it comes.
 pub(crate) fn policies(
     args: &PoliciesArgs,
-    surroundings: &Surroundings<'_>,
+    environment: &Environment<'_>,
     out: &mut dyn Write,
 ) -> Result<Exit> {
-    let target = Choice::find(args.target.as_deref(), surroundings)?.ok_or(OptionError::NoTarget)?;
+    let target = Choice::find(args.target.as_deref(), environment)?.ok_or(OptionError::NoTarget)?;
     let names = read_columns(args.columns.as_deref())?.target;
     let cancel = Arc::new(Cancel::default());
     let progress = Arc::new(Progress::new(0));
@@ -36,7 +36,7 @@ pub(crate) fn policies(
         .map_err(|source| Error::system("no thread can be started", source))?;
     let _watch = signals::Watch::start(Arc::clone(&cancel), progress, display.screen())
         .map_err(|source| Error::system("signals cannot be watched for", source))?;
-    let (watched, screen) = (surroundings.stderr_terminal, display.screen());
+    let (watched, screen) = (environment.stderr_terminal, display.screen());
     let ask = password::on_terminal(watched, screen, Arc::clone(&cancel), Typed::default());
     let context = Context::without_import(names, ask, cancel);
     let mut out = BufWriter::new(out);
@@ -47,6 +47,6 @@ pub(crate) fn policies(
         written = listing.plan(&plan);
         if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
-    heard(written.and_then(|()| listing.finish())).map_err(unsaid)?;
+    ignore_broken_pipe(written.and_then(|()| listing.finish())).map_err(unsaid)?;
     Ok(Exit::Done)
 }

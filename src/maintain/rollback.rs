@@ -7,16 +7,16 @@ use crate::base::exit::Exit;
 use crate::import::conversion;
 use crate::import::report::file::ReportFile;
 use crate::import::report::json::Brief;
-use crate::import::report::summary::Errand;
+use crate::import::report::summary::CommandKind;
 use crate::maintain::args::RollbackArgs;
 use crate::maintain::error::RollbackError;
 use crate::maintain::options::RollbackOptions;
 use crate::maintain::rollback::report::{Rollback, ending, question, script, text};
 use crate::session::log;
-use crate::session::{Command, Standing, context};
+use crate::session::{Command, Interaction, context};
 use crate::ui::confirm;
-use crate::ui::surroundings::Surroundings;
-use crate::ui::terminal::{Paper, heard};
+use crate::ui::environment::Environment;
+use crate::ui::terminal::{TextFormat, ignore_broken_pipe};
 use pipeline::load::spec::Spec;
 use pipeline::load::{self, Target};
 use pipeline::removal::{self, Changes, Ending, Preview};
@@ -34,10 +34,10 @@ struct Outcome {
 /// Deletes what was imported, or writes the script that does it.
 pub(crate) fn rollback(
     args: &RollbackArgs,
-    surroundings: &Surroundings<'_>,
+    environment: &Environment<'_>,
     out: &mut dyn Write,
 ) -> Result<Exit> {
-    let options = RollbackOptions::check(args, surroundings)?;
+    let options = RollbackOptions::check(args, environment)?;
     let started = Instant::now();
     let unlogged = log::start(&options.outputs)?;
     if let Some(warning) = unlogged {
@@ -46,19 +46,19 @@ pub(crate) fn rollback(
     let file = options.outputs.report.as_deref().map(ReportFile::create).transpose()?;
     tracing::info!("etl {} rollback", env!("CARGO_PKG_VERSION"));
     tracing::info!("target {:?}, {:?}", options.target, options.request);
-    let paper = options.outputs.paper;
+    let text_format = options.outputs.text_format;
     if let Spec::Script(path) = &options.target.spec {
         removal::write_script(path, &options.names, options.request)?;
         let kept = file.map_or(Ok(()), |file| {
             let seconds = started.elapsed().as_secs_f64();
             file.write_json(&Brief::<Preview>::new("rollback", Ok(Exit::Done), seconds, None))
         });
-        say(out, &script(path, paper), Exit::Done)?;
+        say(out, &script(path, text_format), Exit::Done)?;
         return kept.map(|()| Exit::Done).map_err(|source| unsaid("the report", source, Exit::Done));
     }
 
     let mut name = String::new();
-    let command = Command::of(surroundings);
+    let command = Command::of(environment);
     let result =
         compared(&command, &options).and_then(|changes| work(&options, &command, changes, out, &mut name));
     let refused = |outcome: &Outcome| match outcome.ending {
@@ -81,10 +81,10 @@ pub(crate) fn rollback(
     let seconds = started.elapsed().as_secs_f64();
     let kept = file.map_or(Ok(()), |file| file.write_json(&Brief::new("rollback", exit, seconds, report)));
     if let (Some(report), Some(outcome)) = (&report, &outcome) {
-        for line in text(report, Paper::PLAIN).lines() {
+        for line in text(report, TextFormat::PLAIN).lines() {
             tracing::info!(target: crate::ui::PRINTED, "{line}");
         }
-        let told = if outcome.shown { ending(report, paper) } else { text(report, paper) };
+        let told = if outcome.shown { ending(report, text_format) } else { text(report, text_format) };
         let said = say(out, &told, Exit::Done);
         if error.is_none() {
             said?;
@@ -104,7 +104,7 @@ pub(crate) fn rollback(
 fn compared(command: &Command, options: &RollbackOptions) -> Result<Option<Changes>> {
     let Some(comparison) = &options.comparison else { return Ok(None) };
     let report = conversion::load(command, comparison)?;
-    match conversion::refusal(&report, Errand::Check { next: "", full: false }) {
+    match conversion::refusal(&report, CommandKind::Check { next: "", full: false }) {
         Some(refusal) => Err(refusal),
         None => Ok(Some(Changes::of_check(&report))),
     }
@@ -118,7 +118,7 @@ fn work(
     out: &mut dyn Write,
     name: &mut String,
 ) -> Result<Outcome> {
-    let standing = Standing::new(&options.outputs, &command.typed)?;
+    let interaction = Interaction::new(&options.outputs, &command.typed)?;
     let exactly = |mut preview: Preview| {
         if let Some(changes) = &changes {
             preview.changes = changes.clone().with_runs_of(&preview.changes);
@@ -126,13 +126,14 @@ fn work(
         preview
     };
     let mut open = || -> Result<Box<dyn Target>> {
-        let target = load::open(&options.target.spec, context(&options.names, &standing, (standing.ask)()))?;
+        let target =
+            load::open(&options.target.spec, context(&options.names, &interaction, (interaction.ask)()))?;
         *name = target.name();
         Ok(target)
     };
     let mut shown = None;
     if !options.yes {
-        let preview = standing.stopped(removal::look(open()?, options.request, &standing.progress))?;
+        let preview = interaction.stopped(removal::look(open()?, options.request, &interaction.progress))?;
         let preview = exactly(preview);
         let ending = match preview.total() {
             _ if options.dry_run => Some(Ending::Shown),
@@ -148,21 +149,21 @@ fn work(
     let target = open()?;
     if let Some(preview) = &shown {
         let rollback = Rollback { ending: None, target: &target.name(), preview };
-        say(out, &text(&rollback, options.outputs.paper), Exit::Failed)?;
+        say(out, &text(&rollback, options.outputs.text_format), Exit::Failed)?;
         if !confirm::on_terminal(&question(&rollback, &options.target.spec)) {
             return Err(RollbackError::Unconfirmed.into());
         }
-        standing.cancel.check()?;
+        interaction.cancel.check()?;
     }
-    let (progress, cancel) = (&standing.progress, &standing.cancel);
+    let (progress, cancel) = (&interaction.progress, &interaction.cancel);
     let done = removal::roll_back(target, options.request, shown.as_ref(), progress, cancel);
-    let (preview, ending) = standing.stopped(done)?;
+    let (preview, ending) = interaction.stopped(done)?;
     Ok(Outcome { ending, preview: exactly(preview), shown: shown.is_some() })
 }
 
 fn say(out: &mut dyn Write, text: &str, exit: Exit) -> Result<()> {
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    heard(written).map_err(|source| unsaid("standard output", source, exit))
+    ignore_broken_pipe(written).map_err(|source| unsaid("standard output", source, exit))
 }
 
 fn unsaid(what: &str, source: std::io::Error, exit: Exit) -> Error {

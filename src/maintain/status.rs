@@ -8,20 +8,21 @@ use crate::base::text::printable_json;
 use crate::import::report::json::Brief;
 use crate::maintain::args::StatusArgs;
 use crate::maintain::options::StatusOptions;
-use crate::session::{Standing, context};
-use crate::ui::surroundings::Surroundings;
+use crate::session::{Interaction, context};
+use crate::ui::environment::Environment;
 use pipeline::load;
 use std::time::Instant;
 
 /// The status as text or JSON.
-pub(crate) fn status(args: &StatusArgs, surroundings: &Surroundings<'_>) -> Result<String> {
+pub(crate) fn status(args: &StatusArgs, environment: &Environment<'_>) -> Result<String> {
     let started = Instant::now();
-    let options = StatusOptions::check(args, surroundings)?;
-    let standing = Standing::new(&options.outputs, &surroundings.typed())?;
-    let target = load::open(&options.target.spec, context(&options.names, &standing, (standing.ask)()))?;
-    let status = standing.stopped(pipeline::status::status(target))?;
+    let options = StatusOptions::check(args, environment)?;
+    let interaction = Interaction::new(&options.outputs, &environment.typed())?;
+    let target =
+        load::open(&options.target.spec, context(&options.names, &interaction, (interaction.ask)()))?;
+    let status = interaction.stopped(pipeline::status::status(target))?;
     if !options.json {
-        return Ok(report::text(&status, options.outputs.paper));
+        return Ok(report::text(&status, options.outputs.text_format));
     }
     let document = Brief::new("status", Ok(Exit::Done), started.elapsed().as_secs_f64(), Some(&status));
     let text = serde_json::to_string_pretty(&document);

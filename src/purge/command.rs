@@ -11,7 +11,7 @@ use crate::purge::confirm;
 use crate::purge::display::Display;
 use crate::purge::engine::Engine;
 use crate::purge::error::PurgeError;
-use crate::purge::gauge::{Doing, Gauge};
+use crate::purge::gauge::{Doing, ProgressState};
 use crate::purge::http::Http;
 use crate::purge::journal::{Journal, Past};
 use crate::purge::named::{Gathering, Named};
@@ -22,9 +22,9 @@ use crate::purge::report::{Document, preview, result};
 use crate::purge::selection::{Selection, Wishes, select};
 use crate::purge::trouble::Trouble;
 use crate::session::log;
+use crate::ui::environment::Environment;
 use crate::ui::progress::Screen;
-use crate::ui::surroundings::Surroundings;
-use crate::ui::terminal::{Paper, heard};
+use crate::ui::terminal::{TextFormat, ignore_broken_pipe};
 use crate::ui::{password, signals};
 use parsers::input::Input;
 use parsers::position::DumpId;
@@ -37,8 +37,8 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 /// Deletes what the arguments say.
-pub(crate) fn purge(args: &PurgeArgs, surroundings: &Surroundings<'_>, out: &mut dyn Write) -> Result<Exit> {
-    let options = PurgeOptions::check(args, surroundings)?;
+pub(crate) fn purge(args: &PurgeArgs, environment: &Environment<'_>, out: &mut dyn Write) -> Result<Exit> {
+    let options = PurgeOptions::check(args, environment)?;
     let started = Instant::now();
     let unlogged = log::start(&options.outputs)?;
     let file = options.outputs.report.as_deref().map(ReportFile::create).transpose()?;
@@ -51,7 +51,7 @@ pub(crate) fn purge(args: &PurgeArgs, surroundings: &Surroundings<'_>, out: &mut
     let done = work.go(out);
     drop(work);
     let elapsed = started.elapsed();
-    let paper = options.outputs.paper;
+    let text_format = options.outputs.text_format;
     let (purge, error) = match done {
         Ok(mut purge) => {
             let error = error_of(&mut purge);
@@ -62,10 +62,10 @@ pub(crate) fn purge(args: &PurgeArgs, surroundings: &Surroundings<'_>, out: &mut
     let exit = error.as_ref().map_or(Exit::Done, Error::exit);
     let told = match &purge {
         Some(purge) if purge.outcome.is_some() => {
-            for line in result(purge, elapsed, Paper::PLAIN).lines() {
+            for line in result(purge, elapsed, TextFormat::PLAIN).lines() {
                 tracing::info!(target: crate::ui::PRINTED, "{line}");
             }
-            say(out, &format!("\n{}", result(purge, elapsed, paper)), exit)
+            say(out, &format!("\n{}", result(purge, elapsed, text_format)), exit)
         }
         _ => Ok(()),
     };
@@ -95,7 +95,7 @@ fn error_of(purge: &mut Purge) -> Option<Error> {
 }
 
 fn say(out: &mut dyn Write, text: &str, exit: Exit) -> Result<()> {
-    let written = heard(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+    let written = ignore_broken_pipe(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
     written.map_err(|source| Error::output("standard output", source, exit))
 }
 
@@ -103,7 +103,7 @@ fn say(out: &mut dyn Write, text: &str, exit: Exit) -> Result<()> {
 struct Work<'o> {
     options: &'o PurgeOptions,
     screen: Screen,
-    gauge: Arc<Gauge>,
+    gauge: Arc<ProgressState>,
     stop: Arc<Stop>,
     cancel: Arc<Cancel>,
     ask: Ask,
@@ -116,7 +116,7 @@ impl<'o> Work<'o> {
     fn new(options: &'o PurgeOptions) -> Result<Self> {
         let screen = Screen::new(options.outputs.progress_style());
         let (gauge, stop, cancel) =
-            (Arc::<Gauge>::default(), Arc::<Stop>::default(), Arc::<Cancel>::default());
+            (Arc::<ProgressState>::default(), Arc::<Stop>::default(), Arc::<Cancel>::default());
         let watch = {
             let (gauge, stop, screen) = (Arc::clone(&gauge), Arc::clone(&stop), screen.clone());
             signals::Watch::on_each(move |name| answer(name, &gauge, &stop, &screen))
@@ -197,7 +197,7 @@ impl<'o> Work<'o> {
         };
         self.gauge.enter(Doing::Waiting);
         self.display = None;
-        say(out, &preview(&purge, options.outputs.paper), Exit::Failed)?;
+        say(out, &preview(&purge, options.outputs.text_format), Exit::Failed)?;
         let Some(journal) = journal.as_ref().filter(|_| !purge.plan.objects.is_empty()) else {
             return Ok(purge);
         };
@@ -270,7 +270,7 @@ fn unable(trouble: Trouble, service: &str) -> PurgeError {
 }
 
 /// What a signal does: before the first deletion it ends the purge at once, then it is a request to stop.
-fn answer(name: &'static str, gauge: &Gauge, stop: &Stop, screen: &Screen) {
+fn answer(name: &'static str, gauge: &ProgressState, stop: &Stop, screen: &Screen) {
     let moment = gauge.now();
     if moment.doing != Some(Doing::Deleting) {
         let error = Error::from(PurgeError::Interrupted(name));

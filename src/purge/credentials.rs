@@ -3,7 +3,7 @@
 //! A password or secret comes from the environment or is asked for; no flag takes one.
 
 use super::error::{PurgeError, Result};
-use crate::ui::surroundings::Surroundings;
+use crate::ui::environment::Environment;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -68,8 +68,8 @@ impl Credentials {
     ///
     /// # Errors
     /// Something that is needed is not said.
-    pub fn find(auth_url: Option<&str>, surroundings: &Surroundings<'_>) -> Result<Self> {
-        let value = |name: &str| surroundings.value(name);
+    pub fn find(auth_url: Option<&str>, environment: &Environment<'_>) -> Result<Self> {
+        let value = |name: &str| environment.value(name);
         let named = |id: &str, name: &str| value(id).map(Named::Id).or_else(|| value(name).map(Named::Name));
         let url = auth_url.map(str::to_owned).or_else(|| value("OS_AUTH_URL"));
         let url = url.ok_or_else(|| missing("the identity service is not named", "set OS_AUTH_URL"))?;
@@ -216,8 +216,8 @@ mod tests {
     fn find(variables: &[(&str, &str)]) -> Result<Credentials> {
         let variable =
             |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, v)| (*v).to_owned());
-        let surroundings = Surroundings { variable: &variable, ..Surroundings::of_process() };
-        Credentials::find(None, &surroundings)
+        let environment = Environment { variable: &variable, ..Environment::of_process() };
+        Credentials::find(None, &environment)
     }
 
     #[track_caller]

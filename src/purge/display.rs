@@ -1,6 +1,6 @@
 //! How far a purge is, told on standard error: a bar on a terminal, plain lines elsewhere.
 
-use super::gauge::{Doing, Gauge, Moment};
+use super::gauge::{Doing, Moment, ProgressState};
 use crate::base::number::{counted, duration, grouped};
 use crate::ui::progress::{Screen, Style, Ticker};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -29,25 +29,25 @@ impl Display {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(style: Style, screen: Screen, gauge: Arc<Gauge>) -> io::Result<Self> {
+    pub fn start(style: Style, screen: Screen, gauge: Arc<ProgressState>) -> io::Result<Self> {
         if style == Style::Nothing {
             return Ok(Self { _ticker: None });
         }
-        let tell = move |teller: &mut Teller| teller.tell(&gauge.now());
-        let end = |teller: Teller| teller.bar.iter().for_each(ProgressBar::finish_and_clear);
-        let ticker = Ticker::start(TICK, Teller::new(style, screen), tell, end)?;
+        let tell = move |teller: &mut ProgressRenderer| teller.tell(&gauge.now());
+        let end = |teller: ProgressRenderer| teller.bar.iter().for_each(ProgressBar::finish_and_clear);
+        let ticker = Ticker::start(TICK, ProgressRenderer::new(style, screen), tell, end)?;
         Ok(Self { _ticker: Some(ticker) })
     }
 }
 
-struct Teller {
+struct ProgressRenderer {
     screen: Screen,
     bar: Option<ProgressBar>,
     /// What was being done last, since when, and when that was said last.
     last: Option<(Doing, Instant, Instant)>,
 }
 
-impl Teller {
+impl ProgressRenderer {
     fn new(style: Style, screen: Screen) -> Self {
         let bar =
             (style == Style::Bars).then(|| screen.add(ProgressBar::no_length().with_style(styled(OPEN))));
@@ -153,7 +153,7 @@ mod tests {
         for template in [OPEN, MEASURED] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
-        let mut teller = Teller::new(Style::Bars, Screen::new(Style::Nothing));
+        let mut teller = ProgressRenderer::new(Style::Bars, Screen::new(Style::Nothing));
         teller.tell(&Moment { listed: 7, ..moment(Doing::Listing) });
         let bar = teller.bar.clone().unwrap();
         assert_eq!((bar.length(), bar.message().as_str()), (None, "listing, 7 objects so far"));

@@ -7,13 +7,13 @@
 mod books;
 mod watch;
 
-pub use books::{Fate, Outcome};
+pub use books::{Disposition, Outcome};
 
-use self::books::Books;
+use self::books::DeletionState;
 use super::api::{Api, QUESTIONS};
 use super::cinder::{Cinder, Class, Refusal, Reply};
 use super::error::{PurgeError, Result};
-use super::gauge::Gauge;
+use super::gauge::ProgressState;
 use super::journal::Journal;
 use super::limits::Limits;
 use super::pace::{Outage, Turn};
@@ -45,7 +45,7 @@ pub struct Engine<'e, T> {
     /// The limits.
     pub limits: &'e Limits,
     /// What is told meanwhile.
-    pub gauge: &'e Gauge,
+    pub gauge: &'e ProgressState,
     /// What tells it to stop.
     pub stop: &'e Stop,
 }
@@ -54,7 +54,7 @@ pub struct Engine<'e, T> {
 struct Run<'e, T> {
     with: &'e Engine<'e, T>,
     plan: &'e Plan,
-    books: RefCell<Books<'e>>,
+    books: RefCell<DeletionState<'e>>,
     slots: Semaphore,
     questions: Semaphore,
     /// What makes going on impossible.
@@ -93,7 +93,7 @@ impl<T: Transport> Engine<'_, T> {
         let run = Run {
             with: self,
             plan,
-            books: RefCell::new(Books::new(plan, self.gauge)),
+            books: RefCell::new(DeletionState::new(plan, self.gauge)),
             slots: Semaphore::new(self.limits.in_flight.max(1)),
             questions: Semaphore::new(QUESTIONS),
             fatal: RefCell::new(None),
@@ -122,7 +122,7 @@ impl<T: Transport> Run<'_, T> {
                 biased;
                 () = stop.reached(Stopping::Now) => return false,
                 () = &mut deadline => return true,
-                Some((index, fate)) = ways.next() => self.books.borrow_mut().settle(index, fate),
+                Some((index, disposition)) = ways.next() => self.books.borrow_mut().settle(index, disposition),
                 () = stop.reached(Stopping::Draining), if more => {}
                 Ok(slot) = self.slots.acquire(), if more => {
                     let next = self.books.borrow_mut().next_ready();
@@ -133,15 +133,15 @@ impl<T: Transport> Run<'_, T> {
     }
 
     /// An object's whole way, with the slot that it begins with.
-    async fn way<'s>(&'s self, index: usize, slot: SemaphorePermit<'s>) -> (usize, Option<Fate>) {
-        let fate = self.go(index, slot).await;
-        if fate.is_some() {
+    async fn way<'s>(&'s self, index: usize, slot: SemaphorePermit<'s>) -> (usize, Option<Disposition>) {
+        let disposition = self.go(index, slot).await;
+        if disposition.is_some() {
             self.books.borrow_mut().leave_flight(index);
         }
-        (index, fate)
+        (index, disposition)
     }
 
-    async fn go<'s>(&'s self, index: usize, slot: SemaphorePermit<'s>) -> Option<Fate> {
+    async fn go<'s>(&'s self, index: usize, slot: SemaphorePermit<'s>) -> Option<Disposition> {
         let object = self.plan.objects.get(index)?;
         let mut slot = Some(slot);
         // What was sent before is looked at before it is sent again.
@@ -156,7 +156,7 @@ impl<T: Transport> Run<'_, T> {
             let setback = match step {
                 Step::Gone => {
                     self.keep(self.with.journal.done(object.kind, &object.id));
-                    return Some(Fate::Gone);
+                    return Some(Disposition::Gone);
                 }
                 Step::Left => return None,
                 Step::Back(setback) => setback,
@@ -259,12 +259,12 @@ impl<T: Transport> Run<'_, T> {
         Step::Back(Setback { refusal: Refusal::passing(reason, None), counts: false, stuck: false })
     }
 
-    fn fail(&self, object: &Object, tries: u32, refusal: Refusal) -> Fate {
+    fn fail(&self, object: &Object, tries: u32, refusal: Refusal) -> Disposition {
         let Refusal { reason, request_id, .. } = refusal;
         tracing::warn!("{} {}: failed after {tries} tries: {reason}", object.kind.name(), object.id);
         let journal = self.with.journal;
         self.keep(journal.failed(object.kind, &object.id, tries, &reason, request_id.as_deref()));
-        Fate::Failed { tries, reason, request_id }
+        Disposition::Failed { tries, reason, request_id }
     }
 
     /// Cinder asked to be left alone.

@@ -20,7 +20,7 @@ pub enum Doing {
 
 /// The numbers.
 #[derive(Debug, Default)]
-pub struct Gauge {
+pub struct ProgressState {
     doing: Mutex<Option<Doing>>,
     /// Why nothing is sent just now.
     pause: Mutex<Option<String>>,
@@ -55,7 +55,7 @@ pub struct Moment {
     pub failed: u64,
 }
 
-impl Gauge {
+impl ProgressState {
     /// Something else is being done now.
     pub fn enter(&self, doing: Doing) {
         *self.doing.lock().unwrap_or_else(PoisonError::into_inner) = Some(doing);

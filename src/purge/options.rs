@@ -17,7 +17,7 @@ use crate::settings::places::Written;
 use crate::settings::target::Choice;
 use crate::settings::{Settings, SettingsFile};
 use crate::settings::{dumps, outputs, spool};
-use crate::ui::surroundings::Surroundings;
+use crate::ui::environment::Environment;
 use chrono::{NaiveDateTime, TimeDelta, Utc};
 use parsers::columns::ColumnMap;
 use pipeline::load::names::TargetNames;
@@ -75,14 +75,14 @@ impl PurgeOptions {
     ///
     /// # Errors
     /// The first thing that is wrong with them.
-    pub fn check(args: &PurgeArgs, surroundings: &Surroundings<'_>) -> Result<Self> {
-        let target = target(args, surroundings)?;
+    pub fn check(args: &PurgeArgs, environment: &Environment<'_>) -> Result<Self> {
+        let target = target(args, environment)?;
         named(args)?;
         if let Some(project) = args.project.iter().find(|project| !is_plain(project)) {
             let what = format!("--project: {:?} is no id of a project", parsers::row::shortened(project));
             return Err(usage(what, "`openstack project list` shows the ids").into());
         }
-        let watched = surroundings.stdin_terminal && surroundings.stderr_terminal;
+        let watched = environment.stdin_terminal && environment.stderr_terminal;
         if !args.dry_run && !args.yes && !watched {
             let what = "there is no terminal to confirm the deletion on".to_owned();
             let remedy = if args.everything {
@@ -95,10 +95,10 @@ impl PurgeOptions {
         let file = SettingsFile::find(None)?;
         let reading = ReadingArgs { encoding: args.encoding.clone(), ..ReadingArgs::default() };
         let typed = SettingArgs { reading, ..SettingArgs::default() };
-        let settings = Settings::resolve(&typed, surroundings, &file)?;
+        let settings = Settings::resolve(&typed, environment, &file)?;
         let Maps { sources, target: names, .. } = read_columns(args.columns.as_deref())?;
-        let dumps = dumps::check(&args.dumps, surroundings.stdin_terminal)?;
-        let outputs = Outputs::check(&args.outputs, surroundings);
+        let dumps = dumps::check(&args.dumps, environment.stdin_terminal)?;
+        let outputs = Outputs::check(&args.outputs, environment);
         outputs::check_no_page(&outputs)?;
         let mut places = outputs::check_places(&dumps, target.as_ref(), None, &outputs)?;
         for ids in &args.ids {
@@ -110,7 +110,7 @@ impl PurgeOptions {
         )?;
         let spool_dir = match settings.spool_dir {
             Some(folder) => folder,
-            None => spool::unnamed(&dumps, surroundings)?,
+            None => spool::unnamed(&dumps, environment)?,
         };
         let CloudArgs { auth_url, ca_file, .. } = &args.cloud;
         Ok(Self {
@@ -128,9 +128,9 @@ impl PurgeOptions {
             made_before: args.older_than.map(before).transpose()?,
             dry_run: args.dry_run,
             yes: args.yes,
-            credentials: Credentials::find(auth_url.as_deref(), surroundings)?,
-            wanted: wanted(&args.cloud, surroundings)?,
-            ca_file: ca_file.clone().or_else(|| surroundings.value("OS_CACERT").map(PathBuf::from)),
+            credentials: Credentials::find(auth_url.as_deref(), environment)?,
+            wanted: wanted(&args.cloud, environment)?,
+            ca_file: ca_file.clone().or_else(|| environment.value("OS_CACERT").map(PathBuf::from)),
             limits: limits(&args.flow),
             journal: args.journal.clone(),
             outputs,
@@ -142,11 +142,11 @@ fn usage(what: String, remedy: &'static str) -> PurgeError {
     PurgeError::Usage { what, remedy }
 }
 
-fn target(args: &PurgeArgs, surroundings: &Surroundings<'_>) -> Result<Option<Choice>> {
+fn target(args: &PurgeArgs, environment: &Environment<'_>) -> Result<Option<Choice>> {
     if args.no_target {
         return Ok(None);
     }
-    let Some(choice) = Choice::find(args.target.as_deref(), surroundings)? else {
+    let Some(choice) = Choice::find(args.target.as_deref(), environment)? else {
         let what =
             "neither a Karbor target is named, whose copies must stay, nor --no-target said".to_owned();
         return Err(
@@ -196,11 +196,10 @@ fn before(age: Duration) -> std::result::Result<NaiveDateTime, PurgeError> {
     time.ok_or_else(|| usage("--older-than: nothing is that old".to_owned(), "name an age such as 30days"))
 }
 
-fn wanted(args: &CloudArgs, surroundings: &Surroundings<'_>) -> std::result::Result<Wanted, PurgeError> {
+fn wanted(args: &CloudArgs, environment: &Environment<'_>) -> std::result::Result<Wanted, PurgeError> {
     let said = args.interface.clone();
-    let said = said
-        .or_else(|| surroundings.value("OS_INTERFACE"))
-        .or_else(|| surroundings.value("OS_ENDPOINT_TYPE"));
+    let said =
+        said.or_else(|| environment.value("OS_INTERFACE")).or_else(|| environment.value("OS_ENDPOINT_TYPE"));
     let said = said.unwrap_or_else(|| "public".to_owned());
     // Older clients say publicURL.
     let interface = said.strip_suffix("URL").unwrap_or(&said).to_owned();
@@ -211,7 +210,7 @@ fn wanted(args: &CloudArgs, surroundings: &Surroundings<'_>) -> std::result::Res
     Ok(Wanted {
         endpoint: args.endpoint.clone(),
         interface,
-        region: args.region.clone().or_else(|| surroundings.value("OS_REGION_NAME")),
+        region: args.region.clone().or_else(|| environment.value("OS_REGION_NAME")),
     })
 }
 

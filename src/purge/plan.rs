@@ -73,7 +73,7 @@ impl Plan {
     }
 }
 
-/// All objects that are on no circle and hang on none, each after those that continue it.
+/// All objects that are on no circle and depend on none, each after those that continue it.
 fn from_the_leaves(objects: &[Object]) -> Vec<usize> {
     let mut children = vec![0_usize; objects.len()];
     for parent in objects.iter().filter_map(|object| object.parent) {

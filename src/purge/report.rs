@@ -7,12 +7,12 @@ pub use document::Document;
 
 use crate::base::number::{counted, duration, grouped};
 use crate::purge::Count;
-use crate::purge::engine::Fate;
+use crate::purge::engine::Disposition;
 use crate::purge::plan::Object;
 use crate::purge::report::subject::Purge;
 use crate::purge::selection::Kept;
 use crate::ui::page::{Page, TableRow};
-use crate::ui::terminal::{Ink, Paper};
+use crate::ui::terminal::{Emphasis, TextFormat};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ const LISTED: usize = 20;
 
 /// What is to go and what stays: what the operator sees before anything is deleted.
 #[must_use]
-pub fn preview(purge: &Purge, paper: Paper) -> String {
-    let mut page = Page::new(paper);
+pub fn preview(purge: &Purge, text_format: TextFormat) -> String {
+    let mut page = Page::new(text_format);
     let heading = if purge.dry_run { "Would be deleted" } else { "To be deleted" };
     if purge.dry_run && !purge.plan.objects.is_empty() {
         page.heading("Objects, in the order in which they would go");
@@ -126,10 +126,12 @@ fn both(count: Count) -> String {
 
 /// What became of it.
 #[must_use]
-pub fn result(purge: &Purge, elapsed: Duration, paper: Paper) -> String {
-    let mut page = Page::new(paper);
+pub fn result(purge: &Purge, elapsed: Duration, text_format: TextFormat) -> String {
+    let mut page = Page::new(text_format);
     let tally = purge.tally();
-    let inked = |count: Count| if count.all() > 0 { vec![(0, Ink::Red), (1, Ink::Red)] } else { Vec::new() };
+    let inked = |count: Count| {
+        if count.all() > 0 { vec![(0, Emphasis::Red), (1, Emphasis::Red)] } else { Vec::new() }
+    };
     let mut rows = vec![row("gone", tally.gone)];
     let others = [
         ("failed", tally.failed),
@@ -149,8 +151,8 @@ pub fn result(purge: &Purge, elapsed: Duration, paper: Paper) -> String {
 }
 
 fn failures(page: &mut Page, purge: &Purge) {
-    let failed = purge.fates().filter_map(|(object, fate)| match fate {
-        Fate::Failed { tries, reason, request_id } => Some((object, *tries, reason, request_id)),
+    let failed = purge.dispositions().filter_map(|(object, disposition)| match disposition {
+        Disposition::Failed { tries, reason, request_id } => Some((object, *tries, reason, request_id)),
         _ => None,
     });
     let failed: Vec<_> = failed.collect();
@@ -167,7 +169,7 @@ fn failures(page: &mut Page, purge: &Purge) {
             object.id,
             of(purge, object)
         );
-        page.inked_paragraph("  - ", &text, Some(Ink::Red));
+        page.inked_paragraph("  - ", &text, Some(Emphasis::Red));
     }
     if let Some(rest) = failed.get(LISTED..).filter(|rest| !rest.is_empty()) {
         let rest = grouped(u64::try_from(rest.len()).unwrap_or(u64::MAX));
@@ -178,8 +180,8 @@ fn failures(page: &mut Page, purge: &Purge) {
 /// Why objects were not deleted that are no failures: something was down, or they waited to be tried again.
 fn unsent(page: &mut Page, purge: &Purge) {
     let mut reasons: BTreeMap<&str, Count> = BTreeMap::new();
-    for (object, fate) in purge.fates() {
-        if let Fate::Unsent { reason: Some(reason) } = fate {
+    for (object, disposition) in purge.dispositions() {
+        if let Disposition::Unsent { reason: Some(reason) } = disposition {
             reasons.entry(reason).or_default().add(object.kind);
         }
     }

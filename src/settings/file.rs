@@ -2,7 +2,7 @@
 
 use crate::base::toml_document::line_of;
 use crate::settings::key::Key;
-use crate::settings::origin::{Origin, Said};
+use crate::settings::origin::{GivenSetting, Origin};
 use crate::settings::setting_error::SettingError;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -123,7 +123,7 @@ impl SettingsFile {
                 toml::Value::Integer(number) => file.values.push((known, number.to_string(), origin)),
                 _ => {
                     let value = text.get(value.span()).unwrap_or_default().to_owned();
-                    let said = Said { key: known, value, origin };
+                    let said = GivenSetting { key: known, value, origin };
                     return Err(SettingError::Value { said });
                 }
             }

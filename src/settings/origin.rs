@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// A setting that somebody gave a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct GivenSetting {
     /// The setting.
     pub key: Key,
     /// The value as it was written.
@@ -36,7 +36,7 @@ pub enum Origin {
     },
 }
 
-impl fmt::Display for Said {
+impl fmt::Display for GivenSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (key, value) = (self.key, parsers::row::shortened(&self.value));
         match &self.origin {

@@ -8,9 +8,9 @@ use crate::settings::output_args::OutputArgs;
 use crate::settings::places::{Places, Written};
 use crate::settings::report_form::ReportForm;
 use crate::settings::target::Choice;
+use crate::ui::environment::Environment;
 use crate::ui::progress::Style;
-use crate::ui::surroundings::Surroundings;
-use crate::ui::terminal::Paper;
+use crate::ui::terminal::TextFormat;
 use pipeline::files;
 use pipeline::files::mark::{self, Found};
 use pipeline::files::place::Foreign;
@@ -33,7 +33,7 @@ pub struct Outputs {
     /// How much of the log is shown: 0 nothing, 1 what matters, 2 all.
     pub verbose: u8,
     /// What the report on standard output is written on.
-    pub paper: Paper,
+    pub text_format: TextFormat,
     /// Standard error is a terminal, which can show bars and ask for a password.
     pub terminal: bool,
 }
@@ -72,9 +72,9 @@ impl Outputs {
         }
     }
 
-    /// What the arguments say, in these surroundings.
+    /// What the arguments say, in these environment.
     #[must_use]
-    pub fn check(args: &OutputArgs, surroundings: &Surroundings<'_>) -> Self {
+    pub fn check(args: &OutputArgs, environment: &Environment<'_>) -> Self {
         let log = match &args.log {
             Some(path) => Log::Named(path.clone()),
             None if args.no_log => Log::None,
@@ -86,8 +86,8 @@ impl Outputs {
             force: args.force.clone(),
             quiet: args.quiet,
             verbose: args.verbose,
-            paper: surroundings.paper(),
-            terminal: surroundings.stderr_terminal,
+            text_format: environment.text_format(),
+            terminal: environment.stderr_terminal,
         }
     }
 

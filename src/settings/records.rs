@@ -4,7 +4,7 @@
 
 use crate::settings::Settings;
 use crate::settings::key::Key;
-use crate::settings::origin::{Origin, Said};
+use crate::settings::origin::{GivenSetting, Origin};
 use crate::settings::record::{Record, beside};
 use crate::settings::setting_error::SettingError;
 use std::path::{Path, PathBuf};
@@ -54,7 +54,7 @@ impl Settings {
             }
         }
         if let Some((path, value)) = found {
-            let said = Said { key: Key::ServerTimezone, value, origin: Origin::Record { path } };
+            let said = GivenSetting { key: Key::ServerTimezone, value, origin: Origin::Record { path } };
             self.take(&said)?;
             self.said.insert(0, said);
         }
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
     use crate::base::error::CommandError as _;
     use crate::settings::args::SettingArgs;
-    use crate::ui::surroundings::Surroundings;
+    use crate::ui::environment::Environment;
     use pipeline::settings::ZoneOrigin;
     use schedules::zone::Zone;
 
@@ -108,9 +108,9 @@ mod tests {
     }
 
     fn take(dumps: &[String], file: &str) -> Result<(Settings, Vec<String>), SettingError> {
-        let surroundings = Surroundings { variable: &|_| None, ..Surroundings::of_process() };
+        let environment = Environment { variable: &|_| None, ..Environment::of_process() };
         let file = SettingsFile::parse(Path::new("etl.toml"), file).unwrap();
-        let mut settings = Settings::resolve(&SettingArgs::default(), &surroundings, &file).unwrap();
+        let mut settings = Settings::resolve(&SettingArgs::default(), &environment, &file).unwrap();
         let remarks = settings.take_recorded_zone(dumps)?;
         Ok((settings, remarks))
     }

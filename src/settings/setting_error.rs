@@ -3,7 +3,7 @@
 use crate::base::error::CommandError;
 use crate::base::exit::Exit;
 use crate::settings::key::Key;
-use crate::settings::origin::Said;
+use crate::settings::origin::GivenSetting;
 use std::path::PathBuf;
 
 /// Why the settings cannot be used.
@@ -14,13 +14,13 @@ pub enum SettingError {
     #[error("{said}: expected {}", said.key.accepts())]
     Value {
         /// The setting, its value and where it stands.
-        said: Said,
+        said: GivenSetting,
     },
     /// A folder that cannot hold what comes through a pipe.
     #[error("{said}: {problem}")]
     SpoolDir {
         /// The setting, its value and where it stands.
-        said: Said,
+        said: GivenSetting,
         /// What is wrong with the folder.
         problem: String,
     },

@@ -3,7 +3,7 @@
 
 use crate::settings::dumps::Dump;
 use crate::settings::error::OptionError;
-use crate::ui::surroundings::Surroundings;
+use crate::ui::environment::Environment;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -25,8 +25,8 @@ pub(crate) fn named(folder: &str) -> Result<PathBuf, String> {
 }
 
 /// The folder where none was named: TMPDIR if it will do, else /var/tmp, which must do if there is a pipe.
-pub(crate) fn unnamed(dumps: &[Dump], surroundings: &Surroundings<'_>) -> Result<PathBuf, OptionError> {
-    if let Some(Ok(folder)) = surroundings.value("TMPDIR").map(|folder| named(&folder)) {
+pub(crate) fn unnamed(dumps: &[Dump], environment: &Environment<'_>) -> Result<PathBuf, OptionError> {
+    if let Some(Ok(folder)) = environment.value("TMPDIR").map(|folder| named(&folder)) {
         return Ok(folder);
     }
     match named(FALLBACK) {
@@ -93,8 +93,8 @@ mod tests {
         let path = folder.path().to_str().unwrap().to_owned();
         let check = |variable: Option<&str>, expected: &Path| {
             let variable = |name: &str| variable.filter(|_| name == "TMPDIR").map(str::to_owned);
-            let surroundings = Surroundings { variable: &variable, ..Surroundings::of_process() };
-            assert_eq!(unnamed(&[], &surroundings).unwrap(), expected);
+            let environment = Environment { variable: &variable, ..Environment::of_process() };
+            assert_eq!(unnamed(&[], &environment).unwrap(), expected);
         };
         check(Some(&path), folder.path());
         check(Some("/no/such/folder"), Path::new(FALLBACK));

@@ -3,7 +3,7 @@
 use crate::settings::error::OptionError;
 use crate::settings::file::SiteTarget;
 use crate::settings::password_text::may_hold_password;
-use crate::ui::surroundings::Surroundings;
+use crate::ui::environment::Environment;
 use pipeline::load::spec::{Spec, may_contain_password};
 use std::ffi::OsString;
 use std::fmt;
@@ -42,11 +42,11 @@ impl Choice {
     ///
     /// # Errors
     /// The text names none.
-    pub fn find(flag: Option<&str>, surroundings: &Surroundings<'_>) -> Result<Option<Self>, OptionError> {
+    pub fn find(flag: Option<&str>, environment: &Environment<'_>) -> Result<Option<Self>, OptionError> {
         if let Some(text) = flag {
             return Self::parse(text, NamedBy::Flag, "--target").map(Some);
         }
-        let variable = surroundings.value(VARIABLE);
+        let variable = environment.value(VARIABLE);
         variable.map(|text| Self::parse(&text, NamedBy::Environment, VARIABLE)).transpose()
     }
 
@@ -179,8 +179,8 @@ mod tests {
     fn the_flag_wins_over_the_variable_and_an_empty_variable_says_nothing() {
         let check = |flag: Option<&str>, variable: Option<&str>, expected: Option<NamedBy>| {
             let variable = |name: &str| (name == VARIABLE).then(|| variable.map(str::to_owned)).flatten();
-            let surroundings = Surroundings { variable: &variable, ..Surroundings::of_process() };
-            let found = Choice::find(flag, &surroundings).unwrap();
+            let environment = Environment { variable: &variable, ..Environment::of_process() };
+            let found = Choice::find(flag, &environment).unwrap();
             assert_eq!(found.map(|choice| choice.named_by), expected);
         };
         check(Some("a.db"), Some("b.db"), Some(NamedBy::Flag));

@@ -3,13 +3,13 @@
 
 use crate::base::text::printable;
 use crate::ui::terminal::width::{left, right, split, width};
-use crate::ui::terminal::{Ink, Paper};
+use crate::ui::terminal::{Emphasis, TextFormat};
 
 /// A page as it is being written.
 #[derive(Debug)]
 pub(crate) struct Page {
     text: String,
-    paper: Paper,
+    text_format: TextFormat,
 }
 
 /// One row of a table: a name, numbers, words beside and lines below them.
@@ -18,15 +18,15 @@ pub(crate) struct TableRow {
     pub(crate) name: String,
     pub(crate) cells: Vec<String>,
     /// Cells to look at, by position.
-    pub(crate) inked: Vec<(usize, Ink)>,
+    pub(crate) inked: Vec<(usize, Emphasis)>,
     /// Words after the numbers.
     pub(crate) remark: String,
     pub(crate) notes: Vec<String>,
 }
 
 impl Page {
-    pub(crate) fn new(paper: Paper) -> Self {
-        Self { text: String::new(), paper }
+    pub(crate) fn new(text_format: TextFormat) -> Self {
+        Self { text: String::new(), text_format }
     }
 
     /// A heading, with an empty line before it.
@@ -34,7 +34,7 @@ impl Page {
         if !self.text.is_empty() {
             self.text.push('\n');
         }
-        let line = self.paper.palette.paint(Ink::Bold, &printable(text));
+        let line = self.text_format.palette.paint(Emphasis::Bold, &printable(text));
         self.text.push_str(&line);
         self.text.push('\n');
     }
@@ -45,13 +45,14 @@ impl Page {
     }
 
     /// A paragraph that stands out.
-    pub(crate) fn inked_paragraph(&mut self, mark: &str, text: &str, ink: Option<Ink>) {
+    pub(crate) fn inked_paragraph(&mut self, mark: &str, text: &str, emphasis: Option<Emphasis>) {
         let indent = width(mark);
         for (n, line) in
-            wrapped(&printable(text), self.paper.columns.saturating_sub(indent)).iter().enumerate()
+            wrapped(&printable(text), self.text_format.columns.saturating_sub(indent)).iter().enumerate()
         {
             let line = if n == 0 { format!("{mark}{line}") } else { format!("{:indent$}{line}", "") };
-            let line = ink.map_or(line.clone(), |ink| self.paper.palette.paint(ink, &line));
+            let line =
+                emphasis.map_or(line.clone(), |emphasis| self.text_format.palette.paint(emphasis, &line));
             self.text.push_str(&line);
             self.text.push('\n');
         }
@@ -74,15 +75,16 @@ impl Page {
         for (head, columns) in heads.iter().zip(&widths) {
             line.push_str(&format!("  {}", right(head, *columns)));
         }
-        let line = self.paper.palette.paint(Ink::Bold, &line);
+        let line = self.text_format.palette.paint(Emphasis::Bold, &line);
         self.text.push_str(&line);
         self.text.push('\n');
         for row in rows {
             let mut line = format!("  {}", left(&row.name, names.saturating_sub(2)));
             for (n, (cell, columns)) in row.cells.iter().zip(&widths).enumerate() {
                 let cell = right(cell, *columns);
-                let ink = row.inked.iter().find(|(at, _)| *at == n);
-                let cell = ink.map_or(cell.clone(), |(_, ink)| self.paper.palette.paint(*ink, &cell));
+                let emphasis = row.inked.iter().find(|(at, _)| *at == n);
+                let cell = emphasis
+                    .map_or(cell.clone(), |(_, emphasis)| self.text_format.palette.paint(*emphasis, &cell));
                 line.push_str(&format!("  {cell}"));
             }
             line.push_str(&format!("  {}", row.remark));
@@ -164,13 +166,13 @@ mod tests {
             TableRow {
                 name: "tag".into(),
                 cells: vec!["7".into(), "12".into()],
-                inked: vec![(1, Ink::Red)],
+                inked: vec![(1, Emphasis::Red)],
                 remark: "so".into(),
                 notes: vec!["why".into()],
             },
         ];
         let page = |coloured| {
-            let mut page = Page::new(Paper { palette: Palette { coloured }, columns: 100 });
+            let mut page = Page::new(TextFormat { palette: Palette { coloured }, columns: 100 });
             page.table("Rows", &["read", "bad"], &rows);
             page.finish()
         };
@@ -190,7 +192,7 @@ mod tests {
             cells: vec![cell.into()],
             ..TableRow::default()
         };
-        let mut page = Page::new(Paper { palette: Palette { coloured: false }, columns: 100 });
+        let mut page = Page::new(TextFormat { palette: Palette { coloured: false }, columns: 100 });
         page.table("表", &["行"], &[row("每日备份", "7"), row("nightly", "12")]);
         assert_eq!(page.finish(), "表          行\n  每日备份   7\n  nightly   12\n");
     }

@@ -88,12 +88,12 @@ impl Counters {
 }
 
 /// Who tells.
-enum Teller {
+enum ProgressRenderer {
     Bars(Bars),
     Lines(Lines, Screen),
 }
 
-impl Teller {
+impl ProgressRenderer {
     fn tell(&mut self, moment: &Moment) {
         match self {
             Self::Bars(bars) => bars.show(moment),
@@ -129,14 +129,15 @@ impl Display {
         let screen = Screen::new(style);
         let teller = match style {
             Style::Nothing => return Ok(Self { screen, _ticker: None }),
-            Style::Bars => {
-                Teller::Bars(Bars::new(&screen.0, counters.dumps.iter().map(|(name, _)| name.as_str())))
-            }
-            Style::Lines => Teller::Lines(Lines::default(), screen.clone()),
+            Style::Bars => ProgressRenderer::Bars(Bars::new(
+                &screen.0,
+                counters.dumps.iter().map(|(name, _)| name.as_str()),
+            )),
+            Style::Lines => ProgressRenderer::Lines(Lines::default(), screen.clone()),
         };
         let started = Instant::now();
-        let tell = move |teller: &mut Teller| teller.tell(&counters.now(started));
-        let ticker = Ticker::start(TICK, teller, tell, Teller::end)?;
+        let tell = move |teller: &mut ProgressRenderer| teller.tell(&counters.now(started));
+        let ticker = Ticker::start(TICK, teller, tell, ProgressRenderer::end)?;
         Ok(Self { screen, _ticker: Some(ticker) })
     }
 

@@ -13,7 +13,7 @@ pub fn colours(terminal: bool, variable: &dyn Fn(&str) -> Option<String>) -> boo
 
 /// How a piece of text stands out, by ECMA-48 codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ink {
+pub enum Emphasis {
     /// Headings.
     Bold,
     /// What should be looked at.
@@ -30,13 +30,13 @@ pub struct Palette {
 }
 
 impl Palette {
-    /// `text` in `ink`, if colours are in force.
+    /// `text` in `emphasis`, if colours are in force.
     #[must_use]
-    pub fn paint(self, ink: Ink, text: &str) -> String {
-        let code = match ink {
-            Ink::Bold => 1,
-            Ink::Yellow => 33,
-            Ink::Red => 31,
+    pub fn paint(self, emphasis: Emphasis, text: &str) -> String {
+        let code = match emphasis {
+            Emphasis::Bold => 1,
+            Emphasis::Yellow => 33,
+            Emphasis::Red => 31,
         };
         if self.coloured { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
@@ -50,15 +50,15 @@ const NARROWEST: usize = 60;
 
 /// What text is written on: its colours and its width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Paper {
+pub struct TextFormat {
     /// The colours in force.
     pub palette: Palette,
     /// The widest line in columns, but for a word that is longer by itself.
     pub columns: usize,
 }
 
-impl Paper {
-    /// Paper of a file: as wide as text gets, without colours.
+impl TextFormat {
+    /// TextFormat of a file: as wide as text gets, without colours.
     pub const PLAIN: Self = Self { palette: Palette { coloured: false }, columns: WIDEST };
 
     /// A terminal, as wide as it is where that is known.
@@ -73,7 +73,7 @@ impl Paper {
 ///
 /// # Errors
 /// Every other error.
-pub fn heard(result: io::Result<()>) -> io::Result<()> {
+pub fn ignore_broken_pipe(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
@@ -102,14 +102,14 @@ mod tests {
     #[test]
     fn paper_is_as_wide_as_the_terminal_within_reason() {
         for (columns, expected) in [(None, 100), (Some(80), 80), (Some(200), 100), (Some(0), 60)] {
-            assert_eq!(Paper::of_terminal(false, columns).columns, expected);
+            assert_eq!(TextFormat::of_terminal(false, columns).columns, expected);
         }
     }
 
     #[test]
     fn only_a_reader_that_went_away_is_forgiven() {
-        assert!(heard(Err(io::ErrorKind::BrokenPipe.into())).is_ok());
-        assert!(heard(Err(io::ErrorKind::StorageFull.into())).is_err());
-        assert!(heard(Ok(())).is_ok());
+        assert!(ignore_broken_pipe(Err(io::ErrorKind::BrokenPipe.into())).is_ok());
+        assert!(ignore_broken_pipe(Err(io::ErrorKind::StorageFull.into())).is_err());
+        assert!(ignore_broken_pipe(Ok(())).is_ok());
     }
 }

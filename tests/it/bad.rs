@@ -165,7 +165,7 @@ fn schedules() {
     insta::assert_snapshot!("bad_schedules", family("schedules"));
 }
 
-/// Rows that do not go together: twice, without what they hang on, of several kinds.
+/// Rows that do not go together: twice, without what they depend on, of several kinds.
 #[test]
 fn rows() {
     insta::assert_snapshot!("bad_rows", family("rows"));

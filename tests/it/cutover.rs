@@ -143,13 +143,13 @@ impl Running {
         self.wait_until_busy(server, &format!("{COPY} AND datname = '{database}'"));
     }
 
-    /// Waits until a session that meets the condition is at work.
+    /// Waits until a session that meets the condition is running.
     pub(crate) fn wait_until_busy(&mut self, server: &Server, condition: &str) {
         let begun = Instant::now();
         let busy = format!("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND {condition}");
         while server.psql("postgres", &busy).trim() == "0" {
-            assert!(self.0.try_wait().unwrap().is_none(), "the run ended before it was seen at work");
-            assert!(begun.elapsed() < Duration::from_secs(60), "it was not seen at work");
+            assert!(self.0.try_wait().unwrap().is_none(), "the run ended before it was seen running");
+            assert!(begun.elapsed() < Duration::from_secs(60), "it was not seen running");
         }
     }
 

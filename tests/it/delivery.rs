@@ -129,21 +129,21 @@ fn the_sample_of_a_cutover_is_what_init_writes() {
 }
 
 #[test]
-fn the_sample_of_settings_has_what_the_readme_lists() {
+fn the_sample_of_settings_has_what_the_runbook_lists() {
     let sample = text(".ci/samples/etl.toml");
     let keys: BTreeSet<&str> = sample
         .lines()
         .filter_map(|line| line.strip_prefix("# ")?.split_once(" = "))
         .map(|(key, _)| key)
         .collect();
-    let readme = text("README.md");
-    let table = readme.split("\n## Settings\n").nth(1).unwrap().split("\n## ").next().unwrap();
-    let told: BTreeSet<&str> = table
+    let runbook = text("RUNBOOK.md");
+    let table = runbook.split("\n## Settings\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let listed: BTreeSet<&str> = table
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
         .map(|(key, _)| key)
         .collect();
-    assert_eq!(keys, told);
+    assert_eq!(keys, listed);
     // As it is, and with every setting in force.
     let scene = Scene::new();
     scene.write("etl.toml", &sample);

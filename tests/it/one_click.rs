@@ -8,8 +8,8 @@ mod site;
 use crate::karbor::database;
 use crate::scene::Scene;
 use etl::cli::execute;
+use etl::ui::environment::Environment;
 use etl::ui::password::Typed;
-use etl::ui::surroundings::Surroundings;
 use fixtures::server::Server;
 use secrecy::SecretString;
 use site::Site;
@@ -25,7 +25,7 @@ fn three_databases_behind_ssh_become_a_verified_karbor_and_back() {
     assert_eq!(answer.code, 0, "{}", answer.shown());
     let said = &answer.stdout;
     assert!(said.contains("\n       etl cutover incremental cutover.toml\n"), "{said}");
-    assert!(said.contains("all is there; 1 remark to read"), "VBS is still at work: {said}");
+    assert!(said.contains("all is there; 1 remark to read"), "VBS is still running: {said}");
     let full = site.rows();
     assert_eq!(full, site.rows_of_a_run(&[]));
     for file in ["01-preflight.txt", "02-safety.sql", "04-check.html", "05-run.html", "06-verify.html"] {
@@ -101,7 +101,7 @@ fn a_password_that_was_typed_for_the_target_serves_every_step() {
     typed.borrow_mut().insert(prompt, SecretString::from("Typed-Secret-4"));
     // Somebody watches, but nobody is asked: there is an answer already.
     let nothing = |_: &str| None;
-    let surroundings = Surroundings {
+    let environment = Environment {
         variable: &nothing,
         stdin_terminal: false,
         stdout_terminal: false,
@@ -111,7 +111,7 @@ fn a_password_that_was_typed_for_the_target_serves_every_step() {
     };
     let line = ["etl", "cutover", file.to_str().unwrap(), "--quiet"].map(OsString::from);
     let mut out = Vec::new();
-    let error = execute(&line, &surroundings, &mut out).unwrap_err();
+    let error = execute(&line, &environment, &mut out).unwrap_err();
     // The preflight and the safety dump had it; there is nothing to be dumped.
     assert!(error.text().contains("no node of the settings has a [[node.dump]]"), "{}", error.text());
     assert!(scene.read("cutover/02-safety.sql").contains("COPY public.plans"));

@@ -4,7 +4,7 @@ use crate::report::{copies, full, summary};
 use etl::base::exit::Exit;
 use etl::import::report::file::ReportFile;
 use etl::import::report::summary::Ended;
-use etl::import::report::summary::{Errand, Summary};
+use etl::import::report::summary::{CommandKind, Summary};
 use pipeline::load::Service;
 use pipeline::load::spec::Spec;
 use pipeline::outcome::{CopyReport, MonthCount, Report};
@@ -54,7 +54,7 @@ fn words(page: &str) -> Vec<String> {
 fn a_page_is_whole_and_says_what_the_report_says() {
     let report = full();
     let spec = Spec::Postgres(String::new());
-    let page = page(&ended(Some(summary(&report, Errand::Run, Some(&spec))), None, Exit::Incomplete));
+    let page = page(&ended(Some(summary(&report, CommandKind::Run, Some(&spec))), None, Exit::Incomplete));
     let words = words(&page);
     insta::assert_snapshot!("page", words.join("\n").replace(env!("CARGO_PKG_VERSION"), "VERSION"));
     let options = roxmltree::ParsingOptions { allow_dtd: true, ..roxmltree::ParsingOptions::default() };
@@ -77,7 +77,7 @@ fn a_page_is_whole_and_says_what_the_report_says() {
 #[test]
 fn colours_of_pictures_are_known_to_the_style_for_dark_screens() {
     let report = full();
-    let page = page(&ended(Some(summary(&report, Errand::Run, None)), None, Exit::Incomplete));
+    let page = page(&ended(Some(summary(&report, CommandKind::Run, None)), None, Exit::Incomplete));
     let (style, body) = page.split_once("</style>").unwrap();
     let drawn: std::collections::BTreeSet<&str> =
         body.match_indices("fill=\"#").filter_map(|(at, _)| body.get(at + 6..at + 13)).collect();
@@ -106,7 +106,7 @@ fn names_in_a_page_are_text_and_nothing_else() {
     report.service = Some(Service { id: 1, host: Some(evil.into()), others: vec![evil.into()] });
     let error = etl::base::error::Error::from(pipeline::error::Error::target(evil, evil));
     let spec = Spec::Script(evil.into());
-    let summary = summary(&report, Errand::Run, Some(&spec));
+    let summary = summary(&report, CommandKind::Run, Some(&spec));
     let page = page(&ended(Some(summary), Some(&error), Exit::Failed));
     let shown = "<script>\"'&amp;</style>]]>\\u{1b}[2J\\u{0}\u{fffd} 备份 \\u{202e}";
     let words = words(&page).join("\n");
@@ -140,7 +140,7 @@ fn a_page_without_a_report_says_why() {
 fn copies_of_many_years_are_drawn_by_year() {
     let report_of = |months: Vec<MonthCount>| {
         let report = Report { copies: CopyReport { months, ..copies() }, ..full() };
-        words(&page(&ended(Some(summary(&report, Errand::Run, None)), None, Exit::Done))).join("\n")
+        words(&page(&ended(Some(summary(&report, CommandKind::Run, None)), None, Exit::Done))).join("\n")
     };
     let month = |year, month| MonthCount { year, month, good: 1, bad: 1 };
     let months = report_of(vec![month(2018, 11), month(2019, 2)]);

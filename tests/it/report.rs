@@ -3,9 +3,9 @@
 use etl::base::exit::Exit;
 use etl::import::report::json::Document;
 use etl::import::report::summary::Ended;
-use etl::import::report::summary::{Errand, Summary};
+use etl::import::report::summary::{CommandKind, Summary};
 use etl::import::report::text;
-use etl::ui::terminal::Paper;
+use etl::ui::terminal::TextFormat;
 use pipeline::load::Service;
 use pipeline::load::spec::Spec;
 use pipeline::outcome::{
@@ -150,14 +150,18 @@ pub(crate) fn full() -> Report {
     }
 }
 
-fn shown(report: &Report, errand: Errand<'_>, spec: Option<&Spec>, coloured: bool) -> String {
-    text(&summary(report, errand, spec), Paper::of_terminal(coloured, None))
+fn shown(report: &Report, command_kind: CommandKind<'_>, spec: Option<&Spec>, coloured: bool) -> String {
+    text(&summary(report, command_kind, spec), TextFormat::of_terminal(coloured, None))
 }
 
-pub(crate) fn summary<'r>(report: &'r Report, errand: Errand<'r>, spec: Option<&'r Spec>) -> Summary<'r> {
+pub(crate) fn summary<'r>(
+    report: &'r Report,
+    command_kind: CommandKind<'r>,
+    spec: Option<&'r Spec>,
+) -> Summary<'r> {
     Summary {
         report,
-        errand,
+        command_kind,
         spec,
         policy_on: "0",
         elapsed: Duration::from_millis(4_750),
@@ -165,12 +169,12 @@ pub(crate) fn summary<'r>(report: &'r Report, errand: Errand<'r>, spec: Option<&
     }
 }
 
-const CHECK: Errand<'_> = Errand::Check { next: "etl run cinder.sql vbs.sql", full: false };
+const CHECK: CommandKind<'_> = CommandKind::Check { next: "etl run cinder.sql vbs.sql", full: false };
 
 #[test]
 fn a_run_that_committed() {
     let spec = Spec::Postgres(String::new());
-    let shown = shown(&full(), Errand::Run, Some(&spec), false);
+    let shown = shown(&full(), CommandKind::Run, Some(&spec), false);
     insta::assert_snapshot!("committed", shown);
 }
 
@@ -193,46 +197,46 @@ fn a_check_without_a_target() {
 fn a_run_that_was_refused() {
     let report = Report { ending: Ending::Refused, rejects_file: None, tables: Vec::new(), ..full() };
     let spec = Spec::Postgres(String::new());
-    insta::assert_snapshot!("refused", shown(&report, Errand::Run, Some(&spec), false));
+    insta::assert_snapshot!("refused", shown(&report, CommandKind::Run, Some(&spec), false));
 }
 
 #[test]
 fn the_last_line_is_the_next_step() {
-    let check = |ending: Ending, errand: Errand<'_>, spec: Option<Spec>, line: &str| {
+    let check = |ending: Ending, command_kind: CommandKind<'_>, spec: Option<Spec>, line: &str| {
         let report = Report { ending, ..full() };
-        let shown = shown(&report, errand, spec.as_ref(), false);
+        let shown = shown(&report, command_kind, spec.as_ref(), false);
         assert_eq!(shown.lines().last(), Some(line));
     };
     let long = format!("etl run {}", "x".repeat(100));
     let postgres = || Some(Spec::Postgres(String::new()));
     check(
         Ending::Committed,
-        Errand::Run,
+        CommandKind::Run,
         postgres(),
         "Next: restart operationengine on every Karbor node: systemctl restart karbor-operationengine",
     );
     check(
         Ending::Committed,
-        Errand::Run,
+        CommandKind::Run,
         Some(Spec::Sqlite("karbor.db".into())),
         "Next: look at the rows in karbor.db, then run with --target postgresql://…",
     );
     check(
         Ending::Committed,
-        Errand::Run,
+        CommandKind::Run,
         Some(Spec::Script("my karbor.sql".into())),
         "Next: psql -X -f 'my karbor.sql' DATABASE (or gsql), then restart operationengine",
     );
     check(Ending::Checked, CHECK, None, "Next: etl run cinder.sql vbs.sql");
     check(
         Ending::Checked,
-        Errand::Check { next: &long, full: true },
+        CommandKind::Check { next: &long, full: true },
         postgres(),
         "Next: etl run with the same dumps and options",
     );
     check(
         Ending::Refused,
-        Errand::Run,
+        CommandKind::Run,
         postgres(),
         "Next: mend the rejected rows, or set them aside with --rejects FILE, and run again",
     );
@@ -254,7 +258,7 @@ fn the_report_is_at_most_a_hundred_columns_wide() {
         tally.rejected = 999_999_999;
     }
     report.dumps[0].other_tables = (0..100).map(|n| (format!("table_{n}"), n * 1000)).collect();
-    for line in shown(&report, Errand::Run, Some(&spec), false).lines() {
+    for line in shown(&report, CommandKind::Run, Some(&spec), false).lines() {
         assert!(line.chars().count() <= 100, "{line}");
     }
 }
@@ -262,8 +266,8 @@ fn the_report_is_at_most_a_hundred_columns_wide() {
 #[test]
 fn a_narrow_terminal_gets_narrow_paragraphs() {
     let report = full();
-    let summary = summary(&report, Errand::Run, None);
-    let narrow = text(&summary, Paper::of_terminal(false, Some(70)));
+    let summary = summary(&report, CommandKind::Run, None);
+    let narrow = text(&summary, TextFormat::of_terminal(false, Some(70)));
     let paragraphs = narrow.lines().filter(|line| line.starts_with("  - ") || line.starts_with("    "));
     let widest = paragraphs.map(|line| line.chars().count()).max().unwrap();
     assert!((60..=70).contains(&widest), "{narrow}");
@@ -272,13 +276,13 @@ fn a_narrow_terminal_gets_narrow_paragraphs() {
 #[test]
 fn colours_change_nothing_but_colours() {
     let spec = Spec::Postgres(String::new());
-    let coloured = shown(&full(), Errand::Run, Some(&spec), true);
+    let coloured = shown(&full(), CommandKind::Run, Some(&spec), true);
     assert!(coloured.contains('\x1b'));
     let mut plain = coloured;
     for code in ["\x1b[0m", "\x1b[1m", "\x1b[31m", "\x1b[33m"] {
         plain = plain.replace(code, "");
     }
-    assert_eq!(plain, shown(&full(), Errand::Run, Some(&spec), false));
+    assert_eq!(plain, shown(&full(), CommandKind::Run, Some(&spec), false));
 }
 
 #[test]
@@ -293,7 +297,7 @@ fn names_from_dumps_and_servers_do_not_drive_the_terminal() {
     report.warnings = vec![evil.into()];
     report.target = Some(evil.into());
     report.rejections[0].dump = evil.into();
-    let shown = shown(&report, Errand::Run, Some(&Spec::Postgres(String::new())), false);
+    let shown = shown(&report, CommandKind::Run, Some(&Spec::Postgres(String::new())), false);
     assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "{shown:?}");
     assert_eq!(shown.matches("x\\u{1b}[2J\\ry").count(), 8);
 }
@@ -302,8 +306,10 @@ fn names_from_dumps_and_servers_do_not_drive_the_terminal() {
 fn rates_are_those_of_the_whole_time() {
     let rate = |ending: Ending, milliseconds: u64| {
         let report = Report { ending, ..full() };
-        let summary =
-            Summary { elapsed: Duration::from_millis(milliseconds), ..summary(&report, Errand::Run, None) };
+        let summary = Summary {
+            elapsed: Duration::from_millis(milliseconds),
+            ..summary(&report, CommandKind::Run, None)
+        };
         summary.rows_per_second()
     };
     assert_eq!(rate(Ending::Committed, 1_000), Some(50_480));
@@ -322,7 +328,7 @@ fn the_report_as_json() {
         finished: 1_767_225_600,
         seconds: 4.75,
         peak_memory: Some(43_200_512),
-        summary: Some(summary(&report, Errand::Run, None)),
+        summary: Some(summary(&report, CommandKind::Run, None)),
     };
     let text = serde_json::to_string_pretty(&Document::new(&ended)).unwrap();
     insta::assert_snapshot!("json", text.replace(env!("CARGO_PKG_VERSION"), "VERSION"));

@@ -349,7 +349,7 @@ fn triggers_of_which_nothing_tells_the_source_stay_until_it_is_plain() {
     }
 }
 
-/// What users of Karbor hang on imported rows: an operation with a trigger of its own and a resource on one plan, an
+/// What users of Karbor depend on imported rows: an operation with a trigger of its own and a resource on one plan, an
 /// operation on an imported trigger, a copy that Karbor made.
 const HUNG: &str = "
     INSERT INTO triggers (id, name, project_id, type, properties, deleted) VALUES
@@ -529,7 +529,7 @@ fn at_a_terminal_the_rows_are_shown_and_go_when_that_is_confirmed() {
         assert!(
             answer
                 .stderr
-                .contains("it changed since it was shown (0 rows hang on imported ones before, 3 rows"),
+                .contains("it changed since it was shown (0 rows depend on imported ones before, 3 rows"),
             "{}",
             answer.stderr
         );
@@ -598,7 +598,7 @@ fn a_script_takes_back_the_same_rows() {
     let hung = place.dump(&scene);
     let said = psql(database, &scene.path("undo.sql")).unwrap_err();
     for part in [
-        "3 rows that Karbor made hang on imported ones: ",
+        "3 rows that Karbor made depend on imported ones: ",
         "resources volume of mine of plan ",
         "--with-dependents",
     ] {

@@ -3,7 +3,7 @@
 //! Values come from the target, then the service file, then the environment, then defaults, as in libpq.
 //! Nothing here connects; files are only read for services and passwords.
 
-use crate::values::{ChannelBinding, Host, Keepalive, Place, Surroundings, TlsSettings};
+use crate::values::{ChannelBinding, Environment, Host, Keepalive, Place, TlsSettings};
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -65,18 +65,18 @@ impl ConnInfo {
         let home = std::env::home_dir();
         let user = whoami::username().ok();
         let env = |variable: &str| std::env::var(variable).ok();
-        ConnInfo::resolve(target, Surroundings { env: &env, home: home.as_deref(), user: user.as_deref() })
+        ConnInfo::resolve(target, Environment { env: &env, home: home.as_deref(), user: user.as_deref() })
     }
 
     /// Works out all parameters of a target: a `postgresql://` URI or `key=value` pairs.
     ///
     /// # Errors
     /// When the target, the service file or a value of the environment is wrong, unknown or not supported.
-    pub fn resolve(target: &str, surroundings: Surroundings<'_>) -> Result<ConnInfo, ConnectError> {
-        let settings = Settings::gather(target, surroundings)?;
-        let user = settings.text("user").or(surroundings.user).ok_or(ConnectError::NoUser)?.to_owned();
+    pub fn resolve(target: &str, environment: Environment<'_>) -> Result<ConnInfo, ConnectError> {
+        let settings = Settings::gather(target, environment)?;
+        let user = settings.text("user").or(environment.user).ok_or(ConnectError::NoUser)?.to_owned();
         let database = settings.text("dbname").unwrap_or(&user).to_owned();
-        let (hosts, warnings) = settings.hosts(&user, &database, surroundings)?;
+        let (hosts, warnings) = settings.hosts(&user, &database, environment)?;
         Ok(ConnInfo {
             hosts,
             application_name: settings
@@ -92,8 +92,8 @@ impl ConnInfo {
             tcp_user_timeout: settings
                 .integer("tcp_user_timeout")?
                 .map_or(Some(ANSWER_TIMEOUT), |millis| positive(millis).map(Duration::from_millis)),
-            answer_timeout: answer_timeout((surroundings.env)(ANSWER_TIMEOUT_VARIABLE))?,
-            tls: settings.tls(surroundings.home)?,
+            answer_timeout: answer_timeout((environment.env)(ANSWER_TIMEOUT_VARIABLE))?,
+            tls: settings.tls(environment.home)?,
             channel_binding: settings.channel_binding()?,
             must_allow_writes: settings.must_allow_writes()?,
             user,

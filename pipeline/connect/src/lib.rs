@@ -40,6 +40,6 @@ pub use session::{Canceller, Session, connect};
 pub use target::names_password;
 pub use target::password_in;
 pub use values::{
-    ChannelBinding, Host, Keepalive, NamedFile, Password, PasswordSource, Place, RootCertificates, SslMode,
-    Surroundings, TlsSettings,
+    ChannelBinding, Environment, Host, Keepalive, NamedFile, Password, PasswordSource, Place,
+    RootCertificates, SslMode, TlsSettings,
 };

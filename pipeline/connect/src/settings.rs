@@ -14,8 +14,8 @@ use super::parameter::{Origin, PARAMETERS, Parameter, Support, named};
 use super::passfile::{self, Login, Warning};
 use super::{service, target};
 use crate::values::{
-    ChannelBinding, Host, Keepalive, NamedFile, Password, PasswordSource, Place, RootCertificates, SSL_MODES,
-    SslMode, Surroundings, TlsSettings,
+    ChannelBinding, Environment, Host, Keepalive, NamedFile, Password, PasswordSource, Place,
+    RootCertificates, SSL_MODES, SslMode, TlsSettings,
 };
 
 /// The folder of Debian's unix sockets, used when no host is named.
@@ -42,7 +42,7 @@ const SESSIONS: &[(&str, bool)] = &[("any", false), ("read-write", true), ("prim
 pub(super) struct Settings(BTreeMap<&'static str, (SecretString, Origin)>);
 
 impl Settings {
-    pub(super) fn gather(target: &str, surroundings: Surroundings<'_>) -> Result<Settings, ConnectError> {
+    pub(super) fn gather(target: &str, environment: Environment<'_>) -> Result<Settings, ConnectError> {
         let mut settings = Settings(BTreeMap::new());
         let mut after_secret = false;
         for (name, value) in target::pairs(target)? {
@@ -55,26 +55,26 @@ impl Settings {
             settings.0.insert(check_support(parameter, &value, &Origin::Target)?, (value, Origin::Target));
         }
         // The service file comes before the environment, but the environment may say which service.
-        settings.take_environment(surroundings, |parameter| parameter.name.starts_with("service"))?;
+        settings.take_environment(environment, |parameter| parameter.name.starts_with("service"))?;
         if let Some(service) = settings.text("service") {
-            let system_folder = (surroundings.env)("PGSYSCONFDIR").map(PathBuf::from);
+            let system_folder = (environment.env)("PGSYSCONFDIR").map(PathBuf::from);
             let chosen = settings.text("servicefile").map(Path::new);
-            for line in service::lookup(service, chosen, surroundings.home, system_folder.as_deref())? {
+            for line in service::lookup(service, chosen, environment.home, system_folder.as_deref())? {
                 settings.offer(line.name, line.value, Origin::Service(line.path, line.number))?;
             }
         }
-        settings.take_environment(surroundings, |_| true)?;
+        settings.take_environment(environment, |_| true)?;
         Ok(settings)
     }
 
     fn take_environment(
         &mut self,
-        surroundings: Surroundings<'_>,
+        environment: Environment<'_>,
         wanted: impl Fn(&Parameter) -> bool,
     ) -> Result<(), ConnectError> {
         for parameter in PARAMETERS.iter().filter(|parameter| wanted(parameter)) {
             let Some(variable) = parameter.variable else { continue };
-            if let Some(value) = (surroundings.env)(variable) {
+            if let Some(value) = (environment.env)(variable) {
                 self.offer(parameter.name, value, Origin::Environment(variable))?;
             }
         }
@@ -197,7 +197,7 @@ impl Settings {
         &self,
         user: &str,
         database: &str,
-        surroundings: Surroundings<'_>,
+        environment: Environment<'_>,
     ) -> Result<(Vec<Host>, Vec<Warning>), ConnectError> {
         let list = |name| self.text(name).map(|text| text.split(',').collect::<Vec<_>>()).unwrap_or_default();
         let (names, addresses, ports) = (list("host"), list("hostaddr"), list("port"));
@@ -210,7 +210,7 @@ impl Settings {
 
         let passfile = match self.text("passfile") {
             Some(path) => Some(PathBuf::from(path)),
-            None => surroundings.home.map(|home| home.join(".pgpass")),
+            None => environment.home.map(|home| home.join(".pgpass")),
         };
         let mut warnings = Vec::new();
         let mut hosts = Vec::with_capacity(count);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// What the defaults depend on besides the target.
 #[derive(Clone, Copy)]
-pub struct Surroundings<'a> {
+pub struct Environment<'a> {
     /// The environment, by variable.
     pub env: &'a dyn Fn(&str) -> Option<String>,
     /// The home folder, for `~/.pgpass`, `~/.pg_service.conf` and `~/.postgresql`.

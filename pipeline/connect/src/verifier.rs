@@ -92,7 +92,7 @@ impl Verifier {
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => (self.checks_name && !certificate.is_for_by_common_name(host)).then(other_name),
-            Err(Error::InvalidCertificate(error)) => Some(in_our_words(error, &check.trusted)),
+            Err(Error::InvalidCertificate(error)) => Some(map_error(error, &check.trusted)),
             Err(error) => Some(CertificateProblem::Other(error.to_string())),
         }
     }
@@ -159,7 +159,7 @@ fn signed_with_version_1(
     })
 }
 
-fn in_our_words(error: CertificateError, trusted: &str) -> CertificateProblem {
+fn map_error(error: CertificateError, trusted: &str) -> CertificateProblem {
     match error {
         CertificateError::UnknownIssuer => CertificateProblem::UnknownIssuer { trusted: trusted.to_owned() },
         CertificateError::Expired => CertificateProblem::Expired { until: "an unknown day".to_owned() },

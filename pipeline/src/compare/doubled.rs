@@ -35,7 +35,7 @@ pub(crate) struct Pair {
     pub(crate) first: Numbered,
 }
 
-/// Rows of the dumps with a key that another has: how many, and the first two.
+/// Rows of the dumps with a key that another has: how many at least, and the first two.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Doubled {
     pub(crate) rows: u64,
@@ -48,8 +48,9 @@ impl Doubled {
         self.add(Self { rows: 0, least: Some(Pair { second, first }) });
     }
 
+    /// Adds what was found by another key of the same rows: a row may be among both, so the number is the least there can be.
     pub(super) fn add(&mut self, other: Self) {
-        self.rows += other.rows;
+        self.rows = self.rows.max(other.rows);
         self.least = match (self.least, other.least) {
             (Some(own), Some(other)) => Some(own.min(other)),
             (own, other) => own.or(other),

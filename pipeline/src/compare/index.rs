@@ -7,7 +7,7 @@ use super::sql::{OPERATIONS, PLANS, Sql, TRIGGERS};
 use crate::error::Result;
 use crate::load::lookup::{no, source_of};
 use crate::load::session::Session;
-use crate::removal::marks::Marks;
+use crate::removal::marks::ImportPredicates;
 use parsers::value::Timestamp;
 use std::collections::{HashMap, HashSet};
 
@@ -116,7 +116,7 @@ fn select(sql: Sql<'_>, table: usize) -> String {
     let changed =
         sql.optional(table, "updated_at").map_or_else(|| "NULL".to_owned(), |name| format!("t.{name}"));
     let plan = match table {
-        OPERATIONS => Marks::new(sql.layouts, sql.dialect).named_plan("t"),
+        OPERATIONS => ImportPredicates::new(sql.layouts, sql.dialect).named_plan("t"),
         _ => "NULL".to_owned(),
     };
     format!(

@@ -18,7 +18,7 @@ use crate::karbor::{Source, Table, WRITTEN};
 use crate::load::session::Session;
 use crate::removal::beside::{EXECUTIONS, LOGS};
 use crate::removal::delete::{ORDER, delete_beside, deletions, id};
-use crate::removal::marks::{Marks, key};
+use crate::removal::marks::{ImportPredicates, key};
 use crate::removal::references;
 use crate::removal::sets::GONE;
 use depended::{Family, each, resources_sql, states_sql, used_by_copies, used_by_resources};
@@ -48,7 +48,7 @@ impl Comparison {
     pub(crate) fn find_pruned(&self, session: &mut dyn Session, lost: &LostRows) -> Result<Pruned> {
         let mut pruned = Pruned::default();
         let wanted = self.wanted(lost, &mut pruned.warnings);
-        let marks = Marks::new(&self.layouts, session.dialect());
+        let marks = ImportPredicates::new(&self.layouts, session.dialect());
         let lost_operations = wanted.operations.iter().map(|id| plain(id)).collect();
         let family = Family::read(session, marks, &lost_operations)?;
         let used = plans_in_use(session, (marks, &family), (lost, &wanted), &mut pruned.warnings)?;
@@ -164,7 +164,7 @@ impl Comparison {
         if going == 0 {
             return lost.drop_items(session);
         }
-        let marks = Marks::new(&self.layouts, session.dialect());
+        let marks = ImportPredicates::new(&self.layouts, session.dialect());
         for ((table, set), ids) in GONE.iter().zip(&pruned.gone) {
             let column = format!("t.{}", id(marks.layout(table)));
             let columns = format!("{column} AS id, {} AS key", key(&column));
@@ -230,7 +230,7 @@ impl Pruned {
 /// The plans that something which stays depends on.
 fn plans_in_use(
     session: &mut dyn Session,
-    (marks, family): (Marks<'_>, &Family),
+    (marks, family): (ImportPredicates<'_>, &Family),
     (lost, wanted): (&LostRows, &Wanted<'_>),
     warnings: &mut Vec<String>,
 ) -> Result<HashSet<String>> {

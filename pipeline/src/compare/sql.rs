@@ -7,7 +7,7 @@
 use super::scope::Scope;
 use crate::karbor::WRITTEN;
 use crate::karbor::ddl::Dialect;
-use crate::karbor::layout::{Laid, Layout, Stored, Width, Wire, quoted};
+use crate::karbor::layout::{ColumnLayout, Layout, Stored, Width, Wire, quoted};
 use crate::load::lookup::{TAGGED, tag};
 use crate::load::session::literal;
 use crate::removal::marks::key;
@@ -314,7 +314,7 @@ impl<'q> Sql<'q> {
 /// A layout with so many columns of text before its own.
 fn with_text_columns(layout: &Layout, count: usize) -> Layout {
     let mut layout = layout.clone();
-    let text = |_| Laid {
+    let text = |_| ColumnLayout {
         value: usize::MAX,
         name: String::new(),
         wire: Wire::Text,

@@ -1,7 +1,7 @@
 //! The target's tables as statements, for a new embedded database and for `etl schema`.
 //!
 //! Column types are upstream Karbor's (migration 001); `checkpoint_items` is the fork's and assumed. Tables that are only
-//! read or that hang on written ones by foreign key stand here too, so that the script is a whole schema.
+//! read or that depend on written ones by foreign key stand here too, so that the script is a whole schema.
 
 use super::layout::END_OF_FIRING;
 use super::{Column, Kind, Table, WRITTEN};

@@ -2,14 +2,14 @@
 //!
 //! Nothing is decided by these texts that the bytes could decide: two fields with one text may differ in their bytes.
 
-use super::layout::{Format, Laid, Layout, POSTGRES_EPOCH, Wire};
+use super::layout::{ColumnLayout, Format, Layout, POSTGRES_EPOCH, Wire};
 use parsers::encoding::Encoding;
 use parsers::escape::{Dialect, unescape};
 use parsers::value::Timestamp;
 use std::fmt::Write as _;
 
 /// The text of a field; `None` is NULL. Bytes that are not what the column's type makes are told as hexadecimal digits.
-pub(crate) fn text(layout: &Layout, laid: &Laid, field: Option<&[u8]>) -> Option<String> {
+pub(crate) fn text(layout: &Layout, laid: &ColumnLayout, field: Option<&[u8]>) -> Option<String> {
     let field = field?;
     let decoded = match layout.format {
         Format::Binary => binary(laid.wire, field),
@@ -23,7 +23,7 @@ pub(crate) fn text(layout: &Layout, laid: &Laid, field: Option<&[u8]>) -> Option
 }
 
 /// The time that a field says; `None` where it is NULL, or no time.
-pub(crate) fn time(layout: &Layout, laid: &Laid, field: Option<&[u8]>) -> Option<Timestamp> {
+pub(crate) fn time(layout: &Layout, laid: &ColumnLayout, field: Option<&[u8]>) -> Option<Timestamp> {
     match (layout.format, laid.wire) {
         (Format::Binary, Wire::Timestamp) => match i64::from_be_bytes(field?.try_into().ok()?) {
             i64::MAX | i64::MIN => None,
@@ -120,7 +120,7 @@ mod tests {
 
     #[track_caller]
     fn round_trip(value: Value<'_>, wire: Wire, format: Format, expected: &str) {
-        let laid = Laid {
+        let laid = ColumnLayout {
             value: 0,
             name: "c".into(),
             wire,

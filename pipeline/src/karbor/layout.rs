@@ -90,7 +90,7 @@ impl Stored {
 
 /// A column of the target that is filled.
 #[derive(Clone, Debug)]
-pub struct Laid {
+pub struct ColumnLayout {
     /// Which value of the row.
     pub value: usize,
     /// The target's name of the column.
@@ -115,7 +115,7 @@ pub struct Layout {
     /// The same, quoted and with its schema where it needs one: ready to stand in a statement.
     pub into: String,
     /// The columns that are filled.
-    pub columns: Vec<Laid>,
+    pub columns: Vec<ColumnLayout>,
     /// The target's names of further columns that it has, by Karbor's name: those that are never filled but tell what Karbor
     /// did to a row.
     pub further: Vec<(&'static str, String)>,
@@ -140,7 +140,7 @@ pub fn quoted(name: &str) -> String {
 /// A value that a column of the target cannot hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{problem} (column {column} of table {table} in the target)")]
-pub struct Misfit {
+pub struct EncodeError {
     /// The target's name of the table.
     pub table: String,
     /// Karbor's name of the column.
@@ -151,7 +151,7 @@ pub struct Misfit {
     pub problem: String,
 }
 
-impl Laid {
+impl ColumnLayout {
     /// The column as it is read, of the table `alias`.
     pub(crate) fn read(&self, alias: &str) -> String {
         let column = format!("{alias}.{}", quoted(&self.name));
@@ -166,7 +166,7 @@ impl Layout {
     /// The table as this program would make it; for the embedded database, for scripts and where no target is named.
     #[must_use]
     pub fn built_in(table: &'static Table, format: Format) -> Self {
-        let columns = table.columns.iter().enumerate().map(|(value, column)| Laid {
+        let columns = table.columns.iter().enumerate().map(|(value, column)| ColumnLayout {
             value,
             name: column.name.to_owned(),
             wire: match column.kind {
@@ -232,7 +232,7 @@ impl Layout {
 
     /// Karbor's name of a filled column.
     #[must_use]
-    pub fn karbors_name(&self, laid: &Laid) -> &'static str {
+    pub fn karbors_name(&self, laid: &ColumnLayout) -> &'static str {
         self.table.columns.get(laid.value).map_or("", |column| column.name)
     }
 
@@ -240,7 +240,7 @@ impl Layout {
     ///
     /// # Errors
     /// A value that its column cannot hold.
-    pub fn encode(&self, row: &[Value<'_>], out: &mut Vec<u8>) -> Result<(), Misfit> {
+    pub fn encode(&self, row: &[Value<'_>], out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let start = out.len();
         let done = self.encode_fields(row, out);
         if done.is_err() {
@@ -270,9 +270,9 @@ impl Layout {
     pub(crate) fn encode_value(
         &self,
         value: Value<'_>,
-        column: &Laid,
+        column: &ColumnLayout,
         out: &mut Vec<u8>,
-    ) -> Result<(), Misfit> {
+    ) -> Result<(), EncodeError> {
         let value = column.stored.of(value);
         let fits = match self.format {
             Format::Binary => binary(value, column, out),
@@ -288,7 +288,7 @@ impl Layout {
         }
     }
 
-    fn encode_fields(&self, row: &[Value<'_>], out: &mut Vec<u8>) -> Result<(), Misfit> {
+    fn encode_fields(&self, row: &[Value<'_>], out: &mut Vec<u8>) -> Result<(), EncodeError> {
         self.begin_row(out);
         for (n, column) in self.columns.iter().enumerate() {
             if n > 0 && self.format == Format::Text {
@@ -303,7 +303,7 @@ impl Layout {
         Ok(())
     }
 
-    fn misfit(&self, column: &Laid, value: Value<'_>, problem: String) -> Misfit {
+    fn misfit(&self, column: &ColumnLayout, value: Value<'_>, problem: String) -> EncodeError {
         let value = match value {
             Value::Null => String::new(),
             Value::Bool(value) => value.to_string(),
@@ -311,14 +311,14 @@ impl Layout {
             Value::Time(value) => value.to_string(),
             Value::Text(text) => shortened(text),
         };
-        Misfit { table: self.name.clone(), column: self.karbors_name(column), value, problem }
+        EncodeError { table: self.name.clone(), column: self.karbors_name(column), value, problem }
     }
 }
 
 type Fit = Result<(), String>;
 
 /// Checks what is common to all formats.
-fn check(value: Value<'_>, column: &Laid) -> Fit {
+fn check(value: Value<'_>, column: &ColumnLayout) -> Fit {
     let too_long = |length: usize, limit: usize, unit: &str| {
         if length > limit {
             Err(format!("has {length} {unit}, and the column holds {limit}"))
@@ -368,7 +368,7 @@ fn in_range(value: i64, wire: Wire) -> Fit {
 /// 2000-01-01 00:00:00 UTC, PostgreSQL's epoch, in microseconds since 1970.
 pub(super) const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
-fn binary(value: Value<'_>, column: &Laid, out: &mut Vec<u8>) -> Fit {
+fn binary(value: Value<'_>, column: &ColumnLayout, out: &mut Vec<u8>) -> Fit {
     let mut field = |bytes: &[u8]| {
         out.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
         out.extend_from_slice(bytes);
@@ -438,7 +438,7 @@ fn numeric(value: i64) -> Vec<u8> {
     out
 }
 
-fn text(value: Value<'_>, column: &Laid, out: &mut Vec<u8>) -> Fit {
+fn text(value: Value<'_>, column: &ColumnLayout, out: &mut Vec<u8>) -> Fit {
     check(value, column)?;
     match value {
         Value::Null => out.extend_from_slice(b"\\N"),
@@ -475,7 +475,7 @@ pub(crate) mod tag {
     pub(crate) const TEXT: u8 = 2;
 }
 
-fn tagged(value: Value<'_>, column: &Laid, out: &mut Vec<u8>) -> Fit {
+fn tagged(value: Value<'_>, column: &ColumnLayout, out: &mut Vec<u8>) -> Fit {
     check(value, column)?;
     let int = |value: i64, out: &mut Vec<u8>| {
         out.push(tag::INT);
@@ -508,7 +508,8 @@ mod tests {
     use parsers::value::Timestamp;
 
     fn one(wire: Wire, width: Width) -> Layout {
-        let laid = Laid { value: 0, name: "c".into(), wire, width, nullable: true, stored: Stored::Whole };
+        let laid =
+            ColumnLayout { value: 0, name: "c".into(), wire, width, nullable: true, stored: Stored::Whole };
         Layout { columns: vec![laid], ..Layout::built_in(&ITEMS, Format::Binary) }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Pure: what a target has is read elsewhere, and what does not fit is told, not mended.
 
-use crate::karbor::layout::{FURTHER, Format, Laid, Layout, Stored, Width, Wire, quoted};
+use crate::karbor::layout::{ColumnLayout, FURTHER, Format, Layout, Stored, Width, Wire, quoted};
 use crate::karbor::{Kind, Table, WRITTEN};
 use crate::load::names::TargetNames;
 
@@ -131,7 +131,7 @@ pub(crate) fn fit(table: &'static Table, names: &TargetNames, found: &[Found], f
                     format = Format::Text;
                 }
                 let (width, nullable, stored) = (found.width, !found.not_null, found.stored);
-                columns.push(Laid { value, name: wanted.to_owned(), wire, width, nullable, stored });
+                columns.push(ColumnLayout { value, name: wanted.to_owned(), wire, width, nullable, stored });
             }
             None if column.optional => {
                 warnings.push(format!("the target has no column {name}.{wanted}: it is left out"));
@@ -301,7 +301,7 @@ mod tests {
                 Kind::Timestamp => Value::Time(parsers::value::Timestamp::from_micros(small)),
                 _ => Value::Text("{}"),
             };
-            let laid = Laid { value: 0, name: "c".into(), wire, width: Width::Unlimited, nullable: true, stored: Stored::Whole };
+            let laid = ColumnLayout { value: 0, name: "c".into(), wire, width: Width::Unlimited, nullable: true, stored: Stored::Whole };
             let layout = Layout { columns: vec![laid], ..Layout::built_in(&RESOURCES, Format::Binary) };
             prop_assert_eq!(layout.encode(&[value], &mut Vec::new()).is_ok(), can_send(kind, wire));
         }

@@ -2,7 +2,7 @@
 //!
 //! Which of them a Karbor has depends on its age, so they are looked for and never required.
 
-use super::marks::{Marks, key};
+use super::marks::{ImportPredicates, key};
 use crate::error::{Error, Result};
 use crate::karbor::WRITTEN;
 use crate::karbor::ddl::Dialect;
@@ -73,7 +73,7 @@ impl Kind {
 ///
 /// # Errors
 /// The rights that are missing, with the statement that grants them.
-pub(crate) fn check_rights(session: &mut dyn Session, name: &str, marks: Marks<'_>) -> Result<()> {
+pub(crate) fn check_rights(session: &mut dyn Session, name: &str, marks: ImportPredicates<'_>) -> Result<()> {
     if marks.dialect == Dialect::Sqlite {
         return Ok(());
     }

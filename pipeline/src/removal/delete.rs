@@ -2,7 +2,7 @@
 
 use super::beside::{EXECUTIONS, Kind, LOGS, check_rights};
 use super::index::Index;
-use super::marks::Marks;
+use super::marks::ImportPredicates;
 use super::preview::Preview;
 use super::references;
 use super::sets::{GONE, Sets, sources};
@@ -29,7 +29,7 @@ pub(crate) struct Deletion {
 
 /// The statements that delete the rows for which `condition` has a condition on the unaliased table, in this order of tables.
 pub(crate) fn deletions(
-    marks: Marks<'_>,
+    marks: ImportPredicates<'_>,
     order: &[&'static Table],
     condition: impl Fn(&Table) -> Option<String>,
 ) -> Vec<Deletion> {
@@ -42,7 +42,7 @@ pub(crate) fn deletions(
 }
 
 /// The condition that a row of a table belongs to the rollback: its id stands in the table's set; copies say it themselves.
-pub(crate) fn of_rollback(marks: Marks<'_>, request: Request, table: &Table) -> String {
+pub(crate) fn of_rollback(marks: ImportPredicates<'_>, request: Request, table: &Table) -> String {
     match GONE.iter().find(|(of, _)| of.name == table.name) {
         Some((_, set)) => format!("{} IN (SELECT id FROM {set})", id(marks.layout(table))),
         None => marks.is_copy_of("", sources(request.scope)),
@@ -59,7 +59,7 @@ pub(crate) fn roll_back(
     layouts: &[Layout; 6],
     preview: &Preview,
 ) -> Result<()> {
-    let marks = Marks::new(layouts, session.dialect());
+    let marks = ImportPredicates::new(layouts, session.dialect());
     check_rights(session, name, marks)?;
     for kind in [EXECUTIONS, LOGS] {
         delete_beside(session, kind)?;
@@ -98,7 +98,7 @@ pub(crate) fn delete_beside(session: &mut dyn Session, kind: Kind) -> Result<()>
 }
 
 /// Notes a row by whose absence a COMMIT is known.
-fn note_witness(session: &mut dyn Session, marks: Marks<'_>, preview: &Preview) -> Result<()> {
+fn note_witness(session: &mut dyn Session, marks: ImportPredicates<'_>, preview: &Preview) -> Result<()> {
     for table in [&ITEMS, &PLANS, &OPERATIONS, &TRIGGERS] {
         if preview.rows_of(&marks.layout(table).name) == 0 {
             continue;
@@ -119,7 +119,12 @@ fn note_witness(session: &mut dyn Session, marks: Marks<'_>, preview: &Preview) 
 }
 
 /// The sets are made anew of what the tables hold now: all of them must be empty.
-fn prove(session: &mut dyn Session, name: &str, marks: Marks<'_>, preview: &Preview) -> Result<()> {
+fn prove(
+    session: &mut dyn Session,
+    name: &str,
+    marks: ImportPredicates<'_>,
+    preview: &Preview,
+) -> Result<()> {
     let doing = "proving that the rows are gone";
     let left = count(session, doing, &left(marks, preview.request))?;
     if left == 0 {
@@ -130,7 +135,7 @@ fn prove(session: &mut dyn Session, name: &str, marks: Marks<'_>, preview: &Prev
 }
 
 /// How many rows a rollback would still find: a statement that answers one number.
-pub(crate) fn left(marks: Marks<'_>, request: Request) -> String {
+pub(crate) fn left(marks: ImportPredicates<'_>, request: Request) -> String {
     let of_sets = GONE.iter().map(|(_, set)| format!("(SELECT count(*) FROM {set})"));
     let of_items = format!(
         "(SELECT count(*) FROM {} WHERE {})",

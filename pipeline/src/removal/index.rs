@@ -4,7 +4,7 @@
 //! `plan_id` it reads the whole table each time: 20,000 plans with 60,000 resources take PostgreSQL a minute, in which
 //! nobody else may write. Made and dropped in the one transaction, the index is never seen by anybody else.
 
-use super::marks::Marks;
+use super::marks::ImportPredicates;
 use crate::error::Result;
 use crate::karbor::ddl::Dialect;
 use crate::karbor::layout::quoted;
@@ -28,7 +28,7 @@ impl Index {
     ///
     /// # Errors
     /// The database's.
-    pub(crate) fn make(session: &mut dyn Session, marks: Marks<'_>, plans: u64) -> Result<Self> {
+    pub(crate) fn make(session: &mut dyn Session, marks: ImportPredicates<'_>, plans: u64) -> Result<Self> {
         let doing = "making an index for the deletion";
         let resources = count(session, doing, &format!("SELECT count(*) FROM {}", marks.table(&RESOURCES)))?;
         if plans.saturating_mul(resources) < READ_IN_VAIN {
@@ -72,16 +72,16 @@ impl Index {
     }
 }
 
-fn column<'l>(marks: Marks<'l>) -> &'l str {
+fn column<'l>(marks: ImportPredicates<'l>) -> &'l str {
     marks.layout(&RESOURCES).column("plan_id").unwrap_or("plan_id")
 }
 
-fn create(marks: Marks<'_>) -> String {
+fn create(marks: ImportPredicates<'_>) -> String {
     format!("CREATE INDEX {NAME} ON {} ({})", marks.table(&RESOURCES), quoted(column(marks)))
 }
 
 /// Answers a row of the table and its schema (`n`) where PostgreSQL has no such index and this role may make one.
-fn lacking(marks: Marks<'_>) -> String {
+fn lacking(marks: ImportPredicates<'_>) -> String {
     format!(
         "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = {column} \
@@ -95,7 +95,7 @@ fn lacking(marks: Marks<'_>) -> String {
 }
 
 /// The making as a part of a script.
-pub(crate) fn made_by_script(marks: Marks<'_>) -> String {
+pub(crate) fn made_by_script(marks: ImportPredicates<'_>) -> String {
     let set = super::sets::GONE.iter().find(|(of, _)| of.name == PLANS.name).map_or("", |(_, set)| set);
     format!(
         "DO $etl$
@@ -114,7 +114,7 @@ $etl$;
 }
 
 /// The dropping as a part of a script.
-pub(crate) fn dropped_by_script(marks: Marks<'_>) -> String {
+pub(crate) fn dropped_by_script(marks: ImportPredicates<'_>) -> String {
     format!(
         "DO $etl$
 DECLARE

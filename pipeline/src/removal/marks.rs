@@ -1,6 +1,6 @@
 //! How a row of Karbor's database is known to be imported, as expressions of SQL.
 //!
-//! Everything is what PostgreSQL 9.2 and SQLite both read, but for [`Marks::named_plan`]. Columns are read through text,
+//! Everything is what PostgreSQL 9.2 and SQLite both read, but for [`ImportPredicates::named_plan`]. Columns are read through text,
 //! because a target may keep an id as text or uuid and a truth as boolean, number or text. No expression has a backslash.
 
 use crate::karbor::ddl::Dialect;
@@ -19,13 +19,13 @@ pub(crate) const KARBOR: &str = "karbor";
 
 /// The target's tables, and how it wants to be asked.
 #[derive(Clone, Copy)]
-pub(crate) struct Marks<'l> {
+pub(crate) struct ImportPredicates<'l> {
     layouts: &'l [Layout; 6],
     /// Whose SQL it reads.
     pub(crate) dialect: Dialect,
 }
 
-impl<'l> Marks<'l> {
+impl<'l> ImportPredicates<'l> {
     /// For tables in the order of [`crate::karbor::WRITTEN`].
     pub(crate) fn new(layouts: &'l [Layout; 6], dialect: Dialect) -> Self {
         Self { layouts, dialect }
@@ -54,7 +54,7 @@ impl<'l> Marks<'l> {
         self.layout(table).column(column).map(|name| behind(alias, name))
     }
 
-    /// [`Marks::column_if`] for a column without which a target is none; where it is missing all the same, the server says so.
+    /// [`ImportPredicates::column_if`] for a column without which a target is none; where it is missing all the same, the server says so.
     pub(crate) fn column(&self, table: &Table, alias: &str, column: &str) -> String {
         self.column_if(table, alias, column).unwrap_or_else(|| behind(alias, column))
     }
@@ -131,11 +131,11 @@ mod tests {
 
     /// What both databases make of an expression over a row of operations with this id, description and definition.
     #[track_caller]
-    fn check(expression: &dyn Fn(Marks<'_>) -> String, row: [&str; 3], expected: &str) {
+    fn check(expression: &dyn Fn(ImportPredicates<'_>) -> String, row: [&str; 3], expected: &str) {
         let layouts = crate::karbor::WRITTEN.map(|table| Layout::built_in(table, Format::Text));
         let [id, description, definition] = row.map(literal);
         let sql = |dialect| {
-            let expression = expression(Marks::new(&layouts, dialect));
+            let expression = expression(ImportPredicates::new(&layouts, dialect));
             format!(
                 "SELECT coalesce(CAST({expression} AS text), 'NULL') FROM \
                  (SELECT {id} AS id, {description} AS description, {definition} AS operation_definition) o"
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn both_databases_read_the_marks_alike() {
-        let plan = |marks: Marks<'_>| marks.named_plan("o");
+        let plan = |marks: ImportPredicates<'_>| marks.named_plan("o");
         for (definition, expected) in [
             (r#"{"provider_id":"x","plan_id":"a-1","permanent":"true"}"#, "a-1"),
             (r#"{"plan_id": "a 1", "x": {"y": []}}"#, "a 1"),
@@ -159,7 +159,7 @@ mod tests {
         ] {
             check(&plan, ["", "", definition], expected);
         }
-        let tag = |marks: Marks<'_>| marks.source_by_tag(&OPERATIONS, "o");
+        let tag = |marks: ImportPredicates<'_>| marks.source_by_tag(&OPERATIONS, "o");
         for (description, expected) in [
             ("imported_from_vbs", "vbs"),
             ("imported_from_dps", "dps"),
@@ -168,7 +168,8 @@ mod tests {
         ] {
             check(&tag, ["", description, ""], expected);
         }
-        let kind = |_: Marks<'_>| format!("CASE WHEN {} THEN 'derived' ELSE 'kept' END", derived("o.id"));
+        let kind =
+            |_: ImportPredicates<'_>| format!("CASE WHEN {} THEN 'derived' ELSE 'kept' END", derived("o.id"));
         for (id, expected) in [
             ("748343b6-5227-5920-b5c3-a8a824b441d0", "derived"),
             ("748343b6-5227-4920-b5c3-a8a824b441d0", "kept"),
@@ -178,9 +179,9 @@ mod tests {
         ] {
             check(&kind, [id, "", ""], expected);
         }
-        let same = |_: Marks<'_>| key("o.id");
+        let same = |_: ImportPredicates<'_>| key("o.id");
         check(&same, ["40C89B18-6641-D2CB-0166-a0ccf306068e", "", ""], "40c89b186641d2cb0166a0ccf306068e");
-        let truth = |_: Marks<'_>| format!("CASE WHEN {} THEN 'yes' ELSE 'no' END", yes("o.id"));
+        let truth = |_: ImportPredicates<'_>| format!("CASE WHEN {} THEN 'yes' ELSE 'no' END", yes("o.id"));
         for (value, expected) in
             [("true", "yes"), ("T", "yes"), ("1", "yes"), ("0", "no"), ("f", "no"), ("", "no")]
         {

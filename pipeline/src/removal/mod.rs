@@ -1,7 +1,7 @@
 //! Takes imported rows out of Karbor's database again: all of a source's, in one transaction.
 //!
 //! ```text
-//!   marks (what tells a row) ─► sets (which rows) ─┬► preview (what goes, what changed, what hangs on it)
+//!   marks (what tells a row) ─► sets (which rows) ─┬► preview (what goes, what changed, what depends on it)
 //!                                                  ├► delete (in the order of foreign keys, and proves it)
 //!                                                  └► script (the same statements, for psql)
 //! ```
@@ -26,7 +26,7 @@ use crate::load::session::Session;
 use crate::load::{Intent, Opened, Sink, Target};
 use crate::progress::{Cancel, Progress, Stage};
 use crate::removal::request::Request;
-use marks::Marks;
+use marks::ImportPredicates;
 use serde::Serialize;
 
 pub use preview::{
@@ -42,7 +42,7 @@ pub enum Ending {
     RolledBack,
     /// Nothing imported was found.
     Nothing,
-    /// Rows that Karbor made hang on imported ones: nothing was deleted.
+    /// Rows that Karbor made depend on imported ones: nothing was deleted.
     Refused,
     /// Nothing was asked for but to be shown.
     Shown,
@@ -97,7 +97,7 @@ pub fn roll_back(
     progress.enter(Stage::Loading);
     refuse_referring(session, &name, &layouts, request).map_err(undone)?;
     delete::roll_back(session, &name, &layouts, &preview).map_err(undone)?;
-    for set in sets::Sets::of_rollback(Marks::new(&layouts, session.dialect()), request).names() {
+    for set in sets::Sets::of_rollback(ImportPredicates::new(&layouts, session.dialect()), request).names() {
         session.execute("dropping a temporary table", &format!("DROP TABLE {set}")).map_err(undone)?;
     }
     progress.enter(Stage::Finishing);
@@ -113,7 +113,7 @@ fn refuse_referring(
     layouts: &[Layout; 6],
     request: Request,
 ) -> Result<()> {
-    let marks = Marks::new(layouts, session.dialect());
+    let marks = ImportPredicates::new(layouts, session.dialect());
     let references = references::read(session, marks)?;
     references::refuse_referring(session, name, marks, &references, &|table| {
         Some(delete::of_rollback(marks, request, table))

@@ -1,7 +1,7 @@
-//! What a rollback would delete, what hangs on it, and which rows Karbor has changed or uses since.
+//! What a rollback would delete, what depends on it, and which rows Karbor has changed or uses since.
 
 use super::beside::{KINDS, LOGS};
-use super::marks::{KARBOR, Marks, SOURCES, UNKNOWN, key, text, yes};
+use super::marks::{ImportPredicates, KARBOR, SOURCES, UNKNOWN, key, text, yes};
 use super::sets::{GONE, Sets, is_chosen, sources};
 use crate::error::Result;
 use crate::karbor::layout::{END_OF_FIRING, Layout, quoted};
@@ -80,7 +80,7 @@ pub struct Beside {
     pub rows: u64,
 }
 
-/// A row that Karbor made and that hangs on imported ones.
+/// A row that Karbor made and that depends on imported ones.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Dependent {
     /// The target's name of its table.
@@ -93,7 +93,7 @@ pub struct Dependent {
     pub plan: Option<String>,
 }
 
-/// Rows that Karbor made and that hang on imported ones.
+/// Rows that Karbor made and that depend on imported ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Dependents {
     /// Operations.
@@ -185,7 +185,7 @@ pub struct Preview {
     pub rows: Vec<Rows>,
     /// The rows of other tables that go with them.
     pub beside: Vec<Beside>,
-    /// What Karbor hung on imported rows.
+    /// What Karbor depended on imported rows.
     pub dependents: Dependents,
     /// Rows of families that stay because of that, by table.
     pub kept: Vec<(String, u64)>,
@@ -229,7 +229,7 @@ impl Preview {
             );
             return Some(said);
         }
-        let hanging = |preview: &Self| format!("{} rows hang on imported ones", preview.dependents.total());
+        let hanging = |preview: &Self| format!("{} rows depend on imported ones", preview.dependents.total());
         (self.dependents != later.dependents)
             .then(|| format!("{} before, {} now", hanging(self), hanging(later)))
     }
@@ -240,7 +240,7 @@ impl Preview {
 /// # Errors
 /// The database's.
 pub(crate) fn look(session: &mut dyn Session, layouts: &[Layout; 6], request: Request) -> Result<Preview> {
-    let marks = Marks::new(layouts, session.dialect());
+    let marks = ImportPredicates::new(layouts, session.dialect());
     for statement in Sets::of_rollback(marks, request).create(marks.dialect) {
         session.execute("finding the imported rows", &statement)?;
     }
@@ -280,7 +280,7 @@ pub(crate) fn counted(session: &mut dyn Session, table: &str, sql: &str) -> Resu
 }
 
 /// Counts the copies of these sources: a statement that answers `(source, tenant, rows)`.
-pub(crate) fn copies(marks: Marks<'_>, sources: &[Source]) -> String {
+pub(crate) fn copies(marks: ImportPredicates<'_>, sources: &[Source]) -> String {
     let (version, tenant) = (marks.source_by_version("i"), text(&marks.column(&ITEMS, "i", "project_id")));
     format!(
         "SELECT {version}, {tenant}, count(*) FROM {} i WHERE {} GROUP BY {version}, {tenant}",
@@ -291,7 +291,7 @@ pub(crate) fn copies(marks: Marks<'_>, sources: &[Source]) -> String {
 
 struct Looking<'s, 'l> {
     session: &'s mut dyn Session,
-    marks: Marks<'l>,
+    marks: ImportPredicates<'l>,
     request: Request,
 }
 
@@ -352,7 +352,7 @@ impl Looking<'_, '_> {
             let left = LISTED - listed.len();
             let sql = format!("{sql} LIMIT {left}");
             let table = &marks.layout(table).name;
-            self.session.query("listing what hangs on imported rows", &sql, &mut |row| {
+            self.session.query("listing what depends on imported rows", &sql, &mut |row| {
                 if let [id, name, plan] = row {
                     listed.push(Dependent {
                         table: table.clone(),
@@ -455,7 +455,7 @@ fn alias(table: &Table) -> &'static str {
 }
 
 /// Operations that have run, as what follows FROM: each firing sets the state's `end_time_for_run`, and upstream logs it.
-fn fired(marks: Marks<'_>, logs: Option<&str>) -> Option<String> {
+fn fired(marks: ImportPredicates<'_>, logs: Option<&str>) -> Option<String> {
     let operation = key(&quoted("operation_id"));
     let of_logs = logs.map(|logs| format!("SELECT {operation} FROM {logs}"));
     let of_states = marks.column_if(&STATES, "s", END_OF_FIRING).map(|ended| {
@@ -474,20 +474,20 @@ fn fired(marks: Marks<'_>, logs: Option<&str>) -> Option<String> {
 }
 
 /// A volume of a plan as one text.
-fn volume(marks: Marks<'_>, alias: &str) -> String {
+fn volume(marks: ImportPredicates<'_>, alias: &str) -> String {
     let column = |name: &str| text(&marks.column(&RESOURCES, alias, name));
     format!("{} || '/' || coalesce({}, '')", column("plan_id"), column("resource_id"))
 }
 
 /// The volumes that plans have: an update of a plan's resources in Karbor marks all rows of the plan as deleted and inserts those
 /// that stay anew.
-fn volumes_left(marks: Marks<'_>) -> String {
+fn volumes_left(marks: ImportPredicates<'_>) -> String {
     let deleted = yes(&marks.column(&RESOURCES, "l", "deleted"));
     format!("SELECT {} FROM {} l WHERE NOT {deleted}", volume(marks, "l"), marks.table(&RESOURCES))
 }
 
 /// Signs that Karbor changed rows: each as what follows FROM.
-fn signs(marks: Marks<'_>, sources: &[Source]) -> Vec<(&'static Table, Change, String)> {
+fn signs(marks: ImportPredicates<'_>, sources: &[Source]) -> Vec<(&'static Table, Change, String)> {
     let of_set = |table: &'static Table, condition: &str| {
         let set = GONE.iter().find(|(of, _)| of.name == table.name).map_or("", |(_, set)| set);
         let (alias, id) = (alias(table), marks.column(table, alias(table), "id"));

@@ -2,7 +2,7 @@
 //! rows that are to go.
 
 use super::beside::KINDS;
-use super::marks::Marks;
+use super::marks::ImportPredicates;
 use crate::error::{Error, Result};
 use crate::karbor::ddl::Dialect;
 use crate::karbor::layout::quoted;
@@ -28,7 +28,7 @@ pub(crate) struct Reference {
 ///
 /// # Errors
 /// The target's.
-pub(crate) fn read(session: &mut dyn Session, marks: Marks<'_>) -> Result<Vec<Reference>> {
+pub(crate) fn read(session: &mut dyn Session, marks: ImportPredicates<'_>) -> Result<Vec<Reference>> {
     let mut found = Vec::new();
     let sql = match session.dialect() {
         Dialect::Postgres => in_postgres(marks),
@@ -50,7 +50,7 @@ pub(crate) fn read(session: &mut dyn Session, marks: Marks<'_>) -> Result<Vec<Re
 }
 
 /// Of a key of several columns the first stands for all.
-fn in_postgres(marks: Marks<'_>) -> String {
+fn in_postgres(marks: ImportPredicates<'_>) -> String {
     let place = |column: &str| {
         let tables = WRITTEN.iter().enumerate();
         let cases = tables.map(|(n, table)| {
@@ -71,7 +71,7 @@ fn in_postgres(marks: Marks<'_>) -> String {
     )
 }
 
-fn in_sqlite(marks: Marks<'_>) -> String {
+fn in_sqlite(marks: ImportPredicates<'_>) -> String {
     let place = |column: &str| {
         let tables = WRITTEN.iter().enumerate();
         let cases = tables.map(|(n, table)| {
@@ -126,7 +126,7 @@ pub(crate) fn order(wanted: &[&'static Table], references: &[Reference]) -> Vec<
 pub(crate) fn refuse_referring(
     session: &mut dyn Session,
     name: &str,
-    marks: Marks<'_>,
+    marks: ImportPredicates<'_>,
     references: &[Reference],
     condition: &dyn Fn(&Table) -> Option<String>,
 ) -> Result<()> {

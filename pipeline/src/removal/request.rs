@@ -29,7 +29,7 @@ impl Serialize for Scope {
     }
 }
 
-/// What becomes of rows that Karbor made and hung on imported ones.
+/// What becomes of rows that Karbor made and depended on imported ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnDependents {
@@ -37,7 +37,7 @@ pub enum OnDependents {
     Refuse,
     /// They are deleted too.
     Take,
-    /// The families that they hang on stay.
+    /// The families that they depend on stay.
     KeepFamilies,
 }
 
@@ -46,6 +46,6 @@ pub enum OnDependents {
 pub struct Request {
     /// Whose.
     pub scope: Scope,
-    /// And what of those that hang on them.
+    /// And what of those that depend on them.
     pub dependents: OnDependents,
 }

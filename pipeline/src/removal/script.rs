@@ -4,7 +4,7 @@
 use super::beside::KINDS;
 use super::delete::{ORDER, deletions, left, of_rollback};
 use super::index::{dropped_by_script, made_by_script};
-use super::marks::Marks;
+use super::marks::ImportPredicates;
 use super::preview::copies;
 use super::sets::{GONE, Sets, sources};
 use crate::error::{Error, Result};
@@ -36,7 +36,7 @@ pub fn write(path: &Path, names: &TargetNames, request: Request) -> Result<()> {
 /// The script.
 fn text(names: &TargetNames, request: Request) -> String {
     let layouts = layouts(names);
-    let marks = Marks::new(&layouts, Dialect::Postgres);
+    let marks = ImportPredicates::new(&layouts, Dialect::Postgres);
     let tables: Vec<_> = WRITTEN.iter().map(|table| marks.table(table).to_owned()).collect();
     let mut out = opening(&comment(request), "", &tables);
     for statement in Sets::of_rollback(marks, request).create(Dialect::Postgres) {
@@ -67,8 +67,10 @@ fn comment(request: Request) -> String {
         crate::removal::request::Scope::Of(source) => source.prefix().to_uppercase(),
     };
     let dependents = match request.dependents {
-        OnDependents::Refuse => "-- It deletes nothing where rows that Karbor made hang on imported ones.\n",
-        OnDependents::Take => "-- Rows that Karbor made and that hang on imported ones are deleted too.\n",
+        OnDependents::Refuse => {
+            "-- It deletes nothing where rows that Karbor made depend on imported ones.\n"
+        }
+        OnDependents::Take => "-- Rows that Karbor made and that depend on imported ones are deleted too.\n",
         OnDependents::KeepFamilies => "-- Families on which rows hang that Karbor made are left alone.\n",
     };
     format!(
@@ -82,7 +84,7 @@ fn comment(request: Request) -> String {
 }
 
 /// Ends the script where Karbor hung something on imported rows.
-fn refusal(marks: Marks<'_>) -> String {
+fn refusal(marks: ImportPredicates<'_>) -> String {
     let operation = |name: &str| marks.column(&OPERATIONS, "o", name);
     let resource = |name: &str| marks.column(&RESOURCES, "r", name);
     let named = |table: &Table| literal(&format!("{} ", marks.layout(table).name));
@@ -102,7 +104,7 @@ BEGIN
         ) AS y
     ) AS x;
     IF hanging > 0 THEN
-        RAISE EXCEPTION '% rows that Karbor made hang on imported ones: %', hanging, named
+        RAISE EXCEPTION '% rows that Karbor made depend on imported ones: %', hanging, named
             USING HINT = 'delete them in Karbor, or write this script with --with-dependents or --keep-edited';
     END IF;
 END;
@@ -120,7 +122,7 @@ $etl$;
 }
 
 /// `(relation text, goes bigint, before bigint)`.
-fn expected(marks: Marks<'_>, request: Request) -> String {
+fn expected(marks: ImportPredicates<'_>, request: Request) -> String {
     let selects = WRITTEN.map(|table| {
         let goes = match GONE.iter().find(|(of, _)| of.name == table.name) {
             Some((_, set)) => format!("SELECT count(*) FROM {set}"),
@@ -135,7 +137,7 @@ fn expected(marks: Marks<'_>, request: Request) -> String {
 }
 
 /// Shows the counts by table, source and tenant.
-fn what_goes(marks: Marks<'_>, request: Request) -> String {
+fn what_goes(marks: ImportPredicates<'_>, request: Request) -> String {
     let of_sets = GONE.map(|(table, set)| {
         format!(
             "SELECT CAST('{}' AS text), source, tenant, count(*) FROM {set} GROUP BY source, tenant",
@@ -168,7 +170,7 @@ fn beside() -> String {
     format!("DO $etl$\nBEGIN\n{}END;\n$etl$;\n", deletes.concat())
 }
 
-fn proof(marks: Marks<'_>, request: Request) -> String {
+fn proof(marks: ImportPredicates<'_>, request: Request) -> String {
     let now = WRITTEN.map(|table| format!("SELECT '{}', count(*) FROM {}", table.name, marks.table(table)));
     format!(
         "DO $etl$

@@ -3,7 +3,7 @@
 //! ```text
 //!   etl_op ─► etl_plan ─► etl_operation ─► etl_trigger     imported, by tag, link and derived id
 //!                  └────────────┴──────────────┴─► etl_chosen_…    those of the sources that are rolled back
-//!                                                     ├─► etl_extra_…   what Karbor hung on them
+//!                                                     ├─► etl_extra_…   what Karbor depended on them
 //!                                                     ├─► etl_kept_…    families that are left because of it
 //!                                                     └─► etl_gone_…    what is deleted
 //! ```
@@ -13,7 +13,7 @@
 //! Sets are joined, never searched row by row: Karbor's tables lack the indexes for that. `key` is an id as [`marks::key`]
 //! has it; `source` is `vbs`, `dps`, `?` or `karbor`.
 
-use super::marks::{KARBOR, Marks, SOURCES, UNKNOWN, derived, key, text};
+use super::marks::{ImportPredicates, KARBOR, SOURCES, UNKNOWN, derived, key, text};
 use crate::karbor::ddl::Dialect;
 use crate::karbor::{ITEMS, OPERATIONS, PLANS, RESOURCES, STATES, Source, TRIGGERS, Table};
 use crate::removal::request::{OnDependents, Request, Scope};
@@ -41,12 +41,12 @@ pub(crate) const GONE: [(&Table, &str); 5] = [
 
 impl Sets {
     /// The sets of all that is imported.
-    pub(crate) fn imported(marks: Marks<'_>) -> Self {
+    pub(crate) fn imported(marks: ImportPredicates<'_>) -> Self {
         Self(vec![all_operations(marks), plans(marks), operations(), triggers(marks), seen(marks)])
     }
 
     /// The sets of a rollback.
-    pub(crate) fn of_rollback(marks: Marks<'_>, request: Request) -> Self {
+    pub(crate) fn of_rollback(marks: ImportPredicates<'_>, request: Request) -> Self {
         let Self(mut sets) = Self::imported(marks);
         sets.extend(chosen(marks, request.scope));
         sets.extend(extra(marks));
@@ -107,7 +107,7 @@ pub(crate) fn is_chosen(scope: Scope, alias: &str) -> String {
 }
 
 /// All operations with what links them to other rows: `(id, key, trigger_key, plan_key, tag, derived, tenant)`.
-fn all_operations(marks: Marks<'_>) -> Set {
+fn all_operations(marks: ImportPredicates<'_>) -> Set {
     let column = |name: &str| marks.column(&OPERATIONS, "o", name);
     let id = column("id");
     let select = format!(
@@ -125,7 +125,7 @@ fn all_operations(marks: Marks<'_>) -> Set {
 }
 
 /// Imported plans: those with the tag; those whose copies or operations tell, where the description was edited.
-fn plans(marks: Marks<'_>) -> Set {
+fn plans(marks: ImportPredicates<'_>) -> Set {
     let column = |name: &str| marks.column(&PLANS, "p", name);
     let (id, of_item) = (column("id"), marks.column(&ITEMS, "i", "plan_id"));
     let source = format!("coalesce({}, i.source, o.source)", marks.source_by_tag(&PLANS, "p"));
@@ -156,7 +156,7 @@ fn operations() -> Set {
 }
 
 /// Imported triggers: those with a derived id. An imported operation may have been given a trigger of Karbor's.
-fn triggers(marks: Marks<'_>) -> Set {
+fn triggers(marks: ImportPredicates<'_>) -> Set {
     let id = marks.column(&TRIGGERS, "t", "id");
     let select = format!(
         "SELECT {id} AS id, {key} AS key, {tenant} AS tenant, coalesce(o.source, '{UNKNOWN}') AS source FROM {triggers} t \
@@ -171,7 +171,7 @@ fn triggers(marks: Marks<'_>) -> Set {
 }
 
 /// The sources of which there is anything.
-fn seen(marks: Marks<'_>) -> Set {
+fn seen(marks: ImportPredicates<'_>) -> Set {
     let copies = SOURCES.map(|source| {
         let (items, is) = (marks.table(&ITEMS), marks.is_copy_of("i", &[source]));
         format!(
@@ -187,7 +187,7 @@ fn seen(marks: Marks<'_>) -> Set {
     Set { name: "etl_seen", select }
 }
 
-fn chosen(marks: Marks<'_>, scope: Scope) -> [Set; 4] {
+fn chosen(marks: ImportPredicates<'_>, scope: Scope) -> [Set; 4] {
     let of = |name, set: &str| Set {
         name,
         select: format!("SELECT x.* FROM {set} x WHERE {}", is_chosen(scope, "x")),
@@ -207,7 +207,7 @@ fn chosen(marks: Marks<'_>, scope: Scope) -> [Set; 4] {
 }
 
 /// The sources know no names of volumes, so imported resources are named by their ids; Karbor names them otherwise.
-pub(crate) fn named_by_itself(marks: Marks<'_>) -> String {
+pub(crate) fn named_by_itself(marks: ImportPredicates<'_>) -> String {
     let column = |name: &str| marks.column(&RESOURCES, "r", name);
     // Not the empty text in place of NULL: openGauss takes it for NULL.
     format!(
@@ -217,8 +217,8 @@ pub(crate) fn named_by_itself(marks: Marks<'_>) -> String {
     )
 }
 
-/// What Karbor hung on rows that are rolled back.
-fn extra(marks: Marks<'_>) -> [Set; 2] {
+/// What Karbor depended on rows that are rolled back.
+fn extra(marks: ImportPredicates<'_>) -> [Set; 2] {
     let operations = "SELECT o.id, o.key, o.trigger_key, o.plan_key, o.tenant FROM etl_op o \
          LEFT JOIN etl_chosen_plan p ON p.key = o.plan_key LEFT JOIN etl_chosen_trigger t ON t.key = o.trigger_key \
          LEFT JOIN etl_chosen_operation c ON c.key = o.key WHERE (p.key IS NOT NULL OR t.key IS NOT NULL) AND c.key IS NULL";
@@ -262,7 +262,7 @@ fn kept() -> [Set; 4] {
     ]
 }
 
-fn gone(marks: Marks<'_>, dependents: OnDependents) -> [Set; 5] {
+fn gone(marks: ImportPredicates<'_>, dependents: OnDependents) -> [Set; 5] {
     let (keep, take) = (dependents == OnDependents::KeepFamilies, dependents == OnDependents::Take);
     let select = |columns: &str, chosen: &str, link: &str, kept: &str, extra: String| {
         let mut sql = format!("SELECT {columns}, x.tenant, x.source FROM {chosen} x");
@@ -326,7 +326,7 @@ fn gone(marks: Marks<'_>, dependents: OnDependents) -> [Set; 5] {
     ]
 }
 
-/// No plan of Karbor's hangs on an imported row.
+/// No plan of Karbor's depends on an imported row.
 fn nothing() -> String {
     "SELECT x.id, x.key, x.tenant, x.source FROM etl_chosen_plan x WHERE 1 = 0".to_owned()
 }

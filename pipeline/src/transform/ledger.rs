@@ -26,7 +26,7 @@ pub struct Ledger<'l> {
 
 /// One bad row and what is wrong with it.
 #[derive(Clone, Debug)]
-pub struct Culprit {
+pub struct InvalidRow {
     /// Its table.
     pub table: Table,
     /// Where it stands.
@@ -35,7 +35,7 @@ pub struct Culprit {
     pub fault: FieldError,
 }
 
-impl Culprit {
+impl InvalidRow {
     /// The fault that reading a row left behind.
     #[must_use]
     pub fn of_row<T>(table: Table, row: &Held<T>) -> Option<Self> {
@@ -61,27 +61,27 @@ impl Ledger<'_> {
     }
 
     /// A row that breaks a rule.
-    pub fn reject(&mut self, culprit: &Culprit) {
-        if !self.named.insert(culprit.origin) {
+    pub fn reject(&mut self, invalid: &InvalidRow) {
+        if !self.named.insert(invalid.origin) {
             return;
         }
-        self.count(culprit.table, Outcome::Rejected);
-        self.rejections.culprit(self.names, culprit.table, culprit.origin, &culprit.fault);
+        self.count(invalid.table, Outcome::Rejected);
+        self.rejections.invalid(self.names, invalid.table, invalid.origin, &invalid.fault);
     }
 
-    /// The rows of a family that falls: the culprits are named, the others counted with the first of them.
-    pub fn reject_family(&mut self, culprits: &[Culprit], members: &[(Table, Origin)]) {
-        for culprit in culprits {
-            self.reject(culprit);
+    /// The rows of a family that falls: the invalid_rows are named, the others counted with the first of them.
+    pub fn reject_family(&mut self, invalid_rows: &[InvalidRow], members: &[(Table, Origin)]) {
+        for invalid in invalid_rows {
+            self.reject(invalid);
         }
-        if let Some(first) = culprits.first() {
+        if let Some(first) = invalid_rows.first() {
             self.reject_with(first.origin, members);
         }
     }
 
-    /// Further rows of a family that fell because of a culprit, which was named.
-    pub fn reject_with(&mut self, culprit: Origin, members: &[(Table, Origin)]) {
-        let listed_at = self.rejections.listed_at(self.names, culprit);
+    /// Further rows of a group of rows that is rejected because of an invalid row, which was named.
+    pub fn reject_with(&mut self, invalid: Origin, members: &[(Table, Origin)]) {
+        let listed_at = self.rejections.listed_at(self.names, invalid);
         for (table, origin) in members {
             if !self.named.contains(origin) {
                 self.count(*table, Outcome::Rejected);
@@ -198,7 +198,7 @@ pub fn join<'t, F, T>(
         if row.deleted {
             ledger.skip(table, Skip::SoftDeleted);
         } else if id.is_empty() {
-            Culprit::of_row(table, row).iter().for_each(|culprit| ledger.reject(culprit));
+            InvalidRow::of_row(table, row).iter().for_each(|invalid| ledger.reject(invalid));
         } else {
             match find(families, id).and_then(|found| families.get_mut(found)) {
                 Some(family) => list(family).push(n),

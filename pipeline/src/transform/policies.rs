@@ -1,6 +1,6 @@
 //! What VBS policies and DPS plans have in common once they are resolved, and the rows of Karbor's policy side made of it.
 
-use crate::karbor::layout::{Layout, Misfit};
+use crate::karbor::layout::{EncodeError, Layout};
 use crate::karbor::{self, Source, Value, ids, json, rows};
 use crate::outcome::{ScheduleReport, ZoneUse};
 use crate::settings::{PLACEHOLDER_TRUST, Settings, ZoneOrigin};
@@ -224,7 +224,7 @@ impl<'m> PlanView<'m> {
     ///
     /// # Errors
     /// The first value that does not.
-    pub fn fits(&self, layouts: &[Layout], context: Context<'_>) -> Result<(), Misfit> {
+    pub fn fits(&self, layouts: &[Layout], context: Context<'_>) -> Result<(), EncodeError> {
         let mut bytes = Vec::with_capacity(ROW_BYTES);
         for (table, layout) in layouts.iter().enumerate().take(karbor::WRITTEN.len() - 1) {
             self.rows(table, context, &mut |row| {

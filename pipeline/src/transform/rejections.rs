@@ -50,7 +50,7 @@ pub struct Rejections {
 
 impl Rejections {
     /// A row that breaks a rule, named.
-    pub fn culprit(&mut self, names: &DumpNames, table: Table, origin: Origin, fault: &FieldError) {
+    pub fn invalid(&mut self, names: &DumpNames, table: Table, origin: Origin, fault: &FieldError) {
         let mut rejection = Rejection::of_field(names.place(origin), table, fault);
         if let FieldReason::Repeated(first) = fault.reason {
             rejection.reason = format!("{}, at {}", rejection.reason, names.place(first));
@@ -89,17 +89,17 @@ impl Rejections {
         tables
     }
 
-    /// Where a culprit stands in the list, if it is one of the first.
+    /// Where an invalid row stands in the list, if it is one of the first.
     #[must_use]
-    pub fn listed_at(&self, names: &DumpNames, culprit: Origin) -> Option<usize> {
-        let dump = names.name(culprit.dump);
-        self.listed.iter().position(|one| one.byte == culprit.position.byte && one.dump == dump)
+    pub fn listed_at(&self, names: &DumpNames, invalid: Origin) -> Option<usize> {
+        let dump = names.name(invalid.dump);
+        self.listed.iter().position(|one| one.byte == invalid.position.byte && one.dump == dump)
     }
 
-    /// A row that is rejected with the culprit it belongs to, which stands there in the list.
+    /// A row that is rejected with the invalid row of its group, which is in the list.
     pub fn with_culprit(&mut self, table: Table, origin: Origin, listed_at: Option<usize>) {
-        if let Some(culprit) = listed_at.and_then(|n| self.listed.get_mut(n)) {
-            culprit.with += 1;
+        if let Some(invalid) = listed_at.and_then(|n| self.listed.get_mut(n)) {
+            invalid.with += 1;
         }
         self.count(table, origin, None);
     }

@@ -1,12 +1,12 @@
 //! VBS: policies with their extend, relation, trigger, resource and tag rows become plans, resources, triggers and
 //! scheduled operations. A policy and all that is its own stand or fall together.
 
-use crate::karbor::layout::{Layout, Misfit};
+use crate::karbor::layout::{EncodeError, Layout};
 use crate::karbor::rows::VOLUME;
 use crate::karbor::{Source, ids, json};
 use crate::outcome::{Outcome, Skip};
 use crate::settings::{Settings, ZoneOrigin};
-use crate::transform::ledger::{Culprit, Index, Ledger, at, id_order, in_order, join, places};
+use crate::transform::ledger::{Index, InvalidRow, Ledger, at, id_order, in_order, join, places};
 use crate::transform::policies::{
     Context, OperationView, PlanView, PolicyFigures, ResourceView, TargetFacts, Wanted,
 };
@@ -50,7 +50,7 @@ impl VbsTables {
 
 /// A policy that stands, as numbers of rows.
 #[derive(Clone, Debug)]
-struct Standing {
+struct AcceptedPolicy {
     policy: u32,
     operations: Vec<Operation>,
     resources: Vec<u32>,
@@ -67,7 +67,7 @@ struct Operation {
 /// The policies that stand, in order of their ids.
 #[derive(Debug, Default)]
 pub struct VbsPlans {
-    standing: Vec<Standing>,
+    accepted: Vec<AcceptedPolicy>,
 }
 
 impl VbsPlans {
@@ -78,14 +78,14 @@ impl VbsPlans {
         settings: &'t Settings,
         wanted: Wanted,
     ) -> impl Iterator<Item = PlanView<'t>> {
-        self.standing.iter().filter_map(move |standing| view(standing, tables, settings, wanted))
+        self.accepted.iter().filter_map(move |accepted| view(accepted, tables, settings, wanted))
     }
 
     /// The ids of the policies that became plans, as at the source.
     pub fn policy_ids<'t>(&'t self, tables: &'t VbsTables) -> impl Iterator<Item = &'t str> {
-        self.standing
+        self.accepted
             .iter()
-            .filter_map(|standing| at(&tables.policies, standing.policy))
+            .filter_map(|accepted| at(&tables.policies, accepted.policy))
             .map(|row| row.model.id())
     }
 }
@@ -112,7 +112,7 @@ pub fn resolve(
     let mut figures = PolicyFigures::default();
     let mut triggers = TriggerUses::new(tables);
     let index = Index::new(&tables.triggers, |row| !row.deleted && !row.model.id().is_empty(), Trigger::id);
-    let families = Family::gather(tables, ledger);
+    let families = PolicyGroup::gather(tables, ledger);
     let extends = families.iter().flat_map(|family| family.extends.iter().copied());
     let extends = Index::of(extends, &tables.extends, Extend::id);
     for family in families {
@@ -124,19 +124,19 @@ pub fn resolve(
             extends: &extends,
             found: Findings::default(),
         };
-        let (standing, mut found) = judge.family(&family);
-        let view = view(&standing, tables, settings, Wanted::All);
+        let (accepted, mut found) = judge.family(&family);
+        let view = view(&accepted, tables, settings, Wanted::All);
         let context = Context { settings, facts, patterns };
-        if found.culprits.is_empty()
-            && let (Some(view), Some(policy)) = (&view, at(&tables.policies, standing.policy))
+        if found.invalid_rows.is_empty()
+            && let (Some(view), Some(policy)) = (&view, at(&tables.policies, accepted.policy))
             && let Err(misfit) = view.fits(layouts, context)
         {
-            found.culprits.push(misfit_of(policy, &family.resources, tables, &misfit));
+            found.invalid_rows.push(misfit_of(policy, &family.resources, tables, &misfit));
         }
         let members = family.members(tables);
         triggers.note(&found);
-        if !found.culprits.is_empty() {
-            ledger.reject_family(&found.culprits, &members);
+        if !found.invalid_rows.is_empty() {
+            ledger.reject_family(&found.invalid_rows, &members);
             continue;
         }
         for (table, _) in members {
@@ -145,7 +145,7 @@ pub fn resolve(
         if let Some(view) = view {
             figures.count(&view, found.zones, context);
         }
-        plans.standing.push(standing);
+        plans.accepted.push(accepted);
     }
     triggers.close(tables, ledger);
     (plans, figures)
@@ -153,7 +153,7 @@ pub fn resolve(
 
 /// A policy with the numbers of all rows that are its own.
 #[derive(Debug, Default)]
-struct Family {
+struct PolicyGroup {
     /// The policy, and after it rows that repeat its key.
     policies: Vec<u32>,
     extends: Vec<u32>,
@@ -162,14 +162,16 @@ struct Family {
     tags: Vec<u32>,
 }
 
-impl Family {
+impl PolicyGroup {
     /// All families in order of the policies' ids. Rows that belong to none get their outcome here.
     fn gather(tables: &VbsTables, ledger: &mut Ledger<'_>) -> Vec<Self> {
         for row in &tables.policies {
             if row.deleted {
                 ledger.skip(Table::BackupPolicy, Skip::SoftDeleted);
             } else if row.model.id().is_empty() {
-                Culprit::of_row(Table::BackupPolicy, row).iter().for_each(|culprit| ledger.reject(culprit));
+                InvalidRow::of_row(Table::BackupPolicy, row)
+                    .iter()
+                    .for_each(|invalid| ledger.reject(invalid));
             }
         }
         let index =
@@ -257,7 +259,7 @@ impl Family {
 /// What came to light about one family.
 #[derive(Debug, Default)]
 struct Findings {
-    culprits: Vec<Culprit>,
+    invalid_rows: Vec<InvalidRow>,
     triggers: Vec<u32>,
     zones: BTreeSet<(String, ZoneOrigin)>,
 }
@@ -273,11 +275,11 @@ struct Judge<'j> {
 }
 
 impl Judge<'_> {
-    fn family(mut self, family: &Family) -> (Standing, Findings) {
+    fn family(mut self, family: &PolicyGroup) -> (AcceptedPolicy, Findings) {
         let tables = self.tables;
         let policy = family.policies.first().copied().unwrap_or_default();
-        let mut standing =
-            Standing { policy, operations: Vec::new(), resources: Vec::new(), tags: Vec::new() };
+        let mut accepted =
+            AcceptedPolicy { policy, operations: Vec::new(), resources: Vec::new(), tags: Vec::new() };
         self.faults(Table::BackupPolicy, &tables.policies, &family.policies);
         self.faults(Table::BackupPolicyExtend, &tables.extends, &family.extends);
         self.faults(Table::BackupRelationPolicy, &tables.relations, &family.relations);
@@ -286,53 +288,53 @@ impl Judge<'_> {
         let first = at(&tables.policies, policy);
         for row in family.policies.iter().skip(1).filter_map(|n| at(&tables.policies, *n)) {
             let origin = first.map_or(row.origin, |first| first.origin);
-            self.blame(Culprit::repeated(Table::BackupPolicy, row, "policy_id", row.model.id(), origin));
+            self.blame(InvalidRow::repeated(Table::BackupPolicy, row, "policy_id", row.model.id(), origin));
         }
-        self.resources(family, &mut standing);
+        self.resources(family, &mut accepted);
         // Of a repeated key the row with the smallest id counts.
-        standing.tags = family.tags.clone();
-        standing.tags.dedup_by_key(|n| at(&tables.tags, *n).map(|row| row.model.key()));
-        let Some(policy) = first else { return (standing, self.found) };
+        accepted.tags = family.tags.clone();
+        accepted.tags.dedup_by_key(|n| at(&tables.tags, *n).map(|row| row.model.key()));
+        let Some(policy) = first else { return (accepted, self.found) };
         if family.extends.is_empty() {
             let pattern = self.schedule(policy, None, None);
-            standing.operations.extend(pattern.map(|pattern| Operation { extend: None, pattern }));
+            accepted.operations.extend(pattern.map(|pattern| Operation { extend: None, pattern }));
         }
         for n in &family.extends {
             let Some(extend) = at(&tables.extends, *n) else { continue };
             self.extend(extend);
             let trigger = self.trigger(extend, family);
             let pattern = self.schedule(policy, Some(extend), trigger);
-            standing.operations.extend(pattern.map(|pattern| Operation { extend: Some(*n), pattern }));
+            accepted.operations.extend(pattern.map(|pattern| Operation { extend: Some(*n), pattern }));
         }
-        (standing, self.found)
+        (accepted, self.found)
     }
 
-    fn blame(&mut self, culprit: Culprit) {
-        if self.found.culprits.iter().all(|known| known.origin != culprit.origin) {
-            self.found.culprits.push(culprit);
+    fn blame(&mut self, invalid: InvalidRow) {
+        if self.found.invalid_rows.iter().all(|known| known.origin != invalid.origin) {
+            self.found.invalid_rows.push(invalid);
         }
     }
 
     fn faults<T>(&mut self, table: Table, rows: &[Held<T>], numbers: &[u32]) {
         for row in numbers.iter().filter_map(|n| at(rows, *n)) {
-            if let Some(culprit) = Culprit::of_row(table, row) {
-                self.blame(culprit);
+            if let Some(invalid) = InvalidRow::of_row(table, row) {
+                self.blame(invalid);
             }
         }
     }
 
     /// Volumes only; a repeated one counts once.
-    fn resources(&mut self, family: &Family, standing: &mut Standing) {
+    fn resources(&mut self, family: &PolicyGroup, accepted: &mut AcceptedPolicy) {
         let tables = self.tables;
         for row in family.resources.iter().filter_map(|n| at(&tables.resources, *n)) {
             if let Some(kind) = row.model.resource_type().filter(|kind| !is_volume(kind)) {
                 let fault =
                     FieldError::new("resource_type", kind, FieldReason::Rule(NOT_A_VOLUME.to_owned()));
-                self.blame(Culprit { table: Table::PolicyResource, origin: row.origin, fault });
+                self.blame(InvalidRow { table: Table::PolicyResource, origin: row.origin, fault });
             }
         }
-        standing.resources = family.resources.clone();
-        standing.resources.dedup_by_key(|n| at(&tables.resources, *n).map(|row| row.model.resource_id()));
+        accepted.resources = family.resources.clone();
+        accepted.resources.dedup_by_key(|n| at(&tables.resources, *n).map(|row| row.model.resource_id()));
     }
 
     fn extend(&mut self, extend: &Held<Extend>) {
@@ -347,20 +349,20 @@ impl Judge<'_> {
             (elsewhere || other.origin < extend.origin).then_some(other.origin)
         });
         if let Some(other) = other {
-            self.blame(Culprit::repeated(table, extend, "id", extend.model.id(), other));
+            self.blame(InvalidRow::repeated(table, extend, "id", extend.model.id(), other));
         }
         if let Some(kind) = extend.model.operation_type()
             && kind_of(Some(kind)).is_none()
         {
             let reason = "is no operation (backup or replication)".to_owned();
             let fault = FieldError::new("operation_type", kind, FieldReason::Rule(reason));
-            self.blame(Culprit { table, origin: extend.origin, fault });
+            self.blame(InvalidRow { table, origin: extend.origin, fault });
         }
     }
 
     /// The trigger of an extend row: its own, else that of the relation row naming it, else of the one naming only the
     /// policy, smallest id first.
-    fn trigger(&mut self, extend: &Held<Extend>, family: &Family) -> Option<u32> {
+    fn trigger(&mut self, extend: &Held<Extend>, family: &PolicyGroup) -> Option<u32> {
         let tables = self.tables;
         let relations =
             || family.relations.iter().filter_map(|n| at(&tables.relations, *n)).map(|row| &row.model);
@@ -375,7 +377,7 @@ impl Judge<'_> {
         self.found.triggers.extend(same);
         for row in same.iter().skip(1).filter_map(|n| at(&tables.triggers, *n)) {
             let origin = at(&tables.triggers, first).map_or(row.origin, |first| first.origin);
-            self.blame(Culprit::repeated(Table::BackupTrigger, row, "trigger_id", named, origin));
+            self.blame(InvalidRow::repeated(Table::BackupTrigger, row, "trigger_id", named, origin));
         }
         Some(first)
     }
@@ -400,7 +402,7 @@ impl Judge<'_> {
         let placed = match place(own, column, &self.settings.server_zone, policy.model.times) {
             Ok(placed) => placed,
             Err(fault) => {
-                self.blame(Culprit { table, origin, fault });
+                self.blame(InvalidRow { table, origin, fault });
                 return None;
             }
         };
@@ -417,7 +419,7 @@ impl Judge<'_> {
         let schedule = match schedule {
             Ok(schedule) => schedule,
             Err(error) => {
-                self.blame(Culprit { table, origin, fault: COLUMNS.fault(&error) });
+                self.blame(InvalidRow { table, origin, fault: COLUMNS.fault(&error) });
                 return None;
             }
         };
@@ -427,7 +429,7 @@ impl Judge<'_> {
                 Some(pattern)
             }
             Err(reason) => {
-                self.blame(Culprit {
+                self.blame(InvalidRow {
                     table,
                     origin,
                     fault: FieldError::new(column, value, FieldReason::Rule(reason)),
@@ -456,7 +458,12 @@ fn kind_of(operation_type: Option<&str>) -> Option<&'static str> {
 }
 
 /// A value of the policy's Karbor rows that the target cannot hold, blamed on the row and the column that it comes from.
-fn misfit_of(policy: &Held<Policy>, resources: &[u32], tables: &VbsTables, misfit: &Misfit) -> Culprit {
+fn misfit_of(
+    policy: &Held<Policy>,
+    resources: &[u32],
+    tables: &VbsTables,
+    misfit: &EncodeError,
+) -> InvalidRow {
     let column = match misfit.column {
         "name" => "policy_name",
         "user_id" if policy.model.domain().is_some() => "domain_id",
@@ -469,22 +476,22 @@ fn misfit_of(policy: &Held<Policy>, resources: &[u32], tables: &VbsTables, misfi
     if misfit.column == "resource_id"
         && let Some(row) = resources.find(named)
     {
-        return Culprit { table: Table::PolicyResource, origin: row.origin, fault };
+        return InvalidRow { table: Table::PolicyResource, origin: row.origin, fault };
     }
-    Culprit { table: Table::BackupPolicy, origin: policy.origin, fault }
+    InvalidRow { table: Table::BackupPolicy, origin: policy.origin, fault }
 }
 
 fn view<'t>(
-    standing: &Standing,
+    accepted: &AcceptedPolicy,
     tables: &'t VbsTables,
     settings: &Settings,
     wanted: Wanted,
 ) -> Option<PlanView<'t>> {
-    let policy = &at(&tables.policies, standing.policy)?.model;
-    let tags = standing.tags.iter().filter(|_| wanted.plans()).filter_map(|n| at(&tables.tags, *n));
-    let resources = standing.resources.iter().filter(|_| wanted.resources());
+    let policy = &at(&tables.policies, accepted.policy)?.model;
+    let tags = accepted.tags.iter().filter(|_| wanted.plans()).filter_map(|n| at(&tables.tags, *n));
+    let resources = accepted.resources.iter().filter(|_| wanted.resources());
     let resources = resources.filter_map(|n| at(&tables.resources, *n));
-    let operations = standing.operations.iter().filter(|_| wanted.operations());
+    let operations = accepted.operations.iter().filter(|_| wanted.operations());
     let resource = |row: &'t Held<Resource>| ResourceView {
         id: row.model.resource_id(),
         availability_zone: row.model.availability_zone(),
@@ -549,7 +556,7 @@ impl TriggerUses {
 
     fn note(&mut self, found: &Findings) {
         let now =
-            found.culprits.first().map_or(TriggerUse::Standing, |first| TriggerUse::Fallen(first.origin));
+            found.invalid_rows.first().map_or(TriggerUse::Standing, |first| TriggerUse::Fallen(first.origin));
         for n in &found.triggers {
             let state = usize::try_from(*n).ok().and_then(|n| self.0.get_mut(n));
             match (state, now) {
@@ -567,9 +574,9 @@ impl TriggerUses {
                 _ if row.deleted => ledger.skip(table, Skip::SoftDeleted),
                 _ if ledger.named.contains(&row.origin) => {}
                 TriggerUse::Standing => ledger.count(table, Outcome::Migrated),
-                TriggerUse::Fallen(culprit) => ledger.reject_with(culprit, &[(table, row.origin)]),
-                TriggerUse::Nobody => match Culprit::of_row(table, row) {
-                    Some(culprit) if row.model.id().is_empty() => ledger.reject(&culprit),
+                TriggerUse::Fallen(invalid) => ledger.reject_with(invalid, &[(table, row.origin)]),
+                TriggerUse::Nobody => match InvalidRow::of_row(table, row) {
+                    Some(invalid) if row.model.id().is_empty() => ledger.reject(&invalid),
                     _ => ledger.skip(table, Skip::Orphan),
                 },
             }

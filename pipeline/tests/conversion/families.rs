@@ -86,7 +86,7 @@ fn every_culprit_of_a_family_is_named_and_the_others_are_counted_once() {
     for (what, value) in expected {
         assert!(whats.contains(&(what.to_owned(), value.to_owned())), "{whats:?}");
     }
-    // The others are counted with a culprit of their own family.
+    // The others are counted with an invalid row of their own group.
     let with = |of: &[&str]| -> u64 {
         out.rejected().iter().filter(|r| of.contains(&r.value.as_str())).map(|r| r.with).sum()
     };
@@ -327,7 +327,7 @@ fn a_shared_policy_migrates_with_the_plan_that_stands() {
     out.check_rejection("the-time", "schedule_timer.start_time", "the-time", "", 6);
 }
 
-/// Where two families fall, each one's further rows are counted with its own culprit.
+/// Where two families fall, each one's further rows are counted with its own invalid row.
 #[test]
 fn further_rows_are_counted_with_the_culprit_of_their_own_family() {
     let mut rows = dps();

@@ -183,7 +183,7 @@ fn soft_deletion_is_honoured_in_every_table() {
             assert_eq!(out.became(table), format!("{} soft-deleted", tally.read), "{table}, {deleted:?}");
         }
         assert_eq!(out.report.sources.len(), 18);
-        // One at a time: nothing but that row is gone, and what hangs on it.
+        // One at a time: nothing but that row is gone, and what depends on it.
         for table in
             ["policy_resource", "tag", "backup_policy_extend", "protection_object", "policy_extra_specs"]
         {

@@ -1,7 +1,7 @@
 //! The flow in a world of pretence: what is done in which order, and what a failure, a kill or Ctrl-C makes of it.
 
 use super::super::dry_run::dry_run;
-use super::super::outside::Facts;
+use super::super::host::Facts;
 use super::super::settings::tests::settings;
 use super::super::state::FILE;
 use super::super::state::Position;
@@ -64,7 +64,7 @@ impl Pretence {
     }
 }
 
-impl Outside for Pretence {
+impl Host for Pretence {
     fn look(&mut self) -> Result<Facts> {
         self.deed("look")?;
         let trusts = !self.no_trusts;
@@ -79,7 +79,7 @@ impl Outside for Pretence {
         Some(1 << 40)
     }
 
-    fn here(&mut self, line: &[String], _: Option<Duration>, login: bool) -> Result<Ran> {
+    fn run_local(&mut self, line: &[String], _: Option<Duration>, login: bool) -> Result<Ran> {
         let (_, code) = self.deed(&line[0])?;
         if login {
             let file = line.iter().find_map(|word| word.strip_prefix("--file=")).unwrap();
@@ -88,7 +88,7 @@ impl Outside for Pretence {
         Ok(Ran { code: Some(code), text: "said".into() })
     }
 
-    fn there(&mut self, node: &str, command: &str, _: bool, _: Duration) -> Result<Ran> {
+    fn run_remote(&mut self, node: &str, command: &str, _: bool, _: Duration) -> Result<Ran> {
         let (_, code) = self.deed(&format!("{node}: {command}"))?;
         Ok(Ran { code: Some(code), text: "said".into() })
     }
@@ -172,22 +172,22 @@ impl Stage {
     }
 
     /// Does what is asked for, in a world in which one thing goes wrong.
-    fn go(&mut self, goal: Goal, onward: Onward, wrong: &[(&str, Wrong)]) -> Result<Exit> {
+    fn go(&mut self, goal: Goal, resume: Resume, wrong: &[(&str, Wrong)]) -> Result<Exit> {
         self.deeds.borrow_mut().clear();
         let wrong = wrong.iter().map(|(deed, wrong)| ((*deed).to_owned(), wrong.clone())).collect();
         let (placeholders, no_trusts) = (self.placeholders, self.no_trusts);
-        let mut world =
+        let mut real_host =
             Pretence { deeds: Rc::clone(&self.deeds), wrong, stopping: None, placeholders, no_trusts };
         let (mut state, mut out) = (self.state(), Vec::new());
         let mut flow = Flow {
             lines: Lines { settings: &self.settings, quiet: true },
             names: &TargetNames::default(),
             state: &mut state,
-            outside: &mut world,
+            host: &mut real_host,
             out: &mut out,
             back: Back::default(),
         };
-        let done = flow.run(goal, onward, "digest");
+        let done = flow.run(goal, resume, "digest");
         self.out = String::from_utf8(out).unwrap();
         done
     }
@@ -197,7 +197,7 @@ impl Stage {
     }
 
     fn position(&self) -> Position {
-        State::glance(&self.settings.file(FILE), Foreign::Refuse).unwrap().0
+        State::peek(&self.settings.file(FILE), Foreign::Refuse).unwrap().0
     }
 }
 
@@ -210,18 +210,18 @@ fn part(part: Part) -> Goal {
 #[test]
 fn it_stops_where_the_traffic_is_switched_and_goes_on_when_it_is_told() {
     let mut stage = Stage::new();
-    assert_eq!(stage.go(EVERYTHING, Onward::AsItStands, &[]).unwrap(), Exit::Done);
+    assert_eq!(stage.go(EVERYTHING, Resume::AsItStands, &[]).unwrap(), Exit::Done);
     assert_eq!(stage.deeds(), FULL[..9]);
     assert!(stage.out.contains("\n       etl cutover incremental cutover.toml\n"), "{}", stage.out);
     assert!(stage.out.contains("\n  etl cutover rollback cutover.toml\n"), "{}", stage.out);
     // Typed again, nothing happens but that it is said again.
-    assert_eq!(stage.go(EVERYTHING, Onward::AsItStands, &[]).unwrap(), Exit::Done);
+    assert_eq!(stage.go(EVERYTHING, Resume::AsItStands, &[]).unwrap(), Exit::Done);
     assert!(stage.deeds().is_empty() && stage.out.contains("switch the traffic"), "{}", stage.out);
 
-    assert_eq!(stage.go(part(Part::Incremental), Onward::AsItStands, &[]).unwrap(), Exit::Done);
+    assert_eq!(stage.go(part(Part::Incremental), Resume::AsItStands, &[]).unwrap(), Exit::Done);
     assert_eq!(stage.deeds(), INCREMENTAL);
     assert!(stage.out.contains("etl cutover continue cutover.toml"), "{}", stage.out);
-    assert_eq!(stage.go(EVERYTHING, Onward::AsItStands, &[]).unwrap(), Exit::Done);
+    assert_eq!(stage.go(EVERYTHING, Resume::AsItStands, &[]).unwrap(), Exit::Done);
     assert_eq!(stage.deeds(), ["vbs1: go-on"]);
     assert!(stage.out.contains("The cutover is done."), "{}", stage.out);
     for file in ["01-preflight.txt", "02-safety.sql", "05-run.txt", "11-sync.txt"] {
@@ -233,7 +233,7 @@ fn it_stops_where_the_traffic_is_switched_and_goes_on_when_it_is_told() {
 #[test]
 fn one_command_does_all_of_it_where_the_traffic_is_switched() {
     let mut stage = Stage::new();
-    stage.go(Goal::Everything { switched: true }, Onward::AsItStands, &[]).unwrap();
+    stage.go(Goal::Everything { switched: true }, Resume::AsItStands, &[]).unwrap();
     let all: Vec<&str> = FULL[..9].iter().chain(&INCREMENTAL).copied().chain(["vbs1: go-on"]).collect();
     assert_eq!(stage.deeds(), all);
 }
@@ -243,7 +243,7 @@ fn a_step_that_fails_is_the_one_that_it_goes_on_with() {
     let looks = &FULL[..4];
     for (n, deed) in FULL[..9].iter().enumerate().skip(4) {
         let mut stage = Stage::new();
-        let error = stage.go(EVERYTHING, Onward::AsItStands, &[(deed, Wrong::Fails)]).unwrap_err();
+        let error = stage.go(EVERYTHING, Resume::AsItStands, &[(deed, Wrong::Fails)]).unwrap_err();
         let text = error.text();
         assert!(text.starts_with(&format!("etl: {deed} went wrong\n  → mend it\n")), "{text}");
         assert!(text.contains("→ to go on, mend it and type: etl cutover full cutover.toml"), "{text}");
@@ -251,7 +251,7 @@ fn a_step_that_fails_is_the_one_that_it_goes_on_with() {
         assert_eq!(text.contains("→ to go back, type: etl cutover rollback"), loaded, "{text}");
         assert_eq!(text.contains("there is nothing to take back"), !loaded, "{text}");
         assert_eq!(stage.deeds(), FULL[..=n]);
-        stage.go(EVERYTHING, Onward::AsItStands, &[]).unwrap();
+        stage.go(EVERYTHING, Resume::AsItStands, &[]).unwrap();
         let rest: Vec<&str> = looks.iter().chain(&FULL[n..9]).copied().collect();
         assert_eq!(stage.deeds(), rest, "{deed}");
     }
@@ -264,11 +264,11 @@ fn a_kill_at_any_moment_leaves_what_the_same_command_brings_to_its_end() {
         let mut stage = Stage::new();
         let goal = Goal::Everything { switched: true };
         let wrong = [(*deed, Wrong::Killed)];
-        let killed = catch_unwind(AssertUnwindSafe(|| stage.go(goal, Onward::AsItStands, &wrong)));
+        let killed = catch_unwind(AssertUnwindSafe(|| stage.go(goal, Resume::AsItStands, &wrong)));
         assert!(killed.is_err(), "{deed} is not done");
         let before = stage.deeds();
         assert!(stage.position().interrupted.is_some());
-        assert_eq!(stage.go(EVERYTHING, Onward::AsItStands, &[]).unwrap(), Exit::Done);
+        assert_eq!(stage.go(EVERYTHING, Resume::AsItStands, &[]).unwrap(), Exit::Done);
         let after = stage.deeds();
         // All that was not finished is done, in its order; what was finished is not done again unless it only looks.
         assert_eq!(
@@ -286,14 +286,14 @@ fn a_kill_at_any_moment_leaves_what_the_same_command_brings_to_its_end() {
 fn it_stops_after_the_step_in_which_ctrl_c_was_typed() {
     for (n, deed) in FULL[..8].iter().enumerate().skip(4) {
         let mut stage = Stage::new();
-        let error = stage.go(EVERYTHING, Onward::AsItStands, &[(deed, Wrong::Interrupted)]).unwrap_err();
+        let error = stage.go(EVERYTHING, Resume::AsItStands, &[(deed, Wrong::Interrupted)]).unwrap_err();
         assert!(error.to_string().starts_with("stopped by SIGINT after the step "), "{error}");
         assert_eq!(error.remedy().unwrap(), "to go on, type: etl cutover full cutover.toml");
         assert_eq!(
             (error.exit(), stage.deeds()),
             (Exit::Failed, FULL[..=n].iter().map(|d| (*d).to_owned()).collect())
         );
-        stage.go(EVERYTHING, Onward::AsItStands, &[]).unwrap();
+        stage.go(EVERYTHING, Resume::AsItStands, &[]).unwrap();
         assert_eq!(stage.deeds()[4..], FULL[n + 1..9]);
     }
 }
@@ -301,18 +301,18 @@ fn it_stops_after_the_step_in_which_ctrl_c_was_typed() {
 #[test]
 fn karbors_tables_are_dumped_before_rows_are_loaded_and_never_after() {
     let mut stage = Stage::new();
-    stage.go(EVERYTHING, Onward::AsItStands, &[("dump full", Wrong::Fails)]).unwrap_err();
+    stage.go(EVERYTHING, Resume::AsItStands, &[("dump full", Wrong::Fails)]).unwrap_err();
     let file = stage.settings.file("02-safety.sql");
     std::fs::write(&file, "older").unwrap();
-    stage.go(EVERYTHING, Onward::Again, &[(FULL[7], Wrong::Fails)]).unwrap_err();
+    stage.go(EVERYTHING, Resume::Again, &[(FULL[7], Wrong::Fails)]).unwrap_err();
     let before = std::fs::read_to_string(&file).unwrap();
     assert_ne!(before, "older");
-    stage.go(EVERYTHING, Onward::Again, &[]).unwrap();
+    stage.go(EVERYTHING, Resume::Again, &[]).unwrap();
     assert!(!stage.deeds().contains(&"pg_dump".to_owned()), "{:?}", stage.deeds());
     assert!(stage.out.contains("kept, from before rows were loaded"), "{}", stage.out);
     // Once the import is taken back another cutover begins, and what Karbor holds then is what counts.
-    stage.go(part(Part::Rollback), Onward::AsItStands, &[]).unwrap();
-    stage.go(EVERYTHING, Onward::AsItStands, &[("pg_dump", Wrong::Code(1))]).unwrap_err();
+    stage.go(part(Part::Rollback), Resume::AsItStands, &[]).unwrap();
+    stage.go(EVERYTHING, Resume::AsItStands, &[("pg_dump", Wrong::Code(1))]).unwrap_err();
     assert_eq!(std::fs::read_to_string(&file).unwrap(), before, "a dump that fails replaces nothing");
 }
 
@@ -320,27 +320,27 @@ fn karbors_tables_are_dumped_before_rows_are_loaded_and_never_after() {
 fn what_is_not_stopped_is_told_before_the_full_part_and_refused_before_the_incremental() {
     let mut stage = Stage::new();
     let running = [("vbs1: vbs-stopped", Wrong::Code(1))];
-    stage.go(EVERYTHING, Onward::AsItStands, &running).unwrap();
+    stage.go(EVERYTHING, Resume::AsItStands, &running).unwrap();
     assert!(stage.out.contains("all is there; 1 remark to read"), "{}", stage.out);
     let notes = std::fs::read_to_string(stage.settings.file("01-preflight.txt")).unwrap();
     assert!(
         notes.contains("! vbs is not stopped on vbs1: `vbs-stopped`: it ended with exit code 1"),
         "{notes}"
     );
-    let error = stage.go(part(Part::Incremental), Onward::AsItStands, &running).unwrap_err();
+    let error = stage.go(part(Part::Incremental), Resume::AsItStands, &running).unwrap_err();
     assert!(error.text().starts_with("etl: vbs is not stopped on vbs1: "), "{}", error.text());
     assert_eq!((error.exit(), stage.deeds().len()), (Exit::Failed, 1));
-    // Where it was at work after the last dump, that dump is worth nothing.
+    // Where it was running after the last dump, that dump is worth nothing.
     stage
-        .go(part(Part::Incremental), Onward::AsItStands, &[("sync incremental/taskmgr", Wrong::Fails)])
+        .go(part(Part::Incremental), Resume::AsItStands, &[("sync incremental/taskmgr", Wrong::Fails)])
         .unwrap_err();
-    stage.go(part(Part::Incremental), Onward::AsItStands, &running).unwrap_err();
-    stage.go(part(Part::Incremental), Onward::AsItStands, &[]).unwrap();
+    stage.go(part(Part::Incremental), Resume::AsItStands, &running).unwrap_err();
+    stage.go(part(Part::Incremental), Resume::AsItStands, &[]).unwrap();
     assert_eq!(stage.deeds(), INCREMENTAL);
 
     let mut stage = Stage::new();
     stage.settings.stopped[0].before_full = true;
-    let error = stage.go(EVERYTHING, Onward::AsItStands, &running).unwrap_err();
+    let error = stage.go(EVERYTHING, Resume::AsItStands, &running).unwrap_err();
     assert!(error.text().starts_with("etl: vbs is not stopped on vbs1: "), "{}", error.text());
     assert_eq!(stage.deeds(), FULL[..4]);
 }
@@ -350,7 +350,7 @@ fn all_that_is_wrong_beforehand_is_told_at_once() {
     let mut stage = Stage::new();
     stage.settings.version.as_mut().unwrap().value = "7".to_owned();
     stage.settings.free_space = u64::MAX;
-    let error = stage.go(EVERYTHING, Onward::AsItStands, &[("karbor1: true", Wrong::Fails)]).unwrap_err();
+    let error = stage.go(EVERYTHING, Resume::AsItStands, &[("karbor1: true", Wrong::Fails)]).unwrap_err();
     let text = error.text();
     for said in [
         "etl: cutover.toml:3: version \"7\" is expected, and the target's schema is of \"3\"\n",
@@ -366,20 +366,20 @@ fn all_that_is_wrong_beforehand_is_told_at_once() {
 fn without_a_trust_nothing_is_begun_unless_the_settings_allow_it() {
     let mut stage = Stage::new();
     stage.no_trusts = true;
-    let error = stage.go(EVERYTHING, Onward::AsItStands, &[]).unwrap_err();
+    let error = stage.go(EVERYTHING, Resume::AsItStands, &[]).unwrap_err();
     let text = error.text();
     assert!(text.contains("no trust is known for the operations: trust_id is not set"), "{text}");
     assert_eq!(error.exit(), Exit::Failed);
     assert_eq!(stage.deeds(), FULL[..4]);
     // Some users have trusts, and others do not: that is known once the policies are there.
     (stage.no_trusts, stage.placeholders) = (false, 2);
-    let error = stage.go(EVERYTHING, Onward::AsItStands, &[]).unwrap_err();
+    let error = stage.go(EVERYTHING, Resume::AsItStands, &[]).unwrap_err();
     let text = error.text();
     assert!(text.contains("2 operations have the placeholder trust") && text.contains("trust_id"), "{text}");
     assert_eq!(stage.deeds().last().unwrap(), FULL[7]);
     stage.settings.run.without_trusts = true;
-    assert_eq!(stage.go(EVERYTHING, Onward::AsItStands, &[]).unwrap(), Exit::Done);
-    let exit = stage.go(part(Part::Incremental), Onward::AsItStands, &[]).unwrap();
+    assert_eq!(stage.go(EVERYTHING, Resume::AsItStands, &[]).unwrap(), Exit::Done);
+    let exit = stage.go(part(Part::Incremental), Resume::AsItStands, &[]).unwrap();
     assert_eq!(exit, Exit::Incomplete);
     assert_eq!(stage.deeds(), INCREMENTAL);
     assert!(stage.out.contains("! 2 operations have the placeholder trust"), "{}", stage.out);
@@ -390,15 +390,15 @@ fn differences_and_what_is_not_known_stop_it_and_what_waits_does_not() {
     let mut stage = Stage::new();
     let verify = "verify full/cinder full/taskmgr";
     let error =
-        stage.go(EVERYTHING, Onward::AsItStands, &[(verify, Wrong::Exit(Exit::Different))]).unwrap_err();
+        stage.go(EVERYTHING, Resume::AsItStands, &[(verify, Wrong::Exit(Exit::Different))]).unwrap_err();
     assert_eq!(error.exit(), Exit::Different);
     assert!(error.text().contains("06-verify.html lists them"), "{}", error.text());
     assert!(stage.out.contains("and more"), "what differs is shown: {}", stage.out);
     let run = "run incremental/cinder incremental/taskmgr";
     let waits = [(FULL[7], Wrong::Exit(Exit::Incomplete))];
-    assert_eq!(stage.go(EVERYTHING, Onward::From(Step::Run), &waits).unwrap(), Exit::Done);
+    assert_eq!(stage.go(EVERYTHING, Resume::From(Step::Run), &waits).unwrap(), Exit::Done);
     let waits = [(run, Wrong::Exit(Exit::Incomplete))];
-    assert_eq!(stage.go(part(Part::Incremental), Onward::AsItStands, &waits).unwrap(), Exit::Incomplete);
+    assert_eq!(stage.go(part(Part::Incremental), Resume::AsItStands, &waits).unwrap(), Exit::Incomplete);
     assert_eq!(stage.deeds(), INCREMENTAL);
     assert!(stage.out.contains("\n  etl cutover incremental cutover.toml --again\n"), "{}", stage.out);
 }
@@ -410,15 +410,15 @@ fn outcomes_of_jobs_are_brought_until_none_waits() {
     let all = Goal::Everything { switched: true };
     let waits = [("sync continue/taskmgr", Wrong::Exit(Exit::Incomplete))];
     let both: Vec<_> = incremental.iter().chain(&waits).cloned().collect();
-    assert_eq!(stage.go(all, Onward::AsItStands, &both).unwrap(), Exit::Incomplete);
+    assert_eq!(stage.go(all, Resume::AsItStands, &both).unwrap(), Exit::Incomplete);
     let end = ["karbor1: restart", "vbs1: go-on", "dump continue", "sync continue/taskmgr"];
     assert!(stage.deeds().ends_with(&end.map(str::to_owned)), "{:?}", stage.deeds());
     assert!(stage.out.contains("Copies still wait"), "{}", stage.out);
     for (wrong, exit) in [(&waits[..], Exit::Incomplete), (&[], Exit::Done)] {
-        assert_eq!(stage.go(part(Part::Continue), Onward::AsItStands, wrong).unwrap(), exit);
+        assert_eq!(stage.go(part(Part::Continue), Resume::AsItStands, wrong).unwrap(), exit);
         assert_eq!(stage.deeds(), ["dump continue", "sync continue/taskmgr"]);
     }
-    assert_eq!(stage.go(part(Part::Continue), Onward::AsItStands, &[]).unwrap(), Exit::Done);
+    assert_eq!(stage.go(part(Part::Continue), Resume::AsItStands, &[]).unwrap(), Exit::Done);
     assert!(stage.deeds().is_empty() && stage.out.contains("The cutover is done."));
 }
 
@@ -427,11 +427,11 @@ fn a_restart_that_fails_half_way_says_where_it_is_done() {
     let mut stage = Stage::new();
     stage.settings.restart[0].on.push("karbor2".to_owned());
     let all = Goal::Everything { switched: true };
-    let error = stage.go(all, Onward::AsItStands, &[("karbor2: restart", Wrong::Code(4))]).unwrap_err();
+    let error = stage.go(all, Resume::AsItStands, &[("karbor2: restart", Wrong::Code(4))]).unwrap_err();
     let text = error.text();
     assert!(text.contains("karbor2: `restart`: it ended with exit code 4\n    said\n"), "{text}");
     assert!(text.contains("it is done already in: karbor1"), "{text}");
-    stage.go(EVERYTHING, Onward::AsItStands, &[]).unwrap();
+    stage.go(EVERYTHING, Resume::AsItStands, &[]).unwrap();
     let end = ["vbs1: vbs-stopped", "karbor1: restart", "karbor2: restart", "vbs1: go-on"];
     assert_eq!(stage.deeds()[..], end);
 }
@@ -439,19 +439,19 @@ fn a_restart_that_fails_half_way_says_where_it_is_done() {
 #[test]
 fn back_and_anew() {
     let mut stage = Stage::new();
-    stage.go(EVERYTHING, Onward::AsItStands, &[]).unwrap();
+    stage.go(EVERYTHING, Resume::AsItStands, &[]).unwrap();
     // Refused, or not confirmed: nothing was deleted, and the cutover stands where it stood.
-    stage.go(part(Part::Rollback), Onward::AsItStands, &[("rollback", Wrong::Fails)]).unwrap_err();
+    stage.go(part(Part::Rollback), Resume::AsItStands, &[("rollback", Wrong::Fails)]).unwrap_err();
     assert_eq!(next(&stage.settings, &stage.position()), Next::Switch);
     let restart = [("karbor1: restart", Wrong::Fails)];
-    let error = stage.go(part(Part::Rollback), Onward::AsItStands, &restart).unwrap_err();
+    let error = stage.go(part(Part::Rollback), Resume::AsItStands, &restart).unwrap_err();
     assert!(error.text().contains("to go on, mend it and type: etl cutover rollback"), "{}", error.text());
-    let error = stage.go(EVERYTHING, Onward::AsItStands, &[]).unwrap_err();
+    let error = stage.go(EVERYTHING, Resume::AsItStands, &[]).unwrap_err();
     assert_eq!(error.remedy().unwrap(), "first type: etl cutover rollback cutover.toml");
-    stage.go(part(Part::Rollback), Onward::AsItStands, &[]).unwrap();
+    stage.go(part(Part::Rollback), Resume::AsItStands, &[]).unwrap();
     assert_eq!(stage.deeds(), ["karbor1: restart"]);
     assert!(stage.out.contains("The import was taken back. A new cutover begins with:"), "{}", stage.out);
-    stage.go(EVERYTHING, Onward::AsItStands, &[]).unwrap();
+    stage.go(EVERYTHING, Resume::AsItStands, &[]).unwrap();
     assert_eq!(stage.deeds(), FULL[..9]);
     assert!(stage.position().rolled_back.is_none());
     // Killed after the last step and before that was written down: typed again, it is.
@@ -462,46 +462,46 @@ fn back_and_anew() {
         state.add(Event::Finished { step, exit: 0, said, dumps: Vec::new() }).unwrap();
     }
     drop(state);
-    stage.go(part(Part::Rollback), Onward::AsItStands, &[]).unwrap();
+    stage.go(part(Part::Rollback), Resume::AsItStands, &[]).unwrap();
     assert!(stage.deeds().is_empty() && stage.position().rolled_back.is_some());
 }
 
 #[test]
 fn settings_that_changed_are_noticed_and_the_operator_says_where_it_goes_on() {
     let mut stage = Stage::new();
-    stage.go(EVERYTHING, Onward::AsItStands, &[(FULL[7], Wrong::Fails)]).unwrap_err();
+    stage.go(EVERYTHING, Resume::AsItStands, &[(FULL[7], Wrong::Fails)]).unwrap_err();
     let state = |stage: &Stage| State::open(&stage.settings.file(FILE), "another", Foreign::Refuse).unwrap();
-    let mut world = Pretence::default();
-    let mut run = |stage: &Stage, onward| {
+    let mut real_host = Pretence::default();
+    let mut run = |stage: &Stage, resume| {
         let (mut state, mut out) = (state(stage), Vec::new());
         let mut flow = Flow {
             lines: Lines { settings: &stage.settings, quiet: false },
             names: &TargetNames::default(),
             state: &mut state,
-            outside: &mut world,
+            host: &mut real_host,
             out: &mut out,
             back: Back::default(),
         };
-        flow.run(EVERYTHING, onward, "another")
+        flow.run(EVERYTHING, resume, "another")
     };
-    let error = run(&stage, Onward::AsItStands).unwrap_err();
+    let error = run(&stage, Resume::AsItStands).unwrap_err();
     assert_eq!(error.to_string(), "cutover.toml changed since the last step was done");
     let remedy = error.remedy().unwrap();
     assert!(remedy.contains("etl cutover cutover.toml --from run;"), "{remedy}");
     assert_eq!(error.exit(), Exit::Usage);
-    run(&stage, Onward::From(Step::Run)).unwrap();
-    run(&stage, Onward::AsItStands).unwrap();
-    let error = run(&stage, Onward::From(Step::Rollback)).unwrap_err();
+    run(&stage, Resume::From(Step::Run)).unwrap();
+    run(&stage, Resume::AsItStands).unwrap();
+    let error = run(&stage, Resume::From(Step::Rollback)).unwrap_err();
     assert_eq!(error.remedy().unwrap(), "type: etl cutover rollback cutover.toml --from rollback");
 }
 
 #[test]
 fn dumps_are_those_that_were_made_or_those_that_the_operator_put_there() {
     let mut stage = Stage::new();
-    stage.go(EVERYTHING, Onward::AsItStands, &[(FULL[6], Wrong::Fails)]).unwrap_err();
+    stage.go(EVERYTHING, Resume::AsItStands, &[(FULL[6], Wrong::Fails)]).unwrap_err();
     let file = stage.settings.file("full/cinder.sql");
     std::fs::write(&file, "another dump").unwrap();
-    let error = stage.go(EVERYTHING, Onward::AsItStands, &[]).unwrap_err();
+    let error = stage.go(EVERYTHING, Resume::AsItStands, &[]).unwrap_err();
     assert!(
         error.text().contains("it had 6 bytes when it was made, and has 12 bytes now"),
         "{}",
@@ -515,7 +515,7 @@ fn dumps_are_those_that_were_made_or_those_that_the_operator_put_there() {
     for name in ["mine.sql", "mine.sql.toml"] {
         std::fs::write(folder.join(name), "INSERT INTO x\n").unwrap();
     }
-    stage.go(EVERYTHING, Onward::From(Step::Check), &[]).unwrap();
+    stage.go(EVERYTHING, Resume::From(Step::Check), &[]).unwrap();
     assert_eq!(stage.deeds()[4..], ["check full/mine", "run full/mine", "verify full/mine"]);
 }
 
@@ -529,13 +529,13 @@ fn a_dry_run_says_every_line_and_does_nothing() {
     let goal = Goal::Everything { switched: true };
     let names = TargetNames::default();
     let text =
-        dry_run(goal, Onward::AsItStands, lines, (&names, Back::default()), &Position::default(), &files);
+        dry_run(goal, Resume::AsItStands, lines, (&names, Back::default()), &Position::default(), &files);
     let text = text.unwrap().replace(stage.folder.path().to_str().unwrap(), "/site");
     insta::assert_snapshot!(text);
     let back = Back { yes: true, ..Back::default() };
     let text = dry_run(
         part(Part::Rollback),
-        Onward::AsItStands,
+        Resume::AsItStands,
         lines,
         (&names, back),
         &Position::default(),

@@ -12,8 +12,8 @@ use crate::settings::places::{Places, Written};
 use crate::settings::site;
 use crate::settings::target::Choice;
 use crate::settings::{Settings, SettingsFile};
-use crate::ui::surroundings::Surroundings;
-use crate::ui::terminal::Paper;
+use crate::ui::environment::Environment;
+use crate::ui::terminal::TextFormat;
 use pipeline::compare::Prune;
 use pipeline::load::names::TargetNames;
 use pipeline::load::spec::Spec;
@@ -60,14 +60,14 @@ impl BatchOptions {
     ///
     /// # Errors
     /// The first thing that is wrong with them, or with a site.
-    pub fn check(args: &BatchArgs, surroundings: &Surroundings<'_>) -> Result<Self> {
-        let common = Choice::find(args.target.as_deref(), surroundings)?.unwrap_or_else(Choice::fallback);
-        let outputs = Outputs::check(&args.outputs, surroundings);
+    pub fn check(args: &BatchArgs, environment: &Environment<'_>) -> Result<Self> {
+        let common = Choice::find(args.target.as_deref(), environment)?.unwrap_or_else(Choice::fallback);
+        let outputs = Outputs::check(&args.outputs, environment);
         outputs::check_no_page(&outputs)?;
         let config = SettingsFile::find(args.settings.config.as_deref())?;
         let mut sites: Vec<Site> = Vec::new();
         for folder in &args.folders {
-            let site = Site::check(folder, args, (&common, &config, &outputs), surroundings)?;
+            let site = Site::check(folder, args, (&common, &config, &outputs), environment)?;
             if let Some(same) = sites.iter().find(|known| known.folder == site.folder) {
                 return Err(
                     wrong(folder, format!("is the same folder as {}", same.name), "name each once").into()
@@ -118,7 +118,7 @@ impl Site {
         named: &Path,
         args: &BatchArgs,
         (common, config, outputs): (&Choice, &SettingsFile, &Outputs),
-        surroundings: &Surroundings<'_>,
+        environment: &Environment<'_>,
     ) -> Result<Self> {
         let folder = std::fs::canonicalize(named).map_err(|error| {
             wrong(
@@ -133,14 +133,14 @@ impl Site {
         }
         let file = SettingsFile::of_site(named)?;
         let choice = file.target().map(Choice::of_site).transpose()?.unwrap_or_else(|| common.clone());
-        let settings = Settings::resolve(&args.settings, surroundings, &file.over(config))?;
+        let settings = Settings::resolve(&args.settings, environment, &file.over(config))?;
         let site::Contents { dumps, others } = site::contents(named, choice.path())?;
         let target = name_of(&choice)?;
         // Its report lies in its folder, the log is the batch's.
         let outputs = Outputs {
             report: Some(named.join(site::JSON_REPORT)),
             log: Log::None,
-            paper: Paper::PLAIN,
+            text_format: TextFormat::PLAIN,
             ..outputs.clone()
         };
         let prune = if args.prune { Prune::Yes { typed: None } } else { Prune::No };
@@ -150,7 +150,7 @@ impl Site {
             settings,
             (Some(choice), None, prune, Mode::Run),
             outputs,
-            surroundings,
+            environment,
         )?;
         let mut in_force = crate::settings::in_force(&options.said);
         if let Some(columns) = &args.columns {

@@ -6,7 +6,7 @@ use crate::base::number::{bytes, counted, duration, grouped};
 use crate::import::batch::journal::Dump;
 use crate::import::report::json::{Failure, SCHEMA_VERSION};
 use crate::ui::page::{Page, TableRow};
-use crate::ui::terminal::{Ink, Paper};
+use crate::ui::terminal::{Emphasis, TextFormat};
 use pipeline::outcome::{Ending, Report, TargetRow};
 use serde::Serialize;
 use std::path::Path;
@@ -134,8 +134,8 @@ pub struct Summary<'b> {
 
 /// The summary as text, at most 100 columns wide.
 #[must_use]
-pub fn text(summary: &Summary<'_>, paper: Paper) -> String {
-    let mut page = Page::new(paper);
+pub fn text(summary: &Summary<'_>, text_format: TextFormat) -> String {
+    let mut page = Page::new(text_format);
     page.heading(&title(summary));
     let rows: Vec<TableRow> = summary.sites.iter().map(row).collect();
     page.table("Sites", &["read", "written", "waiting"], &rows);
@@ -169,7 +169,7 @@ pub fn text(summary: &Summary<'_>, paper: Paper) -> String {
     if !summary.warnings.is_empty() {
         page.heading("Warnings");
         for warning in summary.warnings {
-            page.inked_paragraph("  ! ", warning, Some(Ink::Yellow));
+            page.inked_paragraph("  ! ", warning, Some(Emphasis::Yellow));
         }
     }
     page.heading(&format!("Next: {}", next(summary)));
@@ -202,7 +202,7 @@ fn row(site: &Site<'_>) -> TableRow {
     TableRow {
         name: site.name.to_owned(),
         cells: cells.map(cell).to_vec(),
-        inked: waits.then_some((2, Ink::Yellow)).into_iter().collect(),
+        inked: waits.then_some((2, Emphasis::Yellow)).into_iter().collect(),
         remark: site.state.words().to_owned(),
         notes,
     }

@@ -2,7 +2,7 @@
 
 use crate::base::number::{counted, grouped};
 use crate::base::shell::quote;
-use crate::import::report::summary::{Errand, Summary};
+use crate::import::report::summary::{CommandKind, Summary};
 use crate::ui::terminal::width::width;
 use pipeline::load::spec::Spec;
 use pipeline::outcome::Ending;
@@ -35,14 +35,16 @@ pub(crate) fn for_customers(summary: &Summary<'_>) -> Vec<String> {
 
 /// The next step, the last line of the report.
 pub(crate) fn next(summary: &Summary<'_>) -> String {
-    match (summary.report.ending, summary.errand) {
-        (Ending::Refused, Errand::Run) => {
+    match (summary.report.ending, summary.command_kind) {
+        (Ending::Refused, CommandKind::Run) => {
             "mend the rejected rows, or set them aside with --rejects FILE, and run again".to_owned()
         }
-        (Ending::Refused, Errand::Check { .. }) => {
+        (Ending::Refused, CommandKind::Check { .. }) => {
             "mend the rejected rows and check again, or set them aside: etl run … --rejects FILE".to_owned()
         }
-        (Ending::Checked, Errand::Check { next, .. }) if width(next) <= COMMAND_COLUMNS => next.to_owned(),
+        (Ending::Checked, CommandKind::Check { next, .. }) if width(next) <= COMMAND_COLUMNS => {
+            next.to_owned()
+        }
         (Ending::Checked, _) => "etl run with the same dumps and options".to_owned(),
         (Ending::Committed, _) => match summary.spec {
             Some(Spec::Sqlite(path)) => {

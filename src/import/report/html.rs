@@ -14,7 +14,7 @@ use crate::import::report::html::page::{
     Tenant, Zone, shown,
 };
 use crate::import::report::summary::Ended;
-use crate::import::report::summary::{Errand, Summary};
+use crate::import::report::summary::{CommandKind, Summary};
 use crate::import::report::targets::Listing;
 use crate::import::report::{advice, picture, text};
 use askama::Template;
@@ -201,9 +201,9 @@ fn policies(summary: &Summary<'_>) -> Option<Policies> {
 
 fn cost(summary: &Summary<'_>) -> Cost {
     let report = summary.report;
-    let what = match summary.errand {
-        Errand::Run => "The run",
-        Errand::Check { .. } => "The check",
+    let what = match summary.command_kind {
+        CommandKind::Run => "The run",
+        CommandKind::Check { .. } => "The check",
     };
     let (rows, done) = match report.ending {
         Ending::Committed => (report.written(), "written"),

@@ -12,7 +12,7 @@ pub struct Summary<'r> {
     /// What the pipeline did.
     pub report: &'r Report,
     /// Which command it was.
-    pub errand: Errand<'r>,
+    pub command_kind: CommandKind<'r>,
     /// Where the rows went; nowhere for a check without a target.
     pub spec: Option<&'r Spec>,
     /// The value of policy_status that was taken to mean ON.
@@ -25,7 +25,7 @@ pub struct Summary<'r> {
 
 /// Which command a report is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Errand<'r> {
+pub enum CommandKind<'r> {
     /// `etl run`.
     Run,
     /// `etl check`, and the command line that would run what was checked.
@@ -37,7 +37,7 @@ pub enum Errand<'r> {
     },
 }
 
-impl Errand<'_> {
+impl CommandKind<'_> {
     /// The command's name.
     #[must_use]
     pub fn name(self) -> &'static str {

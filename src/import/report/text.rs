@@ -3,21 +3,21 @@
 use crate::base::number::{bytes, counted, duration, grouped, seconds};
 use crate::base::text::printable;
 use crate::import::report::advice;
-use crate::import::report::summary::{Errand, Summary};
+use crate::import::report::summary::{CommandKind, Summary};
 use crate::import::report::targets;
 use crate::import::report::targets::{Line, Targets};
 use crate::ui::page::{Page, TableRow};
-use crate::ui::terminal::{Ink, Paper};
+use crate::ui::terminal::{Emphasis, TextFormat};
 use parsers::input::STDIN;
 use parsers::table::Table;
 use pipeline::outcome::{DumpReport, Ending, Rejection, Report, ScheduleReport, ServiceCount, Tally};
 use std::fmt::Display;
 
-/// The report as text, no wider than the paper where words allow.
+/// The report as text, no wider than the format says, where words allow.
 #[must_use]
-pub fn text(summary: &Summary<'_>, paper: Paper) -> String {
+pub fn text(summary: &Summary<'_>, text_format: TextFormat) -> String {
     let report = summary.report;
-    let mut page = Page::new(paper);
+    let mut page = Page::new(text_format);
     page.heading(&title(summary));
     sources(&mut page, report);
     targets(&mut page, report);
@@ -41,7 +41,7 @@ pub fn text(summary: &Summary<'_>, paper: Paper) -> String {
 pub(crate) fn title(summary: &Summary<'_>) -> String {
     let report = summary.report;
     let target = report.target.as_deref().unwrap_or_default();
-    match (report.ending, summary.errand) {
+    match (report.ending, summary.command_kind) {
         (Ending::Committed, _) if report.compared && report.changed() == 0 => match report.all_kept() {
             0 => format!("Nothing to write: {target} already has all these rows"),
             kept => {
@@ -58,7 +58,7 @@ pub(crate) fn title(summary: &Summary<'_>) -> String {
             let rows = counted(report.rejected, "row breaks a rule", "rows break rules");
             format!("Not committed: {rows}, nothing was written")
         }
-        (Ending::Checked, Errand::Check { full: true, .. }) => {
+        (Ending::Checked, CommandKind::Check { full: true, .. }) => {
             format!("Loaded into {target} and rolled back: nothing was written")
         }
         (Ending::Checked, _) if report.target.is_none() => {
@@ -102,10 +102,10 @@ fn tally_row(name: &str, tally: &Tally) -> TableRow {
     let counts = [tally.read, tally.migrated, tally.all_skipped(), tally.all_deferred(), tally.rejected];
     let mut inked = Vec::new();
     if tally.all_deferred() > 0 {
-        inked.push((3, Ink::Yellow));
+        inked.push((3, Emphasis::Yellow));
     }
     if tally.rejected > 0 {
-        inked.push((4, Ink::Red));
+        inked.push((4, Emphasis::Red));
     }
     TableRow { name: name.to_owned(), cells: counts.map(grouped).to_vec(), inked, ..TableRow::default() }
 }
@@ -133,7 +133,7 @@ fn targets(page: &mut Page, report: &Report) {
         let left_alone = line.counts.len() > 1 && line.counts.last().is_some_and(|rows| *rows > 0);
         TableRow {
             name: line.name,
-            inked: if left_alone { vec![(line.counts.len() - 1, Ink::Yellow)] } else { Vec::new() },
+            inked: if left_alone { vec![(line.counts.len() - 1, Emphasis::Yellow)] } else { Vec::new() },
             cells: line.counts.into_iter().map(grouped).collect(),
             notes: line.notes,
             ..TableRow::default()
@@ -185,7 +185,7 @@ fn schedules(page: &mut Page, report: &ScheduleReport) {
         let differ = counted(different, "schedule runs", "schedules run");
         let text =
             format!("{differ} at other times than the conversion promises: keep the dumps and report this");
-        page.inked_paragraph("  ! ", &text, Some(Ink::Red));
+        page.inked_paragraph("  ! ", &text, Some(Emphasis::Red));
     }
 }
 
@@ -260,7 +260,7 @@ fn warnings(page: &mut Page, summary: &Summary<'_>) {
     }
     page.heading("Warnings");
     for warning in summary.report.warnings.iter().chain(&deferred).chain(&carried) {
-        page.inked_paragraph("  ! ", warning, Some(Ink::Yellow));
+        page.inked_paragraph("  ! ", warning, Some(Emphasis::Yellow));
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::base::number::{bytes, counted, duration, grouped};
 use crate::import::report::text::dumps;
 use crate::ui::page::{Page, TableRow};
-use crate::ui::terminal::{Ink, Paper};
+use crate::ui::terminal::{Emphasis, TextFormat};
 use pipeline::sync::Report;
 use std::time::Duration;
 
@@ -22,9 +22,9 @@ pub struct Summary<'r> {
 
 /// The report as text, at most 100 columns wide.
 #[must_use]
-pub fn text(summary: &Summary<'_>, paper: Paper) -> String {
+pub fn text(summary: &Summary<'_>, text_format: TextFormat) -> String {
     let report = summary.report;
-    let mut page = Page::new(paper);
+    let mut page = Page::new(text_format);
     page.heading(&match report.settled() {
         0 => format!("Nothing to write to {}", report.target),
         _ => format!("Committed to {}", report.target),
@@ -43,20 +43,20 @@ pub fn text(summary: &Summary<'_>, paper: Paper) -> String {
     }
     if let Some(warning) = summary.warning {
         page.heading("Warnings");
-        page.inked_paragraph("  ! ", warning, Some(Ink::Yellow));
+        page.inked_paragraph("  ! ", warning, Some(Emphasis::Yellow));
     }
     page.heading(&format!("Next: {}", next(report)));
     page.finish()
 }
 
 fn items(page: &mut Page, report: &Report) {
-    let row = |name: &str, items: u64, ink: Option<Ink>| TableRow {
+    let row = |name: &str, items: u64, emphasis: Option<Emphasis>| TableRow {
         name: name.to_owned(),
         cells: vec![grouped(items)],
-        inked: ink.filter(|_| items > 0).map(|ink| (0, ink)).into_iter().collect(),
+        inked: emphasis.filter(|_| items > 0).map(|emphasis| (0, emphasis)).into_iter().collect(),
         ..TableRow::default()
     };
-    let mut waits = row("still protecting", report.waits(), Some(Ink::Yellow));
+    let mut waits = row("still protecting", report.waits(), Some(Emphasis::Yellow));
     let reasons: Vec<String> =
         report.waiting.iter().map(|(why, items)| format!("{why} {}", grouped(*items))).collect();
     if !reasons.is_empty() {

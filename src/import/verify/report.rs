@@ -3,7 +3,7 @@
 use crate::base::number::{bytes, counted, duration, grouped};
 use crate::import::report::text::dumps;
 use crate::ui::page::{Page, TableRow};
-use crate::ui::terminal::{Ink, Paper};
+use crate::ui::terminal::{Emphasis, TextFormat};
 use pipeline::outcome::ScheduleReport;
 use pipeline::verify::{Difference, Finding, Report, TableReport};
 use std::time::Duration;
@@ -21,11 +21,11 @@ pub struct Summary<'r> {
     pub peak_memory: Option<u64>,
 }
 
-/// The report as text, no wider than the paper where words allow.
+/// The report as text, no wider than the format says, where words allow.
 #[must_use]
-pub fn text(summary: &Summary<'_>, paper: Paper) -> String {
+pub fn text(summary: &Summary<'_>, text_format: TextFormat) -> String {
     let report = summary.report;
-    let mut page = Page::new(paper);
+    let mut page = Page::new(text_format);
     page.heading(&title(report));
     tables(&mut page, report);
     for table in &report.tables {
@@ -50,7 +50,7 @@ pub fn text(summary: &Summary<'_>, paper: Paper) -> String {
     let warnings: Vec<&str> = warnings.chain(of_engine.iter().map(String::as_str)).collect();
     if !warnings.is_empty() {
         page.heading("Warnings");
-        warnings.iter().for_each(|warning| page.inked_paragraph("  ! ", warning, Some(Ink::Yellow)));
+        warnings.iter().for_each(|warning| page.inked_paragraph("  ! ", warning, Some(Emphasis::Yellow)));
     }
     page.heading(&format!("Next: {}", next(report)));
     page.finish()
@@ -110,8 +110,8 @@ fn tables(page: &mut Page, report: &Report) {
         let counts = [table.equal, table.missing, table.extra, table.different, changed];
         let red = [(1, table.missing), (2, table.extra), (3, table.different)];
         let mut inked: Vec<_> =
-            red.into_iter().filter(|(_, rows)| *rows > 0).map(|(n, _)| (n, Ink::Red)).collect();
-        inked.extend((changed > 0).then_some((4, Ink::Yellow)));
+            red.into_iter().filter(|(_, rows)| *rows > 0).map(|(n, _)| (n, Emphasis::Red)).collect();
+        inked.extend((changed > 0).then_some((4, Emphasis::Yellow)));
         TableRow {
             name: table.table.clone(),
             cells: counts.map(grouped).to_vec(),
@@ -184,7 +184,7 @@ fn schedules(page: &mut Page, report: &Report) {
         page.inked_paragraph(
             "  ! ",
             &format!("{text} at other times than the dumps promise"),
-            Some(Ink::Red),
+            Some(Emphasis::Red),
         );
     }
     if report.unproved > 0 {
@@ -200,7 +200,7 @@ fn schedules(page: &mut Page, report: &Report) {
             "{} {} ({}), {}{drift}",
             drifting.policy_id, drifting.name, drifting.operation, drifting.cause
         );
-        page.inked_paragraph("  - ", &text, (!drifting.accepted).then_some(Ink::Red));
+        page.inked_paragraph("  - ", &text, (!drifting.accepted).then_some(Emphasis::Red));
     }
     let shown = u64::try_from(listed.len()).unwrap_or(u64::MAX);
     if accepted + different > shown {

@@ -3,7 +3,7 @@
 use crate::base::number::{counted, grouped};
 use crate::base::shell::quote;
 use crate::ui::page::{Page, TableRow};
-use crate::ui::terminal::{Ink, Paper};
+use crate::ui::terminal::{Emphasis, TextFormat};
 use pipeline::load::spec::Spec;
 use pipeline::removal::request::{OnDependents, Scope};
 use pipeline::removal::{Changes, Dependents, Ending, Origin, Preview, Rows};
@@ -28,9 +28,9 @@ pub struct Rollback<'r> {
 
 /// All that is known of a rollback, at most 100 columns wide.
 #[must_use]
-pub fn text(rollback: &Rollback<'_>, paper: Paper) -> String {
+pub fn text(rollback: &Rollback<'_>, text_format: TextFormat) -> String {
     let Rollback { ending, preview, .. } = rollback;
-    let mut page = Page::new(paper);
+    let mut page = Page::new(text_format);
     page.heading(&title(rollback));
     if preview.total() > 0 {
         rows(&mut page, preview, if *ending == Some(Ending::RolledBack) { "deleted" } else { "to go" });
@@ -47,8 +47,8 @@ pub fn text(rollback: &Rollback<'_>, paper: Paper) -> String {
 
 /// How a rollback ended whose rows were shown before.
 #[must_use]
-pub fn ending(rollback: &Rollback<'_>, paper: Paper) -> String {
-    let mut page = Page::new(paper);
+pub fn ending(rollback: &Rollback<'_>, text_format: TextFormat) -> String {
+    let mut page = Page::new(text_format);
     page.heading(&title(rollback));
     if let Some(next) = next(rollback) {
         page.heading(&format!("Next: {next}"));
@@ -58,8 +58,8 @@ pub fn ending(rollback: &Rollback<'_>, paper: Paper) -> String {
 
 /// What is told of a script that was written.
 #[must_use]
-pub fn script(path: &Path, paper: Paper) -> String {
-    let mut page = Page::new(paper);
+pub fn script(path: &Path, text_format: TextFormat) -> String {
+    let mut page = Page::new(text_format);
     page.heading(&format!("A script that rolls back is in {}; nothing was deleted yet", path.display()));
     let path = quote(&path.display().to_string());
     page.heading(&format!("Next: psql -X -f {path} DATABASE (or gsql), then restart operationengine"));
@@ -98,7 +98,7 @@ fn next(rollback: &Rollback<'_>) -> Option<String> {
                 .to_owned(),
         ),
         Ending::Shown if rollback.preview.refused() => Some(
-            "add --with-dependents or --keep-edited, or delete in Karbor what hangs on imported rows"
+            "add --with-dependents or --keep-edited, or delete in Karbor what depends on imported rows"
                 .to_owned(),
         ),
         Ending::Shown if rollback.preview.total() > 0 => {
@@ -208,15 +208,15 @@ fn dependents(page: &mut Page, dependents: &Dependents, request: OnDependents) {
     let become_of = match request {
         OnDependents::Refuse => "they keep anything from being deleted",
         OnDependents::Take => "they go too",
-        OnDependents::KeepFamilies => "they stay, with the families that they hang on",
+        OnDependents::KeepFamilies => "they stay, with the families that they depend on",
     };
-    page.heading(&format!("Rows of Karbor's own that hang on imported ones: {become_of}"));
+    page.heading(&format!("Rows of Karbor's own that depend on imported ones: {become_of}"));
     for row in &dependents.listed {
         let plan = row.plan.as_deref().map(|plan| format!(" of plan {plan}")).unwrap_or_default();
         page.inked_paragraph(
             "  ! ",
             &format!("{} {} {:?}{plan}", row.table, row.id, row.name),
-            Some(Ink::Yellow),
+            Some(Emphasis::Yellow),
         );
     }
     let listed = u64::try_from(dependents.listed.len()).unwrap_or(u64::MAX);

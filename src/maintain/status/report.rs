@@ -4,7 +4,7 @@ use crate::base::number::{counted, grouped};
 use crate::import::report::engine;
 use crate::maintain::rollback::report::tenants_table;
 use crate::ui::page::{Page, TableRow};
-use crate::ui::terminal::{Ink, Paper};
+use crate::ui::terminal::{Emphasis, TextFormat};
 use pipeline::load::ServerFacts;
 use pipeline::removal::Origin;
 use pipeline::status::Status;
@@ -12,8 +12,8 @@ use std::collections::BTreeSet;
 
 /// The status of a target, at most 100 columns wide.
 #[must_use]
-pub fn text(status: &Status, paper: Paper) -> String {
-    let mut page = Page::new(paper);
+pub fn text(status: &Status, text_format: TextFormat) -> String {
+    let mut page = Page::new(text_format);
     if status.total() == 0 {
         page.heading(&format!("Nothing imported is in {}", status.target));
     } else {
@@ -32,7 +32,7 @@ pub fn text(status: &Status, paper: Paper) -> String {
     }
     page.heading("At work");
     match &status.holder {
-        Some(holder) => page.inked_paragraph("  ! ", holder, Some(Ink::Yellow)),
+        Some(holder) => page.inked_paragraph("  ! ", holder, Some(Emphasis::Yellow)),
         None => page.paragraph("  ", "nobody: no run holds the lock"),
     }
     page.heading("Next");

@@ -2,14 +2,14 @@
 
 use crate::purge::cinder::Refusal;
 use crate::purge::error::PurgeError;
-use crate::purge::gauge::Gauge;
+use crate::purge::gauge::ProgressState;
 use crate::purge::plan::{Object, Plan};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// What became of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum Disposition {
     /// It is gone.
     Gone,
     /// It is there, and was tried as often as it may be.
@@ -39,7 +39,7 @@ pub enum Fate {
 #[derive(Debug)]
 pub struct Outcome {
     /// By place in the plan.
-    pub fates: Vec<Fate>,
+    pub dispositions: Vec<Disposition>,
     /// What ended the purge before its time.
     pub stopped: Option<&'static str>,
     /// What made going on impossible.
@@ -49,7 +49,7 @@ pub struct Outcome {
 /// An object, as far as its way goes.
 #[derive(Clone, Debug, Default)]
 struct Entry {
-    fate: Option<Fate>,
+    disposition: Option<Disposition>,
     tries: u32,
     in_flight: bool,
     /// Objects that must be gone first.
@@ -59,17 +59,17 @@ struct Entry {
 }
 
 /// The books of a purge.
-pub(super) struct Books<'b> {
+pub(super) struct DeletionState<'b> {
     plan: &'b Plan,
-    gauge: &'b Gauge,
+    gauge: &'b ProgressState,
     entries: Vec<Entry>,
     /// Objects that may be sent: those with the longest chain above them first, then in the order of the list. What is
     /// under way already comes before all of them, for it takes a slot in any case.
     ready: BinaryHeap<(bool, usize, Reverse<usize>)>,
 }
 
-impl<'b> Books<'b> {
-    pub(super) fn new(plan: &'b Plan, gauge: &'b Gauge) -> Self {
+impl<'b> DeletionState<'b> {
+    pub(super) fn new(plan: &'b Plan, gauge: &'b ProgressState) -> Self {
         let entry = |(object, children): (&Object, &usize)| Entry {
             tries: object.tries,
             waits_for: *children,
@@ -126,58 +126,58 @@ impl<'b> Books<'b> {
 
     pub(super) fn enter_flight(&mut self, index: usize) {
         if !std::mem::replace(&mut self.entries[index].in_flight, true) {
-            Gauge::more(&self.gauge.in_flight);
+            ProgressState::more(&self.gauge.in_flight);
         }
     }
 
     pub(super) fn leave_flight(&mut self, index: usize) {
         if std::mem::replace(&mut self.entries[index].in_flight, false) {
-            Gauge::less(&self.gauge.in_flight);
+            ProgressState::less(&self.gauge.in_flight);
         }
     }
 
     /// Notes what became of an object, and what that means to those above it.
-    pub(super) fn settle(&mut self, index: usize, fate: Option<Fate>) {
-        let Some(fate) = fate else { return };
+    pub(super) fn settle(&mut self, index: usize, disposition: Option<Disposition>) {
+        let Some(disposition) = disposition else { return };
         let parent = self.plan.objects.get(index).and_then(|object| object.parent);
-        if fate == Fate::Gone {
-            Gauge::more(&self.gauge.gone);
+        if disposition == Disposition::Gone {
+            ProgressState::more(&self.gauge.gone);
             if let Some(parent) = parent {
                 let entry = &mut self.entries[parent];
                 entry.waits_for = entry.waits_for.saturating_sub(1);
-                let free = entry.waits_for == 0 && entry.fate.is_none();
+                let free = entry.waits_for == 0 && entry.disposition.is_none();
                 if free && !self.is_being_deleted(parent) {
                     self.make_ready(parent);
                 }
             }
         } else {
-            Gauge::more(&self.gauge.failed);
+            ProgressState::more(&self.gauge.failed);
             self.block_above(index, parent);
         }
-        self.entries[index].fate = Some(fate);
+        self.entries[index].disposition = Some(disposition);
     }
 
     fn block_above(&mut self, by: usize, mut parent: Option<usize>) {
         while let Some(index) = parent {
-            // What has its fate has told those above it, too; what is being deleted goes its own way.
-            if self.entries[index].fate.is_some() || self.is_being_deleted(index) {
+            // What has its disposition has set those of the copies above it, too; what is being deleted goes its own way.
+            if self.entries[index].disposition.is_some() || self.is_being_deleted(index) {
                 return;
             }
-            self.entries[index].fate = Some(Fate::Blocked { by });
-            Gauge::more(&self.gauge.failed);
+            self.entries[index].disposition = Some(Disposition::Blocked { by });
+            ProgressState::more(&self.gauge.failed);
             parent = self.plan.objects.get(index).and_then(|object| object.parent);
         }
     }
 
-    /// Closes the books: every object has a fate.
+    /// Ends: every object has a disposition.
     pub(super) fn close(self, stopped: Option<&'static str>, error: Option<PurgeError>) -> Outcome {
-        let fate = |(entry, object): (Entry, &Object)| match entry.fate {
-            Some(fate) => fate,
+        let disposition = |(entry, object): (Entry, &Object)| match entry.disposition {
+            Some(disposition) => disposition,
             // What was being deleted before, and had no turn to be looked at, still is as far as anybody knows.
-            None if entry.in_flight || (object.deleting && entry.reason.is_none()) => Fate::UnderWay,
-            None => Fate::Unsent { reason: entry.reason },
+            None if entry.in_flight || (object.deleting && entry.reason.is_none()) => Disposition::UnderWay,
+            None => Disposition::Unsent { reason: entry.reason },
         };
-        let fates = self.entries.into_iter().zip(&self.plan.objects).map(fate).collect();
-        Outcome { fates, stopped, error }
+        let dispositions = self.entries.into_iter().zip(&self.plan.objects).map(disposition).collect();
+        Outcome { dispositions, stopped, error }
     }
 }

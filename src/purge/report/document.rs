@@ -2,7 +2,7 @@
 
 use crate::base::error::Error;
 use crate::base::exit::Exit;
-use crate::purge::engine::Fate;
+use crate::purge::engine::Disposition;
 use crate::purge::plan::Object;
 use crate::purge::report::subject::Purge;
 use crate::purge::selection::Kept;
@@ -118,22 +118,22 @@ impl<'p> Body<'p> {
         if purge.dry_run {
             body.objects = purge.in_order().into_iter().map(|object| Entry::new(purge, object)).collect();
         }
-        for (object, fate) in purge.fates() {
+        for (object, disposition) in purge.dispositions() {
             let entry = Entry::new(purge, object);
-            match fate {
-                Fate::Gone => {}
-                Fate::Failed { tries, reason, request_id } => body.failed.push(Entry {
+            match disposition {
+                Disposition::Gone => {}
+                Disposition::Failed { tries, reason, request_id } => body.failed.push(Entry {
                     tries: Some(*tries),
                     reason: Some(reason),
                     request_id: request_id.as_deref(),
                     ..entry
                 }),
-                Fate::Blocked { by } => {
+                Disposition::Blocked { by } => {
                     let blocked_by = purge.plan.objects.get(*by).map(|object| &*object.id);
                     body.blocked.push(Entry { blocked_by, ..entry });
                 }
-                Fate::UnderWay => body.under_way.push(entry),
-                Fate::Unsent { reason } => {
+                Disposition::UnderWay => body.under_way.push(entry),
+                Disposition::Unsent { reason } => {
                     body.unsent.push(Entry { reason: reason.as_deref(), ..entry });
                 }
             }

@@ -1,7 +1,7 @@
 //! What a purge is about, as its report shows it.
 
 use crate::purge::Count;
-use crate::purge::engine::{Fate, Outcome};
+use crate::purge::engine::{Disposition, Outcome};
 use crate::purge::plan::{Object, Plan};
 use crate::purge::selection::Kept;
 use std::collections::BTreeMap;
@@ -30,19 +30,19 @@ pub struct Purge {
 }
 
 impl Purge {
-    pub(crate) fn fates(&self) -> impl Iterator<Item = (&Object, &Fate)> {
-        self.plan.objects.iter().zip(self.outcome.iter().flat_map(|outcome| &outcome.fates))
+    pub(crate) fn dispositions(&self) -> impl Iterator<Item = (&Object, &Disposition)> {
+        self.plan.objects.iter().zip(self.outcome.iter().flat_map(|outcome| &outcome.dispositions))
     }
 
     pub(crate) fn tally(&self) -> Tally {
         let mut tally = Tally::default();
-        for (object, fate) in self.fates() {
-            let count = match fate {
-                Fate::Gone => &mut tally.gone,
-                Fate::Failed { .. } => &mut tally.failed,
-                Fate::Blocked { .. } => &mut tally.blocked,
-                Fate::UnderWay => &mut tally.under_way,
-                Fate::Unsent { .. } => &mut tally.unsent,
+        for (object, disposition) in self.dispositions() {
+            let count = match disposition {
+                Disposition::Gone => &mut tally.gone,
+                Disposition::Failed { .. } => &mut tally.failed,
+                Disposition::Blocked { .. } => &mut tally.blocked,
+                Disposition::UnderWay => &mut tally.under_way,
+                Disposition::Unsent { .. } => &mut tally.unsent,
             };
             count.add(object.kind);
         }

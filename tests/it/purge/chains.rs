@@ -2,7 +2,7 @@
 
 use crate::purge::stage::{SECOND, Stage, deletes, everything};
 use etl::base::stop::Stop;
-use etl::purge::engine::Fate;
+use etl::purge::engine::Disposition;
 use etl::purge::limits::Limits;
 use etl::purge::named::{Gathering, Named};
 use etl::purge::selection::Wishes;
@@ -70,15 +70,18 @@ async fn a_child_that_fails_holds_up_all_that_it_hangs_on_and_nothing_else() {
     let rows = [("a", "\\N"), ("b", "a"), ("c", "b"), ("d", "c"), ("single", "\\N"), ("sibling", "a")];
     let wishes = Wishes { named: Some(named(&rows)), ..everything() };
     let purged = stage.purge_until(&wishes, &Limits::default(), &Stop::default()).await.unwrap();
-    let fates = purged.fates();
+    let dispositions = purged.dispositions();
     let (tries, reason, request) = purged.failure("c");
     assert_eq!((tries, reason), (1, "403: It is not done."));
     assert!(request.is_some_and(|request| request.starts_with("req-")), "{request:?}");
     for id in ["a", "b"] {
-        assert!(matches!(fates[id], Fate::Blocked { by } if &*purged.plan.objects[*by].id == "c"), "{id}");
+        assert!(
+            matches!(dispositions[id], Disposition::Blocked { by } if &*purged.plan.objects[*by].id == "c"),
+            "{id}"
+        );
     }
     for id in ["d", "single", "sibling"] {
-        assert_eq!(fates[id], &Fate::Gone, "{id}");
+        assert_eq!(dispositions[id], &Disposition::Gone, "{id}");
     }
     assert_eq!(stage.there(), ["a", "b", "c"]);
     let record = stage.record();

@@ -2,7 +2,7 @@
 
 use crate::purge::stage::{SECOND, Stage, deletes, everything};
 use etl::base::stop::Stop;
-use etl::purge::engine::Fate;
+use etl::purge::engine::Disposition;
 use etl::purge::limits::Limits;
 use fixtures::openstack::{Fault, Method, Settings, Thing};
 use std::time::Duration;
@@ -25,7 +25,7 @@ async fn what_passes_is_tried_again_and_what_stays_is_given_up() {
     ];
     let stage = Stage::new(Settings::default(), things);
     let purged = stage.purge(&limits()).await;
-    assert_eq!(purged.fates()["flaky"], &Fate::Gone);
+    assert_eq!(purged.dispositions()["flaky"], &Disposition::Gone);
     assert_eq!(statuses(&stage, "backups/flaky"), [Some(500), Some(202), Some(409), Some(202)]);
     for (id, tries, reason) in [
         ("broken", 4, "500: It is not done."),
@@ -173,9 +173,11 @@ async fn a_password_that_is_changed_meanwhile_ends_the_purge_and_says_so() {
     let (purged, ()) = tokio::join!(stage.purge(&limits), change);
     let error = purged.outcome.error.as_ref().unwrap().to_string();
     assert!(error.starts_with("http://cloud/v3: the login is refused (401: "), "{error}");
-    let under_way = purged.count(|fate| *fate == Fate::UnderWay);
-    let (gone, unsent) =
-        (purged.count(|f| *f == Fate::Gone), purged.count(|f| matches!(f, Fate::Unsent { .. })));
+    let under_way = purged.count(|disposition| *disposition == Disposition::UnderWay);
+    let (gone, unsent) = (
+        purged.count(|f| *f == Disposition::Gone),
+        purged.count(|f| matches!(f, Disposition::Unsent { .. })),
+    );
     assert!(under_way > 0 && gone > 0 && unsent > 0);
     assert_eq!(under_way + gone + unsent, 1000);
     // With the right password it goes on, and nothing is sent twice.
@@ -210,8 +212,8 @@ async fn the_deadline_ends_the_purge_and_leaves_the_rest_recorded() {
     let hasty = Limits { deadline: SECOND * 70, ..Limits::default() };
     let purged = stage.purge(&hasty).await;
     assert_eq!(purged.outcome.stopped, Some("the deadline"));
-    let gone = purged.count(|fate| *fate == Fate::Gone);
-    let under_way = purged.count(|fate| *fate == Fate::UnderWay);
+    let gone = purged.count(|disposition| *disposition == Disposition::Gone);
+    let under_way = purged.count(|disposition| *disposition == Disposition::UnderWay);
     assert!(gone >= 100 && under_way > 0 && gone + under_way < 500, "{gone} {under_way}");
     stage.purge(&Limits::default()).await.all_gone();
     assert!(stage.record().tries().values().all(|tries| *tries == 1));
@@ -234,12 +236,12 @@ async fn asked_to_stop_it_sends_nothing_more_and_sees_what_is_under_way_to_its_e
     let (purged, ()) = tokio::join!(stage.purge_until(&wishes, &limits, &stop), ask);
     let purged = purged.unwrap();
     assert_eq!(purged.outcome.stopped, Some("SIGINT"));
-    assert_eq!(purged.count(|fate| *fate == Fate::Gone), 100);
-    assert_eq!(purged.count(|fate| *fate == Fate::UnderWay), 0);
+    assert_eq!(purged.count(|disposition| *disposition == Disposition::Gone), 100);
+    assert_eq!(purged.count(|disposition| *disposition == Disposition::UnderWay), 0);
     assert!(stage.record().deletes().all(|entry| entry.at < SECOND * 16));
-    let resting = purged.fates()["failing"];
+    let resting = purged.dispositions()["failing"];
     assert!(
-        matches!(resting, Fate::Unsent { reason: Some(reason) } if reason.starts_with("500: ")),
+        matches!(resting, Disposition::Unsent { reason: Some(reason) } if reason.starts_with("500: ")),
         "{resting:?}"
     );
 }
@@ -258,5 +260,5 @@ async fn asked_twice_it_leaves_at_once() {
     let begun = tokio::time::Instant::now();
     let (purged, ()) = tokio::join!(stage.purge_until(&wishes, &limits, &stop), ask);
     assert_eq!(begun.elapsed().as_secs(), 20);
-    assert_eq!(purged.unwrap().count(|fate| *fate == Fate::UnderWay), 100);
+    assert_eq!(purged.unwrap().count(|disposition| *disposition == Disposition::UnderWay), 100);
 }

@@ -2,7 +2,7 @@
 
 use crate::purge::stage::{SECOND, Stage, deletes, everything};
 use etl::base::stop::Stop;
-use etl::purge::engine::Fate;
+use etl::purge::engine::Disposition;
 use etl::purge::limits::Limits;
 use fixtures::openstack::{Fault, Settings, Thing};
 use std::collections::HashSet;
@@ -93,19 +93,19 @@ async fn twenty_thousand_objects_are_gone_or_accounted_for_within_the_limits() {
     let tries = record.tries();
     assert_eq!(tries.values().max(), Some(&(limits.retries + 1)));
 
-    // Every object has its fate, and that is what the cloud knows.
+    // Every object has its disposition, and that is what the cloud knows.
     let (mut gone, mut failed, mut blocked) = (0, 0, 0);
     let mut left = Vec::new();
-    let fates = purged.fates();
+    let dispositions = purged.dispositions();
     for n in 0..ALL {
         let id = format!("object-{n:05}");
         let collection = if n >= COPIES { "snapshots" } else { "backups" };
         let tried = tries.get(format!("{collection}/{id}").as_str()).copied().unwrap_or_default();
-        let fate = fates[id.as_str()].clone();
+        let disposition = dispositions[id.as_str()].clone();
         let chain_above = (n + 1..ALL).take_while(|next| *next < CHAINED && next % CHAIN > 0);
-        match (lasting(n), &fate) {
+        match (lasting(n), &disposition) {
             // Something that continues it stays.
-            (_, Fate::Blocked { by }) => {
+            (_, Disposition::Blocked { by }) => {
                 let by = &purged.plan.objects[*by].id;
                 assert!(
                     chain_above.map(|next| format!("object-{next:05}")).any(|next| *next == **by),
@@ -114,15 +114,15 @@ async fn twenty_thousand_objects_are_gone_or_accounted_for_within_the_limits() {
                 assert_eq!(tried, 0, "{id}");
                 blocked += 1;
             }
-            (None, Fate::Gone) => gone += 1,
-            (Some(Fault::Refuse(403)), Fate::Failed { tries: 1, .. }) => failed += 1,
-            (Some(_), Fate::Failed { tries, request_id: Some(_), .. }) => {
+            (None, Disposition::Gone) => gone += 1,
+            (Some(Fault::Refuse(403)), Disposition::Failed { tries: 1, .. }) => failed += 1,
+            (Some(_), Disposition::Failed { tries, request_id: Some(_), .. }) => {
                 assert_eq!((*tries, tried), (limits.retries + 1, limits.retries + 1), "{id}");
                 failed += 1;
             }
             other => panic!("{id}: {other:?}"),
         }
-        if fate != Fate::Gone {
+        if disposition != Disposition::Gone {
             left.push(id);
         }
     }

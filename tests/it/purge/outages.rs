@@ -2,7 +2,7 @@
 
 use crate::purge::stage::{SECOND, Stage, everything};
 use etl::base::stop::Stop;
-use etl::purge::engine::Fate;
+use etl::purge::engine::Disposition;
 use etl::purge::error::PurgeError;
 use etl::purge::journal::{Journal, Line};
 use etl::purge::limits::Limits;
@@ -30,7 +30,7 @@ async fn a_copy_that_cinder_backup_cannot_delete_is_not_gone() {
     let purged = stage.purge_until(&everything(), &limits, &Stop::default()).await.unwrap();
     assert_eq!(stage.there().len(), 30);
     // It is no failure either: it was never tried, and the reason is the API's.
-    let unsent = |fate: &Fate| matches!(fate, Fate::Unsent { reason: Some(reason) } if reason == DOWN);
+    let unsent = |disposition: &Disposition| matches!(disposition, Disposition::Unsent { reason: Some(reason) } if reason == DOWN);
     assert_eq!(purged.count(unsent), 30, "{:?}", purged.outcome);
     assert_eq!(purged.outcome.stopped, Some("the deadline"));
     let journal = std::fs::read_to_string(stage.journal()).unwrap();
@@ -190,7 +190,7 @@ async fn what_is_not_cinder_s_ends_the_purge_after_ten_minutes() {
         assert!(begun.elapsed() < SECOND * 900, "{:?}", begun.elapsed());
         // What was seen to be gone before is all that is believed to be gone.
         let there = stage.there().len();
-        assert!(500 - there >= purged.count(|fate| *fate == Fate::Gone), "{status}");
+        assert!(500 - there >= purged.count(|disposition| *disposition == Disposition::Gone), "{status}");
     }
 }
 

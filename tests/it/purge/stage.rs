@@ -5,9 +5,9 @@ use etl::purge::Kind;
 use etl::purge::api::Api;
 use etl::purge::cinder::Cinder;
 use etl::purge::credentials::{Credentials, Named as Principal, User};
-use etl::purge::engine::{Engine, Fate, Outcome};
+use etl::purge::engine::{Disposition, Engine, Outcome};
 use etl::purge::error::PurgeError;
-use etl::purge::gauge::Gauge;
+use etl::purge::gauge::ProgressState;
 use etl::purge::journal::Journal;
 use etl::purge::keystone::Wanted;
 use etl::purge::limits::Limits;
@@ -158,11 +158,12 @@ impl Stage {
         journal.begin(&past, cinder.root())?;
         let selection = select(&cinder, wishes, &past, Some(&journal), limits, &|_| {}).await?;
         let Selection { plan, kept, gone_since } = selection;
-        let gauge = Gauge::default();
+        let gauge = ProgressState::default();
         let engine = Engine { api: &api, cinder: &cinder, journal: &journal, limits, gauge: &gauge, stop };
         let outcome = engine.run(&plan).await;
         let now = gauge.now();
-        let under_way = outcome.fates.iter().filter(|fate| **fate == Fate::UnderWay).count();
+        let under_way =
+            outcome.dispositions.iter().filter(|disposition| **disposition == Disposition::UnderWay).count();
         assert_eq!(now.in_flight, u64::try_from(under_way).unwrap());
         Ok(Purged { plan, kept, gone_since, earlier: past.done, outcome })
     }
@@ -170,27 +171,27 @@ impl Stage {
 
 impl Purged {
     /// What became of each object, by id.
-    pub(super) fn fates(&self) -> HashMap<&str, &Fate> {
-        assert_eq!(self.plan.objects.len(), self.outcome.fates.len());
-        self.plan.objects.iter().map(|object| &*object.id).zip(&self.outcome.fates).collect()
+    pub(super) fn dispositions(&self) -> HashMap<&str, &Disposition> {
+        assert_eq!(self.plan.objects.len(), self.outcome.dispositions.len());
+        self.plan.objects.iter().map(|object| &*object.id).zip(&self.outcome.dispositions).collect()
     }
 
-    pub(super) fn count(&self, is: impl Fn(&Fate) -> bool) -> usize {
-        self.outcome.fates.iter().filter(|fate| is(fate)).count()
+    pub(super) fn count(&self, is: impl Fn(&Disposition) -> bool) -> usize {
+        self.outcome.dispositions.iter().filter(|disposition| is(disposition)).count()
     }
 
     /// The tries, the reason and the request id of an object that failed.
     #[track_caller]
     pub(super) fn failure(&self, id: &str) -> (u32, &str, Option<&str>) {
-        match self.fates()[id] {
-            Fate::Failed { tries, reason, request_id } => (*tries, reason, request_id.as_deref()),
+        match self.dispositions()[id] {
+            Disposition::Failed { tries, reason, request_id } => (*tries, reason, request_id.as_deref()),
             other => panic!("{id}: {other:?}"),
         }
     }
 
     #[track_caller]
     pub(super) fn all_gone(&self) {
-        assert!(self.count(|fate| *fate != Fate::Gone) == 0, "{:?}", self.outcome);
+        assert!(self.count(|disposition| *disposition != Disposition::Gone) == 0, "{:?}", self.outcome);
         assert!(self.outcome.error.is_none() && self.outcome.stopped.is_none());
     }
 }

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use connect::{ConnInfo, ConnectError, Session, Surroundings, connect};
+use connect::{ConnInfo, ConnectError, Environment, Session, connect};
 use fixtures::server::Server;
 use secrecy::SecretString;
 
@@ -25,7 +25,7 @@ fn resolve(target: &str, env: &[(&str, &str)], home: &Path) -> Result<ConnInfo, 
     let env: HashMap<_, _> = env.iter().copied().collect();
     let env = |variable: &str| env.get(variable).map(|value| (*value).to_owned());
     let resolved =
-        ConnInfo::resolve(target, Surroundings { env: &env, home: Some(home), user: Some("someone") });
+        ConnInfo::resolve(target, Environment { env: &env, home: Some(home), user: Some("someone") });
     let shown = match &resolved {
         Ok(info) => format!("{info} {info:?}"),
         Err(error) => format!("{error} {error:?} {:?}", error.remedy()),

@@ -6,7 +6,7 @@ use super::super::sql::{MARKS, RESOURCES, STATES};
 use crate::compare::text::decimal;
 use crate::compare::text::plain;
 use crate::compare::verdict::{DifferentValue, Judge, Own};
-use crate::karbor::layout::{Laid, Wire};
+use crate::karbor::layout::{ColumnLayout, Wire};
 use crate::karbor::tuple::Row;
 use crate::karbor::{Kind, Source, Value, field};
 use crate::load::lookup::TAGGED;
@@ -108,7 +108,13 @@ impl Judge {
     }
 
     /// Whether two values whose bytes differ are equal all the same.
-    fn same_value(&self, laid: &Laid, ours: Option<&[u8]>, theirs: Option<&[u8]>, but_trigger: bool) -> bool {
+    fn same_value(
+        &self,
+        laid: &ColumnLayout,
+        ours: Option<&[u8]>,
+        theirs: Option<&[u8]>,
+        but_trigger: bool,
+    ) -> bool {
         let (Some(ours), Some(theirs)) = (ours, theirs) else { return false };
         if but_trigger && without_auto_trigger(ours) == without_auto_trigger(theirs) {
             return true;

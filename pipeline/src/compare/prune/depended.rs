@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::karbor;
 use crate::load::lookup::no;
 use crate::load::session::Session;
-use crate::removal::marks::{Marks, SOURCES, derived, key, text};
+use crate::removal::marks::{ImportPredicates, SOURCES, derived, key, text};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// What belongs to lost operations.
@@ -30,7 +30,11 @@ pub(super) struct TriggerUse {
 }
 
 impl Family {
-    pub(super) fn read(session: &mut dyn Session, marks: Marks<'_>, lost: &BTreeSet<String>) -> Result<Self> {
+    pub(super) fn read(
+        session: &mut dyn Session,
+        marks: ImportPredicates<'_>,
+        lost: &BTreeSet<String>,
+    ) -> Result<Self> {
         let mut family = Self { lost: Vec::new(), triggers: HashMap::new(), used_plans: HashSet::new() };
         let column = |name: &str| marks.column(&karbor::OPERATIONS, "o", name);
         let sql = format!(
@@ -104,7 +108,10 @@ impl Family {
 }
 
 /// Plans with resources that Karbor added.
-pub(super) fn used_by_resources(session: &mut dyn Session, marks: Marks<'_>) -> Result<HashSet<String>> {
+pub(super) fn used_by_resources(
+    session: &mut dyn Session,
+    marks: ImportPredicates<'_>,
+) -> Result<HashSet<String>> {
     let mut used = HashSet::new();
     each(session, &resources_sql(marks), &mut |row| {
         if let [_, Some(plan), _, _, Some("0")] = row {
@@ -118,7 +125,7 @@ pub(super) fn used_by_resources(session: &mut dyn Session, marks: Marks<'_>) -> 
 /// but where `deleted_count`: a foreign key refuses to lose the plan.
 pub(super) fn used_by_copies(
     session: &mut dyn Session,
-    marks: Marks<'_>,
+    marks: ImportPredicates<'_>,
     deleted_count: bool,
 ) -> Result<(HashSet<String>, HashMap<String, u64>)> {
     let (mut by_karbor, mut by_copies) = (HashSet::new(), HashMap::new());
@@ -144,7 +151,7 @@ pub(super) fn used_by_copies(
     Ok((by_karbor, by_copies))
 }
 
-pub(super) fn states_sql(marks: Marks<'_>) -> String {
+pub(super) fn states_sql(marks: ImportPredicates<'_>) -> String {
     let column = |name: &str| marks.column(&karbor::STATES, "s", name);
     format!(
         "SELECT {}, {} FROM {} s",
@@ -155,7 +162,7 @@ pub(super) fn states_sql(marks: Marks<'_>) -> String {
 }
 
 /// `(id, plan_id plain, plan_id, resource_id, whether it is named as imported ones are)`.
-pub(super) fn resources_sql(marks: Marks<'_>) -> String {
+pub(super) fn resources_sql(marks: ImportPredicates<'_>) -> String {
     let column = |name: &str| marks.column(&karbor::RESOURCES, "r", name);
     format!(
         "SELECT {}, {}, {}, {}, CASE WHEN {} THEN '1' ELSE '0' END FROM {} r",

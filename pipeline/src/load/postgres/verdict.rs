@@ -6,7 +6,7 @@
 use super::backend::Backend;
 use super::failure::Failure;
 use super::lock::{end_holder_sql, try_lock};
-use crate::karbor::layout::{Format, Laid, Layout, Wire, quoted};
+use crate::karbor::layout::{ColumnLayout, Format, Layout, Wire, quoted};
 use crate::load::session::Presence;
 use crate::progress::Cancel;
 use connect::ConnInfo;
@@ -132,7 +132,7 @@ fn key_of(layout: &Layout) -> Option<usize> {
 }
 
 /// The field at `at` of the first tuple.
-fn binary_key(laid: &Laid, at: usize, bytes: &[u8]) -> Option<String> {
+fn binary_key(laid: &ColumnLayout, at: usize, bytes: &[u8]) -> Option<String> {
     let (_count, mut rest) = bytes.split_first_chunk::<2>()?;
     for field in 0..=at {
         let (length, after) = rest.split_first_chunk::<4>()?;
@@ -271,7 +271,7 @@ mod tests {
             // The key need not come first in a target.
             layout.columns.truncate(2);
             layout.columns.reverse();
-            let laid = Laid {
+            let laid = ColumnLayout {
                 value: 0,
                 name: "i\"d".to_owned(),
                 wire,

@@ -144,8 +144,8 @@ impl Copies<'_> {
         let (key, table) = found.first().map_or(("", ""), |(_, key, table)| (key.as_str(), table.name()));
         let more = match doubled.rows {
             0 | 1 => String::new(),
-            2 => " (and 1 more such row)".to_owned(),
-            rows => format!(" (and {} more such rows)", rows - 1),
+            2 => " (and at least 1 more such row)".to_owned(),
+            rows => format!(" (and at least {} more such rows)", rows - 1),
         };
         let of = if pair.first.known == KnownBy::Row && pair.second.known == KnownBy::Row {
             "two copies".to_owned()

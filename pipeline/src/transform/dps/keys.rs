@@ -4,7 +4,7 @@
 //! aside, it would take the first one's place in the next run. Rows that are skipped are none of this.
 
 use crate::transform::dps::tables::DpsTables;
-use crate::transform::ledger::{Culprit, Index, at};
+use crate::transform::ledger::{Index, InvalidRow, at};
 use parsers::models::Held;
 use parsers::models::dps::{Object, Timer};
 use parsers::table::Table;
@@ -32,7 +32,7 @@ impl Keys {
     }
 
     /// The fault of an object whose key another one has that says something else.
-    pub(super) fn repeated_object(&self, row: &Held<Object>, tables: &DpsTables) -> Option<Culprit> {
+    pub(super) fn repeated_object(&self, row: &Held<Object>, tables: &DpsTables) -> Option<InvalidRow> {
         let mut same = self.objects.find(&tables.objects, Object::id, row.model.id()).iter();
         let other = same.find_map(|n| {
             let other = at(&tables.objects, *n).filter(|other| other.origin != row.origin)?;
@@ -40,17 +40,17 @@ impl Keys {
             let before = other.model.resource_id() != row.model.resource_id() && other.origin < row.origin;
             (elsewhere || before).then_some(other.origin)
         })?;
-        Some(Culprit::repeated(Table::ProtectionObject, row, "id", row.model.id(), other))
+        Some(InvalidRow::repeated(Table::ProtectionObject, row, "id", row.model.id(), other))
     }
 
     /// The fault of a timer whose key another one has.
-    pub(super) fn repeated_timer(&self, row: &Held<Timer>, tables: &DpsTables) -> Option<Culprit> {
+    pub(super) fn repeated_timer(&self, row: &Held<Timer>, tables: &DpsTables) -> Option<InvalidRow> {
         let mut same = self.timers.find(&tables.timers, Timer::id, row.model.id()).iter();
         let other = same.find_map(|n| {
             let other = at(&tables.timers, *n).filter(|other| other.origin != row.origin)?;
             let elsewhere = other.model.policy_id() != row.model.policy_id();
             (elsewhere || other.origin < row.origin).then_some(other.origin)
         })?;
-        Some(Culprit::repeated(Table::ScheduleTimer, row, "id", row.model.id(), other))
+        Some(InvalidRow::repeated(Table::ScheduleTimer, row, "id", row.model.id(), other))
     }
 }

@@ -3,14 +3,14 @@
 //! A plan stands or falls with its objects, its mapping rows and the policies mapped to it; a policy brings its timers,
 //! specs and targets. A policy that several plans share still migrates with those that stand.
 
-use crate::karbor::layout::{Layout, Misfit};
+use crate::karbor::layout::{EncodeError, Layout};
 use crate::karbor::{Source, ids, json};
 use crate::outcome::{Outcome, Skip};
 use crate::settings::{ServerZone, Settings, ZoneOrigin};
 use crate::transform::dps::keys::Keys;
 use crate::transform::dps::plans_of_items::{DpsPlansOfItems, PlanOfItem};
 use crate::transform::dps::tables::DpsTables;
-use crate::transform::ledger::{Culprit, Index, Ledger, at, id_order, join, places};
+use crate::transform::ledger::{Index, InvalidRow, Ledger, at, id_order, join, places};
 use crate::transform::policies::{
     Context, OperationView, PlanView, PolicyFigures, ResourceView, TargetFacts, Wanted,
 };
@@ -64,14 +64,14 @@ struct PolicyFamily {
     /// Patterns of the backup and of the replication.
     backup: Option<PatternId>,
     replication: Option<PatternId>,
-    culprits: Vec<Culprit>,
+    invalid_rows: Vec<InvalidRow>,
     zones: BTreeSet<(String, ZoneOrigin)>,
-    fate: Fate,
+    disposition: Disposition,
 }
 
 /// What became of a policy or plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-enum Fate {
+enum Disposition {
     /// No plan needs it.
     #[default]
     Unmapped,
@@ -133,24 +133,26 @@ pub fn resolve(
             plan.skip(rule, tables, ledger);
             continue;
         }
-        let mut culprits = plan.culprits(tables, &keys);
+        let mut invalid_rows = plan.invalid_rows(tables, &keys);
         for policy in plan.scheduled.iter().filter_map(|n| policies.get(*n)) {
-            culprits.extend(policy.culprits.iter().cloned());
+            invalid_rows.extend(policy.invalid_rows.iter().cloned());
         }
         let context = Context { settings, facts, patterns };
-        if culprits.is_empty()
+        if invalid_rows.is_empty()
             && let Some(view) = view(plan, &policies, tables, Wanted::All)
             && let Err(misfit) = view.fits(layouts, context)
         {
-            culprits.push(misfit_of(row, plan, &policies, tables, &misfit));
+            invalid_rows.push(misfit_of(row, plan, &policies, tables, &misfit));
         }
-        let fell = culprits.first().map(|culprit| culprit.origin);
+        let fell = invalid_rows.first().map(|invalid| invalid.origin);
         for n in &plan.scheduled {
             if let Some(policy) = policies.get_mut(*n) {
-                match (fell, policy.fate) {
-                    (None, _) => policy.fate = Fate::Stands,
-                    (Some(culprit), Fate::Unmapped) => policy.fate = Fate::Fallen(culprit),
-                    (Some(_), Fate::Fallen(_) | Fate::Stands) => {}
+                match (fell, policy.disposition) {
+                    (None, _) => policy.disposition = Disposition::Stands,
+                    (Some(invalid), Disposition::Unmapped) => {
+                        policy.disposition = Disposition::Fallen(invalid)
+                    }
+                    (Some(_), Disposition::Fallen(_) | Disposition::Stands) => {}
                 }
                 if fell.is_none() && policy.replication.is_some() {
                     cycle_used = cycle.row;
@@ -159,7 +161,7 @@ pub fn resolve(
         }
         let members = plan.members(tables);
         if fell.is_some() {
-            ledger.reject_family(&culprits, &members);
+            ledger.reject_family(&invalid_rows, &members);
             continue;
         }
         for (table, _) in members {
@@ -177,11 +179,11 @@ pub fn resolve(
         policy.close(tables, ledger);
     }
     for (n, row) in (0u32..).zip(&tables.cycles) {
-        match Culprit::of_row(Table::AsyncCopyPolicy, row) {
+        match InvalidRow::of_row(Table::AsyncCopyPolicy, row) {
             _ if row.deleted => ledger.skip(Table::AsyncCopyPolicy, Skip::SoftDeleted),
             _ if ledger.named.contains(&row.origin) => {}
             _ if cycle_used == Some(n) => ledger.count(Table::AsyncCopyPolicy, Outcome::Migrated),
-            Some(culprit) if row.model.id().is_empty() => ledger.reject(&culprit),
+            Some(invalid) if row.model.id().is_empty() => ledger.reject(&invalid),
             _ => ledger.skip(Table::AsyncCopyPolicy, Skip::Orphan),
         }
     }
@@ -200,7 +202,9 @@ fn gather_policies(tables: &DpsTables, ledger: &mut Ledger<'_>) -> Vec<PolicyFam
         if row.deleted {
             ledger.skip(Table::ProtectionPolicy, Skip::SoftDeleted);
         } else if row.model.id().is_empty() {
-            Culprit::of_row(Table::ProtectionPolicy, row).iter().for_each(|culprit| ledger.reject(culprit));
+            InvalidRow::of_row(Table::ProtectionPolicy, row)
+                .iter()
+                .for_each(|invalid| ledger.reject(invalid));
         }
     }
     let index = Index::new(&tables.policies, |row| !row.deleted && !row.model.id().is_empty(), Policy::id);
@@ -255,9 +259,9 @@ fn gather_policies(tables: &DpsTables, ledger: &mut Ledger<'_>) -> Vec<PolicyFam
 /// The plans in order of their ids, deleted ones too, with the rows that are theirs.
 fn gather_plans(tables: &DpsTables, policies: &[PolicyFamily], ledger: &mut Ledger<'_>) -> Vec<PlanFamily> {
     for row in tables.plans.iter().filter(|row| row.model.id().is_empty()) {
-        match Culprit::of_row(Table::ProtectionPlan, row) {
+        match InvalidRow::of_row(Table::ProtectionPlan, row) {
             _ if row.deleted => ledger.skip(Table::ProtectionPlan, Skip::SoftDeleted),
-            Some(culprit) => ledger.reject(&culprit),
+            Some(invalid) => ledger.reject(&invalid),
             None => {}
         }
     }
@@ -367,10 +371,10 @@ fn judge_policy(
     patterns: &mut Patterns,
 ) {
     let Some(policy) = family.policies.first().and_then(|n| at(&tables.policies, *n)) else { return };
-    let of_policy = |fault| Culprit { table: Table::ProtectionPolicy, origin: policy.origin, fault };
+    let of_policy = |fault| InvalidRow { table: Table::ProtectionPolicy, origin: policy.origin, fault };
     let mut found = faults(Table::ProtectionPolicy, &tables.policies, &family.policies);
     for row in family.policies.iter().skip(1).filter_map(|n| at(&tables.policies, *n)) {
-        found.push(Culprit::repeated(Table::ProtectionPolicy, row, "id", row.model.id(), policy.origin));
+        found.push(InvalidRow::repeated(Table::ProtectionPolicy, row, "id", row.model.id(), policy.origin));
     }
     found.extend(faults(Table::ScheduleTimer, &tables.timers, &family.timers));
     let timers = family.timers.iter().filter_map(|n| at(&tables.timers, *n));
@@ -382,7 +386,7 @@ fn judge_policy(
     for second in timers {
         let reason = "is the policy of another live timer: which of the two is meant?".to_owned();
         let fault = FieldError::new("policy_id", second.model.policy_id(), FieldReason::Rule(reason));
-        found.push(Culprit { table: Table::ScheduleTimer, origin: second.origin, fault });
+        found.push(InvalidRow { table: Table::ScheduleTimer, origin: second.origin, fault });
     }
     let kind = PolicyKind::parse(policy.model.policy_type());
     if kind.is_none() && !policy.model.policy_type().is_empty() {
@@ -395,19 +399,19 @@ fn judge_policy(
     }
     let mut schedule = |row: Schedules<'_>, zones: &mut BTreeSet<(String, ZoneOrigin)>| {
         let made = row.pattern(policy.model.times, &settings.server_zone, patterns, zones);
-        made.map_err(|fault| Culprit { table: row.table, origin: row.origin, fault })
+        made.map_err(|fault| InvalidRow { table: row.table, origin: row.origin, fault })
     };
     if let Some(timer) = timer {
         match schedule(Schedules::of_timer(timer), &mut family.zones) {
             Ok(pattern) => family.backup = Some(pattern),
-            Err(culprit) => found.push(culprit),
+            Err(invalid) => found.push(invalid),
         }
         match (kind, cycle.cycle) {
             (Some(PolicyKind::LocalAndRemote), Some(row)) => {
-                let bad = Culprit::of_row(Table::AsyncCopyPolicy, row);
+                let bad = InvalidRow::of_row(Table::AsyncCopyPolicy, row);
                 match bad.map_or_else(|| schedule(Schedules::of_cycle(row), &mut family.zones), Err) {
                     Ok(pattern) => family.replication = Some(pattern),
-                    Err(culprit) => found.push(culprit),
+                    Err(invalid) => found.push(invalid),
                 }
             }
             (Some(PolicyKind::LocalAndRemote), None) => {
@@ -423,12 +427,12 @@ fn judge_policy(
         }
     }
     let mut seen = BTreeSet::new();
-    found.retain(|culprit| seen.insert(culprit.origin));
-    family.culprits = found;
+    found.retain(|invalid| seen.insert(invalid.origin));
+    family.invalid_rows = found;
 }
 
-fn faults<T>(table: Table, rows: &[Held<T>], numbers: &[u32]) -> Vec<Culprit> {
-    numbers.iter().filter_map(|n| at(rows, *n)).filter_map(|row| Culprit::of_row(table, row)).collect()
+fn faults<T>(table: Table, rows: &[Held<T>], numbers: &[u32]) -> Vec<InvalidRow> {
+    numbers.iter().filter_map(|n| at(rows, *n)).filter_map(|row| InvalidRow::of_row(table, row)).collect()
 }
 
 /// The fields of a timer or of the global cycle.
@@ -506,15 +510,15 @@ impl PolicyFamily {
         places(Table::ScheduleTimer, &tables.timers, &self.timers, &mut children);
         places(Table::PolicyExtraSpecs, &tables.specs, &self.specs, &mut children);
         places(Table::BackupTargetObject, &tables.destinations, &self.destinations, &mut children);
-        match self.fate {
-            Fate::Stands => {
+        match self.disposition {
+            Disposition::Stands => {
                 own.iter().chain(&children).for_each(|(table, _)| ledger.count(*table, Outcome::Migrated))
             }
-            Fate::Fallen(culprit) => {
+            Disposition::Fallen(invalid) => {
                 own.extend(children);
-                ledger.reject_with(culprit, &own);
+                ledger.reject_with(invalid, &own);
             }
-            Fate::Unmapped => {
+            Disposition::Unmapped => {
                 let rule = if self.timers.is_empty() { Skip::ManualPolicy } else { Skip::Orphan };
                 own.iter().for_each(|(table, _)| ledger.skip(*table, rule));
                 children.iter().for_each(|(table, _)| ledger.skip(*table, Skip::Orphan));
@@ -525,12 +529,12 @@ impl PolicyFamily {
 
 impl PlanFamily {
     /// The plan's own bad rows.
-    fn culprits(&self, tables: &DpsTables, keys: &Keys) -> Vec<Culprit> {
+    fn invalid_rows(&self, tables: &DpsTables, keys: &Keys) -> Vec<InvalidRow> {
         let mut found = faults(Table::ProtectionPlan, &tables.plans, &self.plans);
         let first = self.plans.first().and_then(|n| at(&tables.plans, *n));
         for row in self.plans.iter().skip(1).filter_map(|n| at(&tables.plans, *n)) {
             let origin = first.map_or(row.origin, |first| first.origin);
-            found.push(Culprit::repeated(Table::ProtectionPlan, row, "id", row.model.id(), origin));
+            found.push(InvalidRow::repeated(Table::ProtectionPlan, row, "id", row.model.id(), origin));
         }
         found.extend(faults(Table::ProtectionObject, &tables.objects, &self.objects));
         let objects = self.objects.iter().filter_map(|n| at(&tables.objects, *n));
@@ -540,11 +544,11 @@ impl PlanFamily {
             if let Some(kind) = row.model.resource_type().filter(|kind| !is_volume(kind)) {
                 let fault =
                     FieldError::new("resource_type", kind, FieldReason::Rule(NOT_A_VOLUME.to_owned()));
-                found.push(Culprit { table: Table::ProtectionObject, origin: row.origin, fault });
+                found.push(InvalidRow { table: Table::ProtectionObject, origin: row.origin, fault });
             }
         }
         let mut seen = BTreeSet::new();
-        found.retain(|culprit| seen.insert(culprit.origin));
+        found.retain(|invalid| seen.insert(invalid.origin));
         found
     }
 
@@ -596,18 +600,18 @@ fn misfit_of(
     family: &PlanFamily,
     policies: &[PolicyFamily],
     tables: &DpsTables,
-    misfit: &Misfit,
-) -> Culprit {
+    misfit: &EncodeError,
+) -> InvalidRow {
     let is_it = |text: &str| shortened(text) == misfit.value;
     let of = |column, reason| FieldError::new(column, &misfit.value, FieldReason::Rule(reason));
-    let of_plan = |fault| Culprit { table: Table::ProtectionPlan, origin: plan.origin, fault };
+    let of_plan = |fault| InvalidRow { table: Table::ProtectionPlan, origin: plan.origin, fault };
     match misfit.column {
         "user_id" if plan.model.user_id().is_none() => of_plan(of("project_id", misfit.to_string())),
         "resource_id" => {
             let mut objects = family.objects.iter().filter_map(|n| at(&tables.objects, *n));
             let fault = of("resource_id", misfit.to_string());
             match objects.find(|row| is_it(row.model.resource_id())) {
-                Some(row) => Culprit { table: Table::ProtectionObject, origin: row.origin, fault },
+                Some(row) => InvalidRow { table: Table::ProtectionObject, origin: row.origin, fault },
                 None => of_plan(fault),
             }
         }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The world around a cutover.
-pub trait Outside {
+pub trait Host {
     /// Looks at the target, and writes nothing.
     ///
     /// # Errors
@@ -29,13 +29,13 @@ pub trait Outside {
     ///
     /// # Errors
     /// It cannot be started, takes too long, or the cutover is to stop. How it ended is no error.
-    fn here(&mut self, line: &[String], limit: Option<Duration>, login: bool) -> Result<Ran>;
+    fn run_local(&mut self, line: &[String], limit: Option<Duration>, login: bool) -> Result<Ran>;
 
     /// Has a node's shell run a command to its end, as the user whom the node's settings become where `becoming`.
     ///
     /// # Errors
     /// The node cannot be reached, the command takes too long, or the cutover is to stop. How it ended is no error.
-    fn there(&mut self, node: &str, command: &str, becoming: bool, limit: Duration) -> Result<Ran>;
+    fn run_remote(&mut self, node: &str, command: &str, becoming: bool, limit: Duration) -> Result<Ran>;
 
     /// Dumps all nodes into a folder; answers the files.
     ///

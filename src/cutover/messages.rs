@@ -1,13 +1,13 @@
 //! What a cutover tells: each step as it goes, what comes next, what to type, and after a failure how to go on and how to go
 //! back. Everything that is to be typed is whole, so that it can be copied.
 
-use super::lines::own;
-use super::plan::{Next, left_out, next, steps};
-use super::settings::Settings;
-use super::state::Position;
-use super::step::{Part, Step};
 use crate::base::exit::Exit;
 use crate::base::number::counted;
+use crate::cutover::lines::own;
+use crate::cutover::plan::{Next, left_out, next, steps};
+use crate::cutover::settings::Settings;
+use crate::cutover::state::Position;
+use crate::cutover::step::{Part, Step};
 use serde::Serialize;
 use std::fmt::Write as _;
 
@@ -102,10 +102,10 @@ struct Line {
 
 /// How a cutover stands, as a program reads it.
 #[derive(Debug, Serialize)]
-pub struct Standing {
+pub struct CutoverStatus {
     settings: String,
     target: String,
-    /// Whether a process is at work on it.
+    /// Whether a process is running on it.
     at_work: bool,
     /// Whether the settings file is what it was at the last step.
     settings_changed: bool,
@@ -116,8 +116,8 @@ pub struct Standing {
     steps: Vec<Line>,
 }
 
-impl Standing {
-    /// The standing at this position; `digest` is that of the settings file as it is now.
+impl CutoverStatus {
+    /// The status at this position; `digest` is that of the settings file as it is now.
     #[must_use]
     pub fn new(settings: &Settings, digest: &str, position: &Position, at_work: bool) -> Self {
         let line = |step: Step| {
@@ -125,7 +125,7 @@ impl Standing {
             let (state, said) = match (done, &position.failed) {
                 (Some(done), _) => ("done", Some(done.said.clone())),
                 (None, Some((failed, why))) if *failed == step => ("failed", Some(why.clone())),
-                _ if position.interrupted == Some(step) && at_work => ("at work", None),
+                _ if position.interrupted == Some(step) && at_work => ("running", None),
                 _ if position.interrupted == Some(step) => ("interrupted", None),
                 _ => match left_out(step, settings, position) {
                     Some(why) => ("left out", Some(why.to_owned())),
@@ -175,7 +175,7 @@ impl Standing {
             let _ = writeln!(text, "! {} changed since the last step", self.settings);
         }
         if self.at_work {
-            text.push_str("A cutover is at work.\n");
+            text.push_str("A cutover is running.\n");
         } else {
             text.push_str(&then(settings, position));
         }

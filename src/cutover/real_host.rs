@@ -5,22 +5,22 @@ use crate::base::exit::Exit;
 use crate::base::stop::{Stop, Stopping};
 use crate::cutover::args::NodeArgs;
 use crate::cutover::error::CutoverError;
-use crate::cutover::here;
-use crate::cutover::outside::{Facts, Outside, Ran};
+use crate::cutover::host::{Facts, Host, Ran};
+use crate::cutover::local;
 use crate::cutover::settings::Settings;
 use crate::cutover::step::Step;
 use crate::dump::command::trust;
 use crate::dump::secrets::{SecretLines, Secrets, Sources};
 use crate::dump::settings::{Node, NodeSettings};
-use crate::dump::{Means as NodeMeans, NodeError, Nodes, Trust, Who};
-use crate::session::{Standing, context};
+use crate::dump::{NodeContext, NodeError, Nodes, RunAs, Trust};
+use crate::session::{Interaction, context};
 use crate::settings::SettingsFile;
 use crate::settings::args::SettingArgs;
 use crate::settings::columns::Maps;
 use crate::settings::outputs::Outputs;
+use crate::ui::environment::Environment;
 use crate::ui::progress::Screen;
 use crate::ui::signals::Watch;
-use crate::ui::surroundings::Surroundings;
 use parsers::columns::ColumnMap;
 use pipeline::engine::{Engine, look_at};
 use pipeline::load::names::TargetNames;
@@ -36,30 +36,30 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Runs a command line of etl in this process.
-pub(crate) type Execute = fn(&[OsString], &Surroundings<'_>, &mut dyn Write) -> Result<Exit>;
+pub(crate) type Execute = fn(&[OsString], &Environment<'_>, &mut dyn Write) -> Result<Exit>;
 
 /// With what a cutover runs.
-pub(crate) struct Means<'w> {
-    pub(crate) surroundings: Surroundings<'w>,
+pub(crate) struct HostContext<'w> {
+    pub(crate) environment: Environment<'w>,
     pub(crate) outputs: Outputs,
     pub(crate) args: &'w NodeArgs,
     pub(crate) execute: Execute,
 }
 
 /// The world around one cutover.
-pub(crate) struct World<'w> {
+pub(crate) struct RealHost<'w> {
     settings: &'w Settings,
     nodes: NodeSettings,
     sources: ColumnMap,
     names: TargetNames,
-    surroundings: Surroundings<'w>,
+    environment: Environment<'w>,
     outputs: Outputs,
     execute: Execute,
     secret_lines: Option<u32>,
     trust: Trust,
     secrets: Secrets,
     stop: Arc<Stop>,
-    /// Whether a command of etl's own is at work, which watches for signals itself and says what stopping means to it.
+    /// Whether a command of etl's own is running, which watches for signals itself and says what stopping means to it.
     own: Arc<AtomicBool>,
     /// Whether all questions are answered.
     begun: Arc<AtomicBool>,
@@ -67,14 +67,14 @@ pub(crate) struct World<'w> {
     _watch: Watch,
 }
 
-impl<'w> World<'w> {
+impl<'w> RealHost<'w> {
     pub(crate) fn new(
         settings: &'w Settings,
         nodes: NodeSettings,
         maps: &Maps,
-        means: Means<'w>,
+        means: HostContext<'w>,
     ) -> Result<Self> {
-        let Means { surroundings, outputs, args, execute } = means;
+        let HostContext { environment, outputs, args, execute } = means;
         let (stop, own, begun) =
             (Arc::new(Stop::default()), Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
         let screen = Screen::new(outputs.progress_style());
@@ -92,13 +92,13 @@ impl<'w> World<'w> {
             })
         };
         let watch = watch.map_err(|source| Error::system("signals cannot be watched for", source))?;
-        let trust = trust(args.accept_new_host_keys, outputs.terminal && surroundings.stdin_terminal);
+        let trust = trust(args.accept_new_host_keys, outputs.terminal && environment.stdin_terminal);
         Ok(Self {
             settings,
             nodes,
             sources: maps.sources.clone(),
             names: maps.target.clone(),
-            surroundings,
+            environment,
             outputs,
             execute,
             secret_lines: args.secrets_fd,
@@ -128,7 +128,7 @@ impl<'w> World<'w> {
             (dumps && !node.dumps.is_empty()) || commands.iter().any(|name| *name == node.name)
         };
         let nodes: Vec<&Node> = self.nodes.nodes.iter().filter(wanted).collect();
-        let sources = Sources { file, surroundings: &self.surroundings, ask: &mut ask };
+        let sources = Sources { file, environment: &self.environment, ask: &mut ask };
         self.secrets = Secrets::gather(&nodes, sources)?;
         self.begun.store(true, Ordering::SeqCst);
         Ok(())
@@ -141,10 +141,10 @@ impl<'w> World<'w> {
         for dump in settings.nodes.iter_mut().flat_map(|node| &mut node.dumps) {
             dump.file = place(&dump.file, folder);
         }
-        let means = NodeMeans {
+        let means = NodeContext {
             secrets: self.secrets.clone(),
             trust: self.trust.clone(),
-            agent: self.surroundings.value("SSH_AUTH_SOCK"),
+            agent: self.environment.value("SSH_AUTH_SOCK"),
             map: self.sources.clone(),
             stop: Arc::clone(&self.stop),
             screen: self.screen.clone(),
@@ -154,35 +154,34 @@ impl<'w> World<'w> {
     }
 
     /// The target, with what a run is told of it.
-    fn target(&self, standing: &Standing) -> Result<(Box<dyn Target>, pipeline::settings::Settings)> {
+    fn target(&self, interaction: &Interaction) -> Result<(Box<dyn Target>, pipeline::settings::Settings)> {
         let spec = Spec::parse(&self.settings.target);
         let spec = spec.map_err(|error| CutoverError::Failed { what: error.to_string(), remedy: None })?;
         let file = SettingsFile::find(self.settings.run.config.as_deref())?;
         let conversion =
-            crate::settings::Settings::resolve(&SettingArgs::default(), &self.surroundings, &file)?
-                .conversion;
+            crate::settings::Settings::resolve(&SettingArgs::default(), &self.environment, &file)?.conversion;
         let context = Context {
             service_id: conversion.service_id,
             trust_known: conversion.trust_id.is_some(),
-            ..context(&self.names, standing, (standing.ask)())
+            ..context(&self.names, interaction, (interaction.ask)())
         };
         Ok((load::open(&spec, context)?, conversion))
     }
 
     /// The password that was typed for the target, if one was: there is one target, and one role.
     fn password(&self) -> Option<SecretString> {
-        self.surroundings.typed().borrow().values().next().cloned()
+        self.environment.typed().borrow().values().next().cloned()
     }
 }
 
-impl Outside for World<'_> {
+impl Host for RealHost<'_> {
     fn look(&mut self) -> Result<Facts> {
-        let standing = Standing::new(&self.outputs, &self.surroundings.typed())?;
-        let (mut target, conversion) = self.target(&standing)?;
+        let interaction = Interaction::new(&self.outputs, &self.environment.typed())?;
+        let (mut target, conversion) = self.target(&interaction)?;
         let name = target.name();
-        let survey = standing.stopped(target.survey())?;
+        let survey = interaction.stopped(target.survey())?;
         let version = match survey.comparable {
-            true => standing.stopped(schema_version(self.target(&standing)?.0))?,
+            true => interaction.stopped(schema_version(self.target(&interaction)?.0))?,
             false => None,
         };
         Ok(Facts {
@@ -199,27 +198,27 @@ impl Outside for World<'_> {
     }
 
     fn outlook(&mut self) -> Result<Engine> {
-        let standing = Standing::new(&self.outputs, &self.surroundings.typed())?;
-        if !standing.stopped(self.target(&standing)?.0.survey())?.comparable {
+        let interaction = Interaction::new(&self.outputs, &self.environment.typed())?;
+        if !interaction.stopped(self.target(&interaction)?.0.survey())?.comparable {
             return Ok(Engine::default());
         }
-        standing.stopped(look_at(self.target(&standing)?.0))
+        interaction.stopped(look_at(self.target(&interaction)?.0))
     }
 
     fn free_space(&mut self, folder: &Path) -> Option<u64> {
         crate::dump::space::free(folder)
     }
 
-    fn here(&mut self, line: &[String], limit: Option<Duration>, login: bool) -> Result<Ran> {
+    fn run_local(&mut self, line: &[String], limit: Option<Duration>, login: bool) -> Result<Ran> {
         let password = login.then(|| self.password()).flatten();
-        here::run(line, limit, password.as_ref(), &|| self.stopping())
+        local::run(line, limit, password.as_ref(), &|| self.stopping())
     }
 
-    fn there(&mut self, node: &str, command: &str, becoming: bool, limit: Duration) -> Result<Ran> {
+    fn run_remote(&mut self, node: &str, command: &str, becoming: bool, limit: Duration) -> Result<Ran> {
         let nodes = self.nodes(&self.settings.folder);
         let unknown = || CutoverError::Failed { what: format!("there is no node {node:?}"), remedy: None };
         let node = nodes.settings().node(node).ok_or_else(unknown)?;
-        let who = if becoming { Who::Database } else { Who::Login };
+        let who = if becoming { RunAs::Database } else { RunAs::Login };
         let ended = nodes.run(node, who, command, limit)?;
         Ok(Ran { code: i32::try_from(ended.status).ok(), text: ended.tail })
     }
@@ -254,7 +253,7 @@ impl Outside for World<'_> {
             return Err(pipeline::error::Error::Interrupted(signal).into());
         }
         self.own.store(true, Ordering::SeqCst);
-        let outcome = (self.execute)(&line, &self.surroundings, out);
+        let outcome = (self.execute)(&line, &self.environment, out);
         self.own.store(false, Ordering::SeqCst);
         outcome
     }

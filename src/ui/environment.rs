@@ -1,14 +1,14 @@
 //! What the command finds around itself: environment variables, whether anybody is watching, passwords that were typed.
 //!
-//! It is a value so that tests can put the command into any surroundings.
+//! It is a value so that tests can put the command into any environment.
 
 use crate::ui::password::Typed;
-use crate::ui::terminal::Paper;
+use crate::ui::terminal::TextFormat;
 use std::io::IsTerminal as _;
 
-/// The surroundings of this process, or of a test.
+/// The environment of this process, or of a test.
 #[derive(Clone, Copy)]
-pub struct Surroundings<'s> {
+pub struct Environment<'s> {
     /// The environment, by name. A value that is not UTF-8 has replacement characters, so that it is refused where
     /// it matters instead of passed over.
     pub variable: &'s dyn Fn(&str) -> Option<String>,
@@ -24,7 +24,7 @@ pub struct Surroundings<'s> {
     pub typed: Option<&'s Typed>,
 }
 
-impl Surroundings<'static> {
+impl Environment<'static> {
     /// Those of this process.
     #[must_use]
     pub fn of_process() -> Self {
@@ -39,7 +39,7 @@ impl Surroundings<'static> {
     }
 }
 
-impl Surroundings<'_> {
+impl Environment<'_> {
     /// The value of a variable; an empty one says nothing.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<String> {
@@ -54,8 +54,8 @@ impl Surroundings<'_> {
 
     /// What standard output is written on.
     #[must_use]
-    pub fn paper(&self) -> Paper {
+    pub fn text_format(&self) -> TextFormat {
         let coloured = crate::ui::terminal::colours(self.stdout_terminal, self.variable);
-        Paper::of_terminal(coloured, self.columns)
+        TextFormat::of_terminal(coloured, self.columns)
     }
 }

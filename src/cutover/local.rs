@@ -3,9 +3,9 @@
 //! The program has a process group of its own: Ctrl-C reaches it only through here, so that it is known what became of it. It
 //! gets none of the secrets that are meant for etl.
 
-use super::error::CutoverError;
-use super::outside::Ran;
 use crate::base::error::Result;
+use crate::cutover::error::CutoverError;
+use crate::cutover::host::Ran;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use secrecy::{ExposeSecret as _, SecretString};

@@ -11,7 +11,7 @@ use std::path::Path;
 
 /// What is in a whole dump.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Whole {
+pub(crate) struct DumpCheck {
     /// Tables that etl knows and that are in it.
     pub(crate) tables: BTreeSet<Table>,
     /// Rows of these tables.
@@ -22,11 +22,11 @@ pub(crate) struct Whole {
 ///
 /// # Errors
 /// Why it is none, or not a whole one.
-pub(crate) fn check(dump: &Path, map: &ColumnMap) -> parsers::error::Result<Whole> {
+pub(crate) fn check(dump: &Path, map: &ColumnMap) -> parsers::error::Result<DumpCheck> {
     let folder = dump.parent().unwrap_or(Path::new("."));
     let mut input = Input::open(&dump.to_string_lossy(), folder)?;
     let mut scanner = Scanner::new(&mut input, DumpId(0), map, Limits::default())?;
-    let mut whole = Whole { tables: BTreeSet::new(), rows: 0 };
+    let mut whole = DumpCheck { tables: BTreeSet::new(), rows: 0 };
     while let Some(block) = scanner.block()? {
         whole.tables.insert(block.table);
         whole.rows += scanner.skip_block()?;
