@@ -3,13 +3,13 @@
 //! ```text
 //!  cutover.toml ── settings ─┐                    ┌─ lines: what an operator would type
 //!                            ├─► flow ── step ────┤
-//!  state.jsonl ─── state ────┘    │               └─ outside: etl itself, commands here and on nodes, dumps
-//!                                 └─► told: what is said, what to type next
+//!  state.jsonl ─── state ────┘    │               └─ host: etl itself, commands here and on nodes, dumps
+//!                                 └─► messages: what is said, what to type next
 //! ```
 //!
 //! A step is one that exists as a command of its own, or a command of the operator's. Each is written down before it is begun
 //! and after it ended, so that the same command again goes on after the last finished one; every step bears being done twice.
-//! Nothing here converts, loads or connects: that is done by [`outside::Outside`], which tests replace.
+//! Nothing here converts, loads or connects: that is done by [`host::Host`], which tests replace.
 
 pub mod local;
 pub mod messages;

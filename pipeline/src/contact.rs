@@ -1,7 +1,7 @@
 //! First contact: what dumps contain, beside what the map of columns looks for.
 //!
 //! [`look`] reads every table of the dumps, known or not, and keeps a bounded picture of each column. From it come the
-//! message that ends a run whose dumps are not as mapped ([`problems`]), the proposed map ([`propose::map`]) and `etl sample`.
+//! message that ends a run whose dumps are not as mapped (`problems`), the proposed map ([`propose::map`]) and `etl sample`.
 
 mod guess;
 pub mod picture;

@@ -1,7 +1,7 @@
 //! Pass one: the small tables of all dumps are read and held, and where each bulk block lies is noted.
 //!
 //! Inside a bulk block the scan looks for nothing but its end. What the joins need of job records is kept as digests
-//! ([`JobLinks`]), not as rows.
+//! (`JobLinks`), not as rows.
 
 mod replacement;
 pub mod sources;

@@ -1,7 +1,7 @@
 //! What became of every row, told at the end: as text for a tired person, as a page for those who ask later, and as JSON
 //! for a program.
 //!
-//! The facts are the pipeline's [`Report`]; here they are only laid out.
+//! The facts are the pipeline's `Report`; here they are only laid out.
 
 pub mod advice;
 pub mod engine;

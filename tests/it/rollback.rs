@@ -378,7 +378,7 @@ fn what_karbor_hung_on_imported_rows_keeps_them() {
         for (source, rows) in [("all", 3), ("vbs", 2), ("dps", 1)] {
             let answer = place.roll_back(&scene, source, &["--yes", "--report", "refused.json"]);
             assert_eq!(answer.code, 1, "{}", answer.shown());
-            let said = format!("etl: {rows} row{} that Karbor made hang", if rows == 1 { "" } else { "s" });
+            let said = format!("etl: {rows} row{} that Karbor made depend", if rows == 1 { "" } else { "s" });
             assert!(answer.stderr.starts_with(&said), "{}", answer.stderr);
             assert!(
                 answer.stderr.contains("--with-dependents") && answer.stderr.contains("--keep-edited"),

@@ -1,8 +1,11 @@
 //! A temporary folder in which the command runs, with an environment that has nothing of the developer's in it.
 
+use parsers::columns::need::{Need, needs};
+use parsers::table::Table;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
+use std::sync::OnceLock;
 use tempfile::TempDir;
 
 pub(crate) struct Scene {
@@ -76,6 +79,11 @@ impl Scene {
         command
     }
 
+    /// Runs etl on dumps that have only the columns that a test is about: by its map, any other that rules read may be absent.
+    pub(crate) fn etl_sparse(&self, arguments: &[&str]) -> Answer {
+        self.etl(&[arguments, &["--columns", sparse_map()]].concat())
+    }
+
     #[track_caller]
     pub(crate) fn etl(&self, arguments: &[&str]) -> Answer {
         Answer::of(self.command(arguments).output().unwrap())
@@ -115,4 +123,24 @@ pub(crate) fn fixture(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/dumps").join(name);
     assert!(path.is_file(), "{}", path.display());
     path.to_str().unwrap().to_owned()
+}
+
+/// A file for `--columns` by which every column that rules read, and that is not required, may be absent.
+pub(crate) fn sparse_map() -> &'static str {
+    static MAP: OnceLock<(tempfile::TempDir, String)> = OnceLock::new();
+    let (_, path) = MAP.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut map = String::new();
+        for table in Table::ALL {
+            let absent: Vec<String> = needs(table)
+                .filter(|(_, need)| need.need == Need::Meaning)
+                .map(|(column, _)| format!("{column:?}"))
+                .collect();
+            map.push_str(&format!("[{}]\nabsent = [{}]\n", table.name(), absent.join(", ")));
+        }
+        let path = folder.path().join("columns.toml");
+        std::fs::write(&path, map).unwrap();
+        (folder, path.display().to_string())
+    });
+    path
 }

@@ -118,17 +118,18 @@ pub(crate) struct Classifier {
     entries: Sorter<Entry>,
     /// Whether a key names a set of rows.
     sets: bool,
-    doubled: Doubled,
+    /// Rows that another key than the target's has twice.
+    apart: Doubled,
 }
 
 impl Classifier {
     pub(crate) fn new(spool: &Spool, sets: bool) -> Self {
-        Self { spool: spool.clone(), entries: Sorter::new(spool), sets, doubled: Doubled::default() }
+        Self { spool: spool.clone(), entries: Sorter::new(spool), sets, apart: Doubled::default() }
     }
 
     /// Notes rows that another key than the target's has twice.
     pub(crate) fn note_doubled(&mut self, doubled: Doubled) {
-        self.doubled.add(doubled);
+        self.apart.add(doubled);
     }
 
     pub(crate) fn push(&mut self, entry: Entry) -> Result<()> {
@@ -148,7 +149,7 @@ impl Classifier {
             equal: 0,
             waiting: 0,
             imported: 0,
-            doubled: self.doubled,
+            doubled: Doubled::default(),
             doubled_in_target: None,
         };
         let mut entries = self.entries.sorted()?;
@@ -158,6 +159,8 @@ impl Classifier {
             merging.rows(&mut entries)?
         }
         drop(entries);
+        let mut doubled = merging.doubled;
+        doubled.add(self.apart);
         Ok(Classes {
             todo: Peekable::new(merging.todo.sorted()?)?,
             extra: Peekable::new(merging.extra.sorted()?)?,
@@ -165,7 +168,7 @@ impl Classifier {
             equal: merging.equal,
             waiting: merging.waiting,
             imported: merging.imported,
-            doubled: merging.doubled,
+            doubled,
             doubled_in_target: merging.doubled_in_target,
         })
     }

@@ -95,14 +95,16 @@ impl Record for KeyOf {
 /// The disk's.
 pub(crate) fn doubled(keys: Sorter<KeyOf>) -> Result<Doubled> {
     let mut sorted = keys.sorted()?;
-    let mut doubled = Doubled::default();
+    let (mut doubled, mut apart) = (Doubled::default(), Doubled::default());
     let mut first: Option<KeyOf> = None;
     while let Some(next) = sorted.next()? {
         match first.filter(|first| first.key == next.key) {
             None => first = Some(next),
+            Some(first) if next.row.known == Known::Apart => apart.note(first.row, next.row),
             Some(first) => doubled.note(first.row, next.row),
         }
     }
+    doubled.add(apart);
     Ok(doubled)
 }
 
@@ -127,12 +129,16 @@ mod tests {
             for row in &rows {
                 sorter.push(*row).unwrap();
             }
-            let mut expected = Doubled::default();
+            let (mut expected, mut apart) = (Doubled::default(), Doubled::default());
             for key in rows.iter().map(|row| row.key).collect::<BTreeSet<_>>() {
                 let mut same: Vec<_> = rows.iter().filter(|row| row.key == key).map(|row| row.row).collect();
                 same.sort_unstable();
-                same[1..].iter().for_each(|second| expected.note(same[0], *second));
+                for second in &same[1..] {
+                    let of = if second.known == Known::Apart { &mut apart } else { &mut expected };
+                    of.note(same[0], *second);
+                }
             }
+            expected.add(apart);
             prop_assert_eq!(super::doubled(sorter).unwrap(), expected);
         }
     }
