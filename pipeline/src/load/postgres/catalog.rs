@@ -276,10 +276,10 @@ mod tests {
              CREATE DOMAIN own_id AS id;
              CREATE DOMAIN padded AS char(9);
              CREATE DOMAIN whole AS timestamp(0);
-             CREATE DOMAIN time AS whole DEFAULT now();
+             CREATE DOMAIN moment AS whole DEFAULT now();
              CREATE TYPE mood AS ENUM ('sad');
              CREATE DOMAIN moody AS mood;
-             CREATE TABLE t (a own_id, b padded, c time, d moody, e varchar(7))",
+             CREATE TABLE t (a own_id, b padded, c moment, d moody, e varchar(7))",
         );
         let settings = ConnInfo::of_target(&format!("{}?sslmode=disable", server.url(&database))).unwrap();
         let backend = Backend::connect(&settings, &mut |_| None, &Arc::new(Cancel::default()), None).unwrap();
