@@ -97,8 +97,9 @@ fn odd_types_hold_the_same_rows() {
         ALTER TABLE resources ALTER id DROP DEFAULT; DROP SEQUENCE resources_id_seq;
         ALTER TABLE resources ALTER id ADD GENERATED ALWAYS AS IDENTITY"));
     let survey = commit(postgres(&odd));
+    // A domain is sent as what it is made of; of an enumeration only the server knows the values.
     let text = |warning: &&String| warning.contains("sent as text");
-    assert_eq!(survey.warnings.iter().filter(text).count(), 2, "{:?}", survey.warnings);
+    assert_eq!(survey.warnings.iter().filter(text).count(), 1, "{:?}", survey.warnings);
     for (table, written) in WRITTEN.iter().enumerate() {
         let mut expected = of_postgres(&direct, table);
         for (row, got) in expected.iter_mut().zip(of_postgres(&odd, table)) {
