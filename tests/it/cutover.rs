@@ -1,7 +1,7 @@
 //! The main job from outside: what arrives in the three targets, and what is left behind when it is cut short.
 
 use crate::karbor::{Rows, counts, database, postgres_rows, sqlite_rows};
-use crate::scene::{Answer, Scene, fixture};
+use crate::scene::{Scene, fixture};
 use fixtures::server::{Server, shared};
 use fixtures::{Database, Inputs, Layout, Site};
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ fn report(scene: &Scene) -> serde_json::Value {
 
 /// Compares row by row, so that a difference is seen and not searched for.
 #[track_caller]
-fn assert_same(first: &str, left: &Rows, second: &str, right: &Rows) {
+pub(crate) fn assert_same(first: &str, left: &Rows, second: &str, right: &Rows) {
     for (table, rows) in left {
         assert_eq!(rows.len(), right[table].len(), "{table}");
         for (row, other) in rows.iter().zip(&right[table]) {
@@ -197,7 +197,7 @@ fn killing_the_process_in_mid_load_leaves_the_target_as_it_was() {
     wait_until_gone(&server);
     assert_eq!(counts(&postgres_rows(&server, &database)), [0; 6]);
 
-    let answer = Answer::of(scene.command(&arguments).output().unwrap());
+    let answer = scene.etl(&arguments);
     assert_eq!(answer.code, 3, "{}", answer.shown());
     assert!(counts(&postgres_rows(&server, &database)).iter().all(|n| *n > 0));
 }

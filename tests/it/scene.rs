@@ -6,7 +6,11 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::OnceLock;
+use std::time::Duration;
 use tempfile::TempDir;
+
+/// A command that takes longer than this has stopped: it is killed, and the test fails with what it printed.
+const LONGEST: Duration = Duration::from_secs(300);
 
 pub(crate) struct Scene {
     folder: TempDir,
@@ -86,21 +90,27 @@ impl Scene {
 
     #[track_caller]
     pub(crate) fn etl(&self, arguments: &[&str]) -> Answer {
-        Answer::of(self.command(arguments).output().unwrap())
+        Answer::of(self.command(arguments).timeout(LONGEST).output().unwrap())
     }
 
     /// The command with text on its standard input.
     #[track_caller]
     pub(crate) fn etl_fed(&self, arguments: &[&str], stdin: impl Into<Vec<u8>>) -> Answer {
-        Answer::of(self.command(arguments).write_stdin(stdin).output().unwrap())
+        Answer::of(self.command(arguments).timeout(LONGEST).write_stdin(stdin).output().unwrap())
     }
 }
 
 impl Answer {
+    /// Runs a command to its end, with nothing on its standard input.
+    #[track_caller]
+    pub(crate) fn to(command: std::process::Command) -> Self {
+        Self::of(assert_cmd::Command::from_std(command).timeout(LONGEST).output().unwrap())
+    }
+
     #[track_caller]
     pub(crate) fn of(output: Output) -> Self {
         Self {
-            code: output.status.code().expect("the command was killed by a signal"),
+            code: output.status.code().unwrap_or_else(|| panic!("the command was killed: {output:?}")),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         }

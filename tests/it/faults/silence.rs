@@ -17,7 +17,8 @@ fn impatient(victim: &Victim, name: &str, more: &[&str]) -> Answer {
     let target = format!("{}&connect_timeout=1", victim.wire.url(&victim.database));
     let mut command = command(&victim.scene, &line(name, &target, more));
     let begun = Instant::now();
-    let answer = Answer::of(command.env("ETL_TARGET_TIMEOUT", "1").output().unwrap());
+    command.env("ETL_TARGET_TIMEOUT", "1");
+    let answer = Answer::to(command);
     assert!(begun.elapsed() < END, "{:?}: {}", begun.elapsed(), answer.shown());
     answer
 }
@@ -178,7 +179,8 @@ fn a_commit_that_waits_for_a_standby_that_is_gone_ends() {
     let scene = crate::scene::Scene::new();
     let target = format!("{}?sslmode=disable", server.url(&database));
     let mut command = command(&scene, &line("run", &target, &["--quiet", "--log", "etl.log"]));
-    let answer = Answer::of(command.env("ETL_TARGET_TIMEOUT", "1").output().unwrap());
+    command.env("ETL_TARGET_TIMEOUT", "1");
+    let answer = Answer::to(command);
     assert_eq!(answer.code, 3, "{}", answer.shown());
     let log = scene.read("etl.log");
     assert!(
