@@ -2,7 +2,6 @@
 
 use super::ColumnMap;
 use crate::table::Table;
-use std::collections::HashSet;
 
 /// Columns that tables of every program have: they say nothing of which table it is.
 const COMMON: [&str; 20] = [
@@ -45,11 +44,11 @@ impl ColumnMap {
             if unread.contains(&table) || entry.names.is_empty() {
                 continue;
             }
-            let names: HashSet<&String> = entry.columns.values().flatten().collect();
+            let named = |name: &String| entry.columns.values().flatten().any(|known| known == name);
             let columns =
                 entry.columns.values().filter(|names| names.iter().any(|name| telling(&name))).count();
-            let shared = own.iter().filter(|name| names.contains(**name)).count();
-            let all = listed.iter().filter(|name| names.contains(name)).count();
+            let shared = own.iter().filter(|name| named(name)).count();
+            let all = listed.iter().filter(|name| named(name)).count();
             let few = columns < TELLING;
             let enough =
                 if few { shared == columns && all * 4 >= entry.columns.len() * 3 } else { shared >= TELLING };

@@ -97,7 +97,7 @@ const MANY: [Many; 3] = [
     (
         "tables that are created",
         |n| format!("CREATE TABLE t{n} (id integer, name text, more text);\n"),
-        1_000_000,
+        200_000,
         0,
     ),
     (
