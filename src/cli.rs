@@ -164,7 +164,7 @@ pub enum Command {
     /// and columns. Where a database differs, keep the entries that differ in a file and name it with --columns.
     ///
     /// With dumps, the names of the source tables are completed by what these contain: found, guessed and why, absent.
-    /// Guesses are comments until they are confirmed by hand.
+    /// With a target, its names are completed in the same way. Guesses are comments until they are confirmed by hand.
     #[command(after_help = maintain::args::COLUMNS_EXAMPLES)]
     Columns(ColumnsArgs),
     /// Shows what tables and columns dumps contain.
@@ -279,8 +279,8 @@ pub fn execute(line: &[OsString], environment: &Environment<'_>, out: &mut dyn W
         Command::Status(args) => maintain::status::status(&args, environment)?,
         Command::Purge(args) => return purge::command::purge(&args, environment, out),
         Command::Schema(args) => maintain::schema::schema(&args),
-        Command::Columns(args) => maintain::columns::columns(&args)?,
-        Command::Sample(args) => maintain::sample::sample(&args)?,
+        Command::Columns(args) => return maintain::columns::columns(&args, environment, out),
+        Command::Sample(args) => maintain::sample::sample(&args, environment)?,
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => man::man(&args)?,
         Command::Version(args) if args.json => version::json(),

@@ -183,6 +183,18 @@ impl ColumnMap {
         entries.flat_map(|(table, entry)| entry.absent.iter().map(move |c| format!("{table}.{c}"))).collect()
     }
 
+    /// The columns of a table that are declared absent.
+    #[must_use]
+    pub fn absent_of(&self, table: Table) -> Vec<&str> {
+        self.entries.get(&table).into_iter().flat_map(|entry| &entry.absent).map(String::as_str).collect()
+    }
+
+    /// What the words of a column stand for, where the map says it: each with the one of the contract.
+    #[must_use]
+    pub fn words_of(&self, table: Table, column: &str) -> &[(Box<str>, &'static str)] {
+        self.entries.get(&table).and_then(|entry| entry.values.get(column)).map_or(&[], |words| words)
+    }
+
     fn index(&mut self) -> std::result::Result<(), MapError> {
         self.tables.clear();
         for table in Table::ALL {

@@ -414,7 +414,7 @@ impl ErrorKind {
             }
             Self::Foreign { found, .. } => found.remedy(),
             Self::NoKnownTable { .. } => {
-                "check that the right database was dumped, by a user who may read its tables; `etl columns` lists the tables"
+                "check that the right database was dumped, by a user who may read its tables; where they have other names, etl columns DUMP… > columns.toml proposes which is which"
             }
             Self::Unterminated { .. } | Self::NoStatement { .. } | Self::StrayData { .. } => {
                 "the dump is cut off, damaged or was edited: look at this line, compare with the original, or dump again"

@@ -6,32 +6,57 @@
 mod guess;
 pub mod picture;
 pub mod propose;
+pub mod target;
+mod types;
+pub(crate) mod words;
 
 pub use picture::{ColumnPicture, TablePicture};
+pub use types::SAMPLE_ROWS;
+pub(crate) use types::TypeCheck;
+use types::{TELLING_VALUES, is_typed};
 
 use crate::error::Result;
-use crate::options::Options;
 use crate::progress::Cancel;
 use guess::Guess;
-use parsers::columns::need::{ColumnNeed, Need, Type, need, needs};
-use parsers::columns::{Binding, ColumnMap};
+use parsers::columns::ColumnMap;
+use parsers::columns::need::{Need, need};
 use parsers::error::OtherName;
 use parsers::input::Input;
 use parsers::position::DumpId;
-use parsers::row::{Column, Row};
 use parsers::scan::scanner::Scanner;
-use parsers::scan::{Block, Chunk, Cut, Limits};
+use parsers::scan::{Alike, Block, Chunk, Cut, Limits};
 use parsers::table::Table;
 use std::collections::BTreeMap;
 
-/// So many rows of each table are looked at for a proposal.
-pub const SAMPLE_ROWS: u64 = 1_000;
-
-/// So many values of a column, none of which fits, are needed to say that the column is not what the map says.
-const TELLING_VALUES: u64 = 3;
-
 /// So many tables of one dump are pictured; the rest is passed over.
 const TABLES_MAX: usize = 2_000;
+
+/// What dumps contain.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Their tables, known or not.
+    pub tables: Vec<TablePicture>,
+    /// Tables that may be known ones under other names.
+    others: Vec<OtherName>,
+}
+
+impl Found {
+    /// What is not as the map says: each missing table, column and word in one line, with what may be it.
+    #[must_use]
+    pub fn problems(&self, map: &ColumnMap) -> Vec<String> {
+        let mut problems: Vec<String> = self.others.iter().map(ToString::to_string).collect();
+        for picture in &self.tables {
+            let Some(table) = picture.known else { continue };
+            problems.extend(missing_columns(picture, table, map));
+            problems.extend(picture.columns.iter().filter_map(|column| unfit(picture, table, column)));
+        }
+        let absent = absent_tables(&self.tables, map);
+        if !problems.is_empty() && !absent.is_empty() {
+            problems.push(format!("not in these dumps: {}", listed_absent(&absent)));
+        }
+        problems
+    }
+}
 
 /// Reads all tables of the dumps, of each at most `rows_max` rows.
 ///
@@ -43,8 +68,8 @@ pub fn look(
     limits: Limits,
     rows_max: u64,
     cancel: &Cancel,
-) -> Result<Vec<TablePicture>> {
-    let mut pictures = Vec::new();
+) -> Result<Found> {
+    let (mut pictures, mut alike) = (Vec::new(), Vec::new());
     for (n, input) in inputs.iter_mut().enumerate() {
         let id = DumpId(u16::try_from(n).unwrap_or(u16::MAX));
         let mut scanner = Scanner::new(input, id, columns, limits)?.every_table();
@@ -72,9 +97,34 @@ pub fn look(
                 block_into(picture, &mut scanner, (&block, &mut chunk), rows_max, cancel)?;
             }
         }
-        scanner.finish()?;
+        let of_dump = pictures.get(first..).unwrap_or_default();
+        for one in scanner.finish()?.alike {
+            let same = of_dump.iter().filter(|picture| picture.name == one.name);
+            let rows = same.map(|picture| picture.rows).sum();
+            alike.push((one, rows));
+        }
     }
-    Ok(pictures)
+    let others = other_names(alike, |table| pictures.iter().any(|picture| picture.known == Some(table)));
+    Ok(Found { tables: pictures, others })
+}
+
+/// The tables with rows that may be known ones, which no dump contains, under other names: for each known one that which has most of
+/// its columns.
+pub(crate) fn other_names(alike: Vec<(Alike, u64)>, found: impl Fn(Table) -> bool) -> Vec<OtherName> {
+    let mut others: BTreeMap<Table, OtherName> = BTreeMap::new();
+    for (Alike { at, name, tables }, rows) in alike.into_iter().filter(|(_, rows)| *rows > 0) {
+        for (table, columns) in tables {
+            let better = others.get(&table).is_none_or(|other| other.columns < columns);
+            if better && !found(table) {
+                let other = OtherName { at: at.clone(), name: name.clone(), rows, table, columns };
+                others.insert(table, other);
+            }
+        }
+    }
+    // A table can be only one: that of which it has most columns.
+    let all: Vec<OtherName> = others.into_values().collect();
+    let most = |name: &str| all.iter().filter(|other| other.name == name).map(|other| other.columns).max();
+    all.iter().filter(|other| most(&other.name) == Some(other.columns)).cloned().collect()
 }
 
 fn block_into(
@@ -109,81 +159,6 @@ fn block_into(
             }
         }
     }
-}
-
-/// Whether the values of a table's columns are of the types that the map says: looked at for a bounded number of rows.
-pub(crate) struct TypeCheck {
-    columns: Vec<Looked>,
-    rows: u64,
-}
-
-struct Looked {
-    column: Column,
-    need: &'static ColumnNeed,
-    values: u64,
-    fitting: u64,
-}
-
-impl TypeCheck {
-    pub(crate) fn new(table: Table, binding: &Binding<'_>) -> Self {
-        let typed = needs(table).filter(|(_, need)| is_typed(need));
-        let columns = typed.map(|(name, need)| {
-            let column = binding.column(name);
-            Looked { column, need, values: 0, fitting: 0 }
-        });
-        Self { columns: columns.filter(|looked| looked.column.index.is_some()).collect(), rows: 0 }
-    }
-
-    /// Whether more rows would be looked at.
-    pub(crate) fn wants_more(&self) -> bool {
-        self.rows < SAMPLE_ROWS
-    }
-
-    pub(crate) fn row(&mut self, row: &Row<'_>) {
-        if !self.wants_more() {
-            return;
-        }
-        self.rows += 1;
-        for looked in &mut self.columns {
-            if let Some(value) = row.text(&looked.column) {
-                looked.values += 1;
-                looked.fitting += u64::from(looked.need.fits(value));
-            }
-        }
-    }
-
-    /// Whether a column has values of which none fits.
-    pub(crate) fn is_unfit(&self) -> bool {
-        self.columns.iter().any(|looked| looked.values >= TELLING_VALUES && looked.fitting == 0)
-    }
-}
-
-fn is_typed(need: &ColumnNeed) -> bool {
-    need.need != Need::Unread && need.kind != Type::Text
-}
-
-/// What is not as the map says, over all dumps: each missing table, column and word in one line, with what may be it.
-///
-/// # Errors
-/// Those of [`look`].
-pub(crate) fn problems(
-    inputs: &mut [Input],
-    options: &Options,
-    others: &[OtherName],
-    cancel: &Cancel,
-) -> Result<Vec<String>> {
-    let pictures = look(inputs, &options.columns, options.limits, SAMPLE_ROWS, cancel)?;
-    let mut problems: Vec<String> = others.iter().map(ToString::to_string).collect();
-    for picture in &pictures {
-        let Some(table) = picture.known else { continue };
-        problems.extend(missing_columns(picture, table, &options.columns));
-        problems.extend(picture.columns.iter().filter_map(|column| unfit(picture, table, column)));
-    }
-    let absent: Vec<Table> = absent_tables(&pictures, &options.columns);
-    if !problems.is_empty() && !absent.is_empty() {
-        problems.push(format!("not in these dumps: {}", listed_absent(&absent)));
-    }
-    Ok(problems)
 }
 
 fn missing_columns(picture: &TablePicture, table: Table, map: &ColumnMap) -> Vec<String> {

@@ -6,7 +6,7 @@
 mod replacement;
 pub mod sources;
 
-use crate::contact::TypeCheck;
+use crate::contact::{self, SAMPLE_ROWS, TypeCheck, other_names};
 use crate::error::Result;
 use crate::extract::sources::{Bulk, Sources};
 use crate::options::Options;
@@ -15,17 +15,17 @@ use crate::progress::{Cancel, Progress};
 use crate::settings::Unsteady;
 use crate::transform::items::{IdSet, row_digest};
 use crate::transform::rejections::DumpNames;
-use parsers::error::{ErrorKind, OtherName};
+use parsers::error::ErrorKind;
 use parsers::input::Input;
 use parsers::models::vbs::{RunningJob, WaitingJob};
 use parsers::models::{Held, Model, Reading, SoftDeletion, hold};
 use parsers::position::{DumpId, Origin};
 use parsers::row::{Row, RowFault};
 use parsers::scan::scanner::Scanner;
-use parsers::scan::{Alike, Block, Chunk, Cut};
+use parsers::scan::{Block, Chunk, Cut};
 use parsers::table::{Reading as TableReading, Table};
 use replacement::Keyed;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Reads all dumps once.
@@ -78,14 +78,13 @@ pub fn survey(
         let has_bulk = sources.bulk.iter().any(|bulk| bulk.block.dump == id);
         progress.set_total(n, input.size().unwrap_or(0) * if has_bulk { 2 } else { 1 });
     }
-    let others = other_names(alike, &sources.blocks);
-    let problems = if lacking || !others.is_empty() {
-        crate::contact::problems(inputs, options, &others, cancel)?
-    } else {
-        Vec::new()
-    };
-    if !problems.is_empty() {
-        return Err(parsers::error::Error::from(ErrorKind::NotAsMapped { problems }).into());
+    let others = other_names(alike, |table| sources.blocks.iter().any(|block| block.table == table));
+    if lacking || !others.is_empty() {
+        let found = contact::look(inputs, &options.columns, options.limits, SAMPLE_ROWS, cancel)?;
+        let problems = found.problems(&options.columns);
+        if !problems.is_empty() {
+            return Err(parsers::error::Error::from(ErrorKind::NotAsMapped { problems }).into());
+        }
     }
     if let Some(strange) = strange {
         return Err(parsers::error::Error::from(strange).into());
@@ -98,25 +97,6 @@ pub fn survey(
         replacement::apply(inputs, options, &mut sources)?;
     }
     Ok(sources)
-}
-
-/// The tables with rows that may be known ones, which no dump contains, under other names: for each known one that which has most of
-/// its columns.
-fn other_names(alike: Vec<(Alike, u64)>, blocks: &[Arc<Block>]) -> Vec<OtherName> {
-    let mut others: BTreeMap<Table, OtherName> = BTreeMap::new();
-    for (Alike { at, name, tables }, rows) in alike.into_iter().filter(|(_, rows)| *rows > 0) {
-        for (table, columns) in tables {
-            let better = others.get(&table).is_none_or(|other| other.columns < columns);
-            if better && !blocks.iter().any(|block| block.table == table) {
-                let other = OtherName { at: at.clone(), name: name.clone(), rows, table, columns };
-                others.insert(table, other);
-            }
-        }
-    }
-    // A table can be only one: that of which it has most columns.
-    let all: Vec<OtherName> = others.into_values().collect();
-    let most = |name: &str| all.iter().filter(|other| other.name == name).map(|other| other.columns).max();
-    all.iter().filter(|other| most(&other.name) == Some(other.columns)).cloned().collect()
 }
 
 struct SurveyReport {
@@ -172,6 +152,7 @@ impl<'s> Survey<'s> {
                 self.block(scanner, &block, (&mut reader, &mut types), &mut chunk, cancel)?;
             }
             self.lacking |= types.is_unfit();
+            self.sources.unknown_words |= types.has_unknown_word();
         }
         Ok(())
     }

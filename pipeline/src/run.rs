@@ -19,6 +19,7 @@ pub(crate) mod stream;
 use crate::compare::comparison::Comparison;
 use crate::compare::sql::OPERATIONS;
 use crate::compare::{LostRows, Prune};
+use crate::contact::words::unknown_words;
 use crate::error::{Error, Result};
 use crate::extract::{self};
 use crate::karbor::WRITTEN;
@@ -133,6 +134,10 @@ pub fn run(
             loading.prune(name.as_deref().unwrap_or_default(), &sources, comparison, typed)?;
         }
         clock.enter(Stage::Finishing);
+        if sources.unknown_words || loading.accounts.may_have_unknown_words() {
+            let unknown = unknown_words(inputs, options, cancel)?;
+            unknown.into_iter().for_each(|line| loading.accounts.warn(line));
+        }
         compared = comparison.as_ref().is_some_and(Comparison::any);
         loading.finish(inputs, &sources, options)
     })();

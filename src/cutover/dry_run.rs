@@ -64,7 +64,8 @@ pub fn dry_run(
                 _ => {
                     let mut dumps = files(&lines.dump_folder(step));
                     lines.choose(step, &mut dumps);
-                    let line = lines.etl(step, &dumps);
+                    let line =
+                        if step == Step::Columns { lines.columns(&dumps) } else { lines.etl(step, &dumps) };
                     let _ = writeln!(text, "    {}", typed(&line));
                 }
             }

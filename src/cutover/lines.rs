@@ -85,6 +85,17 @@ impl Lines<'_> {
         }
     }
 
+    /// The line that looks whether dumps are as the map of columns says.
+    #[must_use]
+    pub fn columns(&self, dumps: &[String]) -> Vec<String> {
+        let mut line = words(&["etl", "columns", "--check"]);
+        line.extend_from_slice(dumps);
+        if let Some(path) = &self.settings.run.columns {
+            line.extend(["--columns".to_owned(), shown(path)]);
+        }
+        line
+    }
+
     /// The line of a step that is a command of etl's own, over these dumps.
     #[must_use]
     pub fn etl(&self, step: Step, dumps: &[String]) -> Vec<String> {

@@ -3,7 +3,8 @@
 
 use crate::base::exit::Exit;
 use crate::base::number::counted;
-use crate::cutover::lines::own;
+use crate::base::shell::quote;
+use crate::cutover::lines::{Lines, own};
 use crate::cutover::plan::{Next, left_out, next, steps};
 use crate::cutover::settings::Settings;
 use crate::cutover::state::Position;
@@ -77,6 +78,14 @@ pub fn after_failure(failed: Step, settings: &Settings, position: &Position) -> 
     let to_do = to_do.into_iter().filter(|step| !position.done.contains_key(step)).collect();
     let mut text = format!("  of the {} part is done: {}\n", part.name(), names(done));
     let _ = writeln!(text, "  is not done: {}", names(to_do));
+    if failed == Step::Columns {
+        let proposal = Lines { settings, quiet: true }.text(failed);
+        let proposal = quote(&proposal.display().to_string());
+        let _ = writeln!(
+            text,
+            "  → the map completed by what was found is in {proposal}: copy it, confirm or mend its lines, and name the copy with columns = \"FILE\" in [run]"
+        );
+    }
     let _ = writeln!(text, "  → to go on, mend it and type: {}", own(Some(part.name()), &settings.path));
     text.push_str(&match (part, position.loaded) {
         (Part::Rollback, _) => String::new(),

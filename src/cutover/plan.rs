@@ -212,7 +212,9 @@ mod tests {
     use super::super::state::Done;
     use super::*;
     use crate::base::error::CommandError as _;
-    use Step::{Check, Dump, DumpAgain, DumpJobs, Jobs, Preflight, Restart, RestartAfter, Rollback, Run};
+    use Step::{
+        Check, Columns, Dump, DumpAgain, DumpJobs, Jobs, Preflight, Restart, RestartAfter, Rollback, Run,
+    };
     use Step::{RunAgain, Safety as Safe, Stopped, Sync, SyncJobs, Verify, VerifyAgain};
 
     fn done(exit: u8) -> Done {
@@ -223,7 +225,7 @@ mod tests {
         Position { done: steps.iter().map(|step| (*step, done(0))).collect(), ..Position::default() }
     }
 
-    const FULL: [Step; 6] = [Preflight, Safe, Dump, Check, Run, Verify];
+    const FULL: [Step; 7] = [Preflight, Safe, Dump, Columns, Check, Run, Verify];
     const INCREMENTAL: [Step; 6] = [Stopped, DumpAgain, RunAgain, VerifyAgain, Sync, Restart];
 
     #[track_caller]
@@ -239,7 +241,12 @@ mod tests {
         let everything = Goal::Everything { switched: false };
         let full = Next::Part(Part::Full);
         check(everything, &position(&[]), &FULL, full);
-        check(everything, &position(&[Preflight, Safe, Dump]), &[Preflight, Check, Run, Verify], full);
+        check(
+            everything,
+            &position(&[Preflight, Safe, Dump, Columns]),
+            &[Preflight, Check, Run, Verify],
+            full,
+        );
         check(everything, &position(&FULL), &[], Next::Switch);
         check(Goal::Part(Part::Full), &position(&FULL), &[], Next::Switch);
         let all: Vec<Step> = FULL.into_iter().chain(INCREMENTAL).chain([Jobs]).collect();
@@ -255,7 +262,7 @@ mod tests {
         let full = position(&FULL);
         check(Goal::Part(Part::Incremental), &full, &INCREMENTAL, Next::Switch);
         for (goal, position, said) in [
-            (Part::Incremental, position(&FULL[..5]), "the full part is not done: verify is still to come"),
+            (Part::Incremental, position(&FULL[..6]), "the full part is not done: verify is still to come"),
             (Part::Continue, full, "the incremental part is not done: dump-again is still to come"),
         ] {
             let error = parts(Goal::Part(goal), &settings(), &position).unwrap_err();

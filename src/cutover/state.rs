@@ -298,7 +298,7 @@ mod tests {
     fn the_operators_word_stands_for_what_came_before() {
         let from = Event::From { step: Step::Check };
         let position = after(vec![finished(Step::Preflight, 0), finished(Step::Run, 0), from]);
-        assert_eq!(done(&position), [Step::Preflight, Step::Safety, Step::Dump]);
+        assert_eq!(done(&position), [Step::Preflight, Step::Safety, Step::Dump, Step::Columns]);
         assert_eq!(position.done[&Step::Dump].said, "passed over by the operator");
         assert_eq!(position.done[&Step::Preflight].said, "so");
     }

@@ -14,6 +14,8 @@ pub enum Step {
     Safety,
     /// The nodes' databases are dumped.
     Dump,
+    /// Whether the dumps' tables, columns and words are as the map of columns says.
+    Columns,
     /// What a run would do.
     Check,
     /// The dumps are loaded.
@@ -78,10 +80,11 @@ impl Part {
 
 impl Step {
     /// All steps, in their order.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Preflight,
         Self::Safety,
         Self::Dump,
+        Self::Columns,
         Self::Check,
         Self::Run,
         Self::Verify,
@@ -105,6 +108,7 @@ impl Step {
             Self::Preflight => "preflight",
             Self::Safety => "safety",
             Self::Dump => "dump",
+            Self::Columns => "columns",
             Self::Check => "check",
             Self::Run => "run",
             Self::Verify => "verify",
@@ -129,6 +133,7 @@ impl Step {
             Self::Preflight => "look whether all is there that the cutover needs",
             Self::Safety => "dump Karbor's own tables, to be safe",
             Self::Dump | Self::DumpAgain | Self::DumpJobs => "dump the nodes' databases",
+            Self::Columns => "look whether the dumps are as the map of columns says",
             Self::Check => "convert, and look what a run would do",
             Self::Run => "load everything into Karbor",
             Self::Verify | Self::VerifyAgain => "compare the dumps with Karbor, row by row",
@@ -145,9 +150,13 @@ impl Step {
     #[must_use]
     pub fn part(self) -> Part {
         match self {
-            Self::Preflight | Self::Safety | Self::Dump | Self::Check | Self::Run | Self::Verify => {
-                Part::Full
-            }
+            Self::Preflight
+            | Self::Safety
+            | Self::Dump
+            | Self::Columns
+            | Self::Check
+            | Self::Run
+            | Self::Verify => Part::Full,
             Self::Stopped
             | Self::DumpAgain
             | Self::RunAgain
@@ -204,6 +213,6 @@ mod tests {
         }
         assert!(Step::ALL.is_sorted() && Step::ALL.map(Step::part).is_sorted());
         assert_eq!(Step::ALL.len(), Step::value_variants().len());
-        assert_eq!(Step::SyncJobs.file_name(), "15-sync-jobs");
+        assert_eq!(Step::SyncJobs.file_name(), "16-sync-jobs");
     }
 }

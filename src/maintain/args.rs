@@ -116,6 +116,7 @@ pub const COLUMNS_EXAMPLES: &str = "\
 Examples:
   etl columns > columns.toml
   etl columns cinder.sql vbs.sql dps.sql > columns.toml
+  etl columns --target postgresql://karbor@db1/karbor
   etl run cinder.sql --columns columns.toml";
 
 pub const SAMPLE_EXAMPLES: &str = "\
@@ -182,6 +183,18 @@ pub struct ColumnsArgs {
     /// Prints the names as they are with this file in force.
     #[arg(long, value_name = "FILE")]
     pub columns: Option<PathBuf>,
+
+    /// Database whose tables and columns complete the target's names: postgresql://….
+    ///
+    /// Its catalog alone is read. An embedded database has Karbor's own names.
+    #[arg(long, short, value_name = "TARGET")]
+    pub target: Option<String>,
+
+    /// Fails where the dumps are not as the names in force say.
+    ///
+    /// The completed names are printed all the same; standard error lists every table, column and word that differs.
+    #[arg(long, requires = "dumps")]
+    pub check: bool,
 }
 
 /// The arguments of `etl sample`.

@@ -1,40 +1,81 @@
 //! `etl columns`: the names of all tables and columns, as a file that `--columns` takes; with dumps, completed by what they contain.
 
 use crate::base::error::Result;
+use crate::base::exit::Exit;
 use crate::maintain::args::ColumnsArgs;
+use crate::session::{Interaction, context, tell};
 use crate::settings::columns::{Maps, SourceEntry, read_columns};
+use crate::settings::error::OptionError;
+use crate::settings::output_args::OutputArgs;
+use crate::settings::outputs::Outputs;
+use crate::settings::target::Choice;
+use crate::ui::environment::Environment;
+use parsers::columns::BUILT_IN;
 use parsers::columns::need::{Need, need};
-use parsers::columns::{BUILT_IN, ColumnMap};
+use parsers::error::ErrorKind;
 use parsers::input::Input;
 use parsers::scan::Limits;
 use parsers::table::Table;
-use pipeline::contact::{self, SAMPLE_ROWS, TablePicture};
+use pipeline::contact::{self, Found, SAMPLE_ROWS};
+use pipeline::load::inventory;
 use pipeline::progress::Cancel;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::io::Write;
 
-/// The names in force, as TOML.
-pub(crate) fn columns(args: &ColumnsArgs) -> Result<String> {
+/// Writes the names as TOML: those in force, or completed by what dumps and a target contain.
+pub(crate) fn columns(
+    args: &ColumnsArgs,
+    environment: &Environment<'_>,
+    out: &mut dyn Write,
+) -> Result<Exit> {
+    let maps = read_columns(args.columns.as_deref())?;
+    let mut problems = Vec::new();
+    let mut text = String::new();
     if !args.dumps.is_empty() {
-        let (pictures, map) = look(&args.dumps, args.columns.as_deref(), SAMPLE_ROWS)?;
-        return Ok(contact::propose::map(&pictures, &map));
+        let found = look(&args.dumps, &maps, SAMPLE_ROWS, environment)?;
+        text.push_str(&contact::propose::map(&found.tables, &maps.sources));
+        if args.check {
+            problems = found.problems(&maps.sources);
+        }
+    } else if args.target.is_none() {
+        text.push_str(&sources(BUILT_IN, &maps.overrides));
     }
-    let Maps { overrides, target, .. } = read_columns(args.columns.as_deref())?;
-    Ok(format!("{}\n{}", sources(BUILT_IN, &overrides), target.to_toml()))
+    if let Some(target) = &args.target {
+        text.push_str(&completed_target(target, &maps, environment)?);
+    } else if args.dumps.is_empty() || maps.names_target() {
+        text.push('\n');
+        text.push_str(&maps.target.to_toml());
+    }
+    tell(out, &text, Exit::Done)?;
+    if problems.is_empty() {
+        return Ok(Exit::Done);
+    }
+    let error = parsers::error::Error::from(ErrorKind::NotAsMapped { problems });
+    Err(pipeline::error::Error::from(error).into())
 }
 
-/// What the dumps contain, of each table at most so many rows, and the map by which it was looked for.
+/// The target's names, completed by the tables that it has.
+fn completed_target(target: &str, maps: &Maps, environment: &Environment<'_>) -> Result<String> {
+    let target = Choice::find(Some(target), environment)?.ok_or(OptionError::NoTarget)?;
+    let outputs = Outputs::check(&OutputArgs { no_log: true, ..OutputArgs::default() }, environment);
+    let interaction = Interaction::new(&outputs, &environment.typed())?;
+    let context = context(&maps.target, &interaction, (interaction.ask)());
+    let tables = interaction.stopped(inventory::read(&target.spec, context))?;
+    Ok(format!("\n{}", contact::target::map(&tables, &maps.target)))
+}
+
+/// What the dumps contain, of each table at most so many rows.
 pub(super) fn look(
     dumps: &[String],
-    columns: Option<&Path>,
+    maps: &Maps,
     rows_max: u64,
-) -> Result<(Vec<TablePicture>, ColumnMap)> {
-    let Maps { sources: map, .. } = read_columns(columns)?;
-    let spool = std::env::temp_dir();
+    environment: &Environment<'_>,
+) -> Result<Found> {
+    let checked = crate::settings::dumps::check(dumps, environment.stdin_terminal)?;
+    let spool = crate::settings::spool::unnamed(&checked, environment)?;
     let inputs: std::result::Result<Vec<_>, _> = dumps.iter().map(|name| Input::open(name, &spool)).collect();
     let mut inputs = inputs.map_err(pipeline::error::Error::from)?;
-    let pictures = contact::look(&mut inputs, &map, Limits::default(), rows_max, &Cancel::default())?;
-    Ok((pictures, map))
+    Ok(contact::look(&mut inputs, &maps.sources, Limits::default(), rows_max, &Cancel::default())?)
 }
 
 /// The built-in map of source tables with `overrides` in their places. What a file of names cannot change (a table's
@@ -112,9 +153,11 @@ fn need_of(table: &str, column: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     fn printed(file: Option<&Path>) -> String {
-        columns(&ColumnsArgs { dumps: Vec::new(), columns: file.map(Path::to_owned) }).unwrap()
+        let maps = read_columns(file).unwrap();
+        format!("{}\n{}", sources(BUILT_IN, &maps.overrides), maps.target.to_toml())
     }
 
     #[test]

@@ -4,6 +4,8 @@ use crate::base::error::Result;
 use crate::base::number::grouped;
 use crate::maintain::args::SampleArgs;
 use crate::maintain::columns::look;
+use crate::settings::columns::read_columns;
+use crate::ui::environment::Environment;
 use pipeline::contact::{ColumnPicture, TablePicture};
 use std::fmt::Write as _;
 
@@ -17,8 +19,9 @@ const SHOWN_VALUES: usize = 6;
 const SECRET: [&str; 5] = ["password", "passwd", "secret", "token", "credential"];
 
 /// The tables as text or JSON.
-pub(crate) fn sample(args: &SampleArgs) -> Result<String> {
-    let (pictures, _) = look(&args.dumps, args.columns.as_deref(), u64::MAX)?;
+pub(crate) fn sample(args: &SampleArgs, environment: &Environment<'_>) -> Result<String> {
+    let maps = read_columns(args.columns.as_deref())?;
+    let pictures = look(&args.dumps, &maps, u64::MAX, environment)?.tables;
     if args.json {
         let tables: Vec<_> = pictures.iter().map(json).collect();
         return Ok(serde_json::json!({ "tables": tables }).to_string() + "\n");

@@ -4,6 +4,7 @@
 
 use super::error::{PurgeError, Result};
 use parsers::columns::ColumnMap;
+use parsers::error::ErrorKind;
 use parsers::input::Input;
 use parsers::models::Reading;
 use parsers::models::SoftDeletion;
@@ -16,6 +17,9 @@ use pipeline::karbor::ids::digest;
 use pipeline::transform::items::IdSet;
 use std::collections::HashMap;
 use std::path::Path;
+
+/// The columns that name what is to go: without one of them the wrong objects would be named, or none.
+const READ: [&str; 4] = ["id", "backup_id", "snapshot_id", "status"];
 
 /// What was named.
 #[derive(Debug, Default)]
@@ -103,6 +107,14 @@ impl Gathering {
         while let Some(block) = scanner.block()? {
             let at = scanner.place_at(block.statement);
             let binding = map.bind(block.table, &block.columns, block.oids, &at)?;
+            let missing = map.missing(block.table, &block.columns).into_iter();
+            let problems: Vec<String> = missing
+                .filter(|column| READ.contains(column) || *column == "service" && self.services.is_some())
+                .map(|column| format!("{at}: table {} has no column {column}", block.table))
+                .collect();
+            if !problems.is_empty() {
+                return Err(ErrorKind::NotAsMapped { problems }.into());
+            }
             let columns = match block.table {
                 Table::Backups => Columns {
                     copy: [Some(binding.column("id")), None],
@@ -229,14 +241,18 @@ mod tests {
         gathered(text, Gathering::default())
     }
 
-    fn gathered(text: &str, mut gathering: Gathering) -> Named {
+    fn gathered(text: &str, gathering: Gathering) -> Named {
+        read(text, gathering).unwrap()
+    }
+
+    fn read(text: &str, mut gathering: Gathering) -> std::result::Result<Named, parsers::error::Error> {
         let reader = std::io::Cursor::new(
             format!("{text}\n--\n-- PostgreSQL database dump complete\n--\n").into_bytes(),
         );
         let mut input = Input::from_reader("d.sql", Box::new(reader), Path::new("/var/tmp"));
         let map = ColumnMap::built_in().unwrap();
-        gathering.dump(&mut input, DumpId(0), &map, Limits::default()).unwrap();
-        gathering.finish()
+        gathering.dump(&mut input, DumpId(0), &map, Limits::default())?;
+        Ok(gathering.finish())
     }
 
     #[test]
@@ -267,10 +283,10 @@ mod tests {
 
     #[test]
     fn copies_of_other_drivers_are_not_named() {
-        let text = "COPY backups (id, volume_id, project_id, status, service) FROM stdin;\n\
-                    b1\tv\tp\tavailable\tvbs.driver\n\
-                    b2\tv\tp\tavailable\tcinder.backup.drivers.posix.PosixBackupDriver\n\
-                    b3\tv\tp\terror\t\\N\n\
+        let text = "COPY backups (id, volume_id, project_id, status, snapshot_id, service) FROM stdin;\n\
+                    b1\tv\tp\tavailable\t\\N\tvbs.driver\n\
+                    b2\tv\tp\tavailable\t\\N\tcinder.backup.drivers.posix.PosixBackupDriver\n\
+                    b3\tv\tp\terror\t\\N\t\\N\n\
                     \\.\n";
         for (services, named, unreadable) in [
             (None, [true; 3], 0),
@@ -280,10 +296,20 @@ mod tests {
             assert_eq!(["b1", "b2", "b3"].map(|id| found.contains(Kind::Backup, id)), named);
             assert_eq!(found.unreadable, unreadable);
         }
-        let without =
-            "COPY backups (id, volume_id, project_id, status) FROM stdin;\nb1\tv\tp\tavailable\n\\.\n";
-        let found = gathered(without, Gathering::of(Some(vec!["vbs.driver".to_owned()])));
-        assert_eq!((found.count.backups, found.unreadable), (0, 1));
+    }
+
+    /// Without a column that says what is to go, something else would.
+    #[test]
+    fn a_dump_without_a_column_that_names_is_refused() {
+        let all = ["id", "volume_id", "project_id", "status", "snapshot_id", "service"];
+        for absent in ["snapshot_id", "service"] {
+            let columns: Vec<&str> = all.into_iter().filter(|column| *column != absent).collect();
+            let text = format!("COPY backups ({}) FROM stdin;\n\\.\n", columns.join(", "));
+            let error = read(&text, Gathering::of(Some(vec!["vbs.driver".to_owned()]))).unwrap_err();
+            let told = error.to_string();
+            assert!(told.ends_with(&format!("d.sql:1: table backups has no column {absent}")), "{told}");
+            assert_eq!(read(&text, Gathering::default()).is_ok(), absent == "service");
+        }
     }
 
     #[test]
@@ -302,17 +328,17 @@ mod tests {
     fn a_file_names_ids_of_either_kind() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ids");
-        let read = |text: &str| {
+        let read_file = |text: &str| {
             std::fs::write(&path, text).unwrap();
             let mut gathering = Gathering::default();
             gathering.file(&path).map(|()| gathering.finish())
         };
-        let named = read("# copies of 2019\na-1\n\n  b_2\r\na-1\n").unwrap();
+        let named = read_file("# copies of 2019\na-1\n\n  b_2\r\na-1\n").unwrap();
         assert_eq!(named.count, Count { backups: 2, snapshots: 2 });
         assert_eq!([named.count(&Kind::ALL), named.count(&[Kind::Backup])], [2, 2]);
         assert!(named.contains(Kind::Backup, "b_2") && named.contains(Kind::Snapshot, "a-1"));
         for text in ["a\nb c\n", "x\n../volumes/7\n"] {
-            let error = read(text).unwrap_err().to_string();
+            let error = read_file(text).unwrap_err().to_string();
             assert!(error.contains("ids:2: ") && error.ends_with("is no id"), "{error}");
         }
     }

@@ -23,9 +23,16 @@ pub struct Maps {
     pub overrides: BTreeMap<String, SourceEntry>,
     /// The file, and the SHA-256 of its bytes.
     pub file: Option<(String, String)>,
+    names_target: bool,
 }
 
 impl Maps {
+    /// Whether the file says something of the target's names.
+    #[must_use]
+    pub fn names_target(&self) -> bool {
+        self.names_target
+    }
+
     /// What a report says of the map: the file with its digest, and what it declares absent.
     #[must_use]
     pub fn used(&self) -> Vec<String> {
@@ -119,7 +126,13 @@ fn apply(path: &Path, text: &str) -> Result<Maps, OptionError> {
             NamesError::Form(problem) => wrong(place("target"), problem.trim_end().to_owned()),
         })?,
     };
-    Ok(Maps { sources: map, target, overrides: file.sources, file: None })
+    Ok(Maps {
+        sources: map,
+        target,
+        names_target: file.target.is_some(),
+        overrides: file.sources,
+        file: None,
+    })
 }
 
 /// The byte, from `from` on, at which `word` stands as a whole word.
@@ -175,6 +188,48 @@ mod tests {
         let maps = apply(Path::new("c.toml"), text).unwrap();
         assert!(maps.sources.table("t_tag").is_some());
         assert_eq!(maps.target.table("plans"), "karbor_plans");
+    }
+
+    /// Whatever is done to a file of names, it is read, or refused with the line.
+    #[test]
+    fn damaged_files_are_refused_with_their_line() {
+        let text = "[backups]\nnames = [\"backups\"]\nabsent = [\"size\"]\n[backups.columns]\nsize = [\"gb\"]\n\
+                    [protection_policy.values]\npolicy_type = { 0 = \"local\" }\n[target.plans]\nname = \"p\"\n\
+                    [target.plans.columns]\nid = \"i\"\n";
+        let pieces = [
+            "[", "]", "\"", "=", "{", "}", "\n", ".", ",", "#", "id", "target", "values", "names", "0", "é",
+            "\u{0}",
+        ];
+        let mut state: u64 = 1;
+        let mut random = |below: usize| {
+            // Knuth's constants of a linear congruential generator; the high bits are the random ones.
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(state >> 33).unwrap() % below
+        };
+        let (mut read, mut refused) = (0, 0);
+        for _ in 0..20_000 {
+            let mut damaged = text.to_owned();
+            for _ in 0..=random(3) {
+                let ends: Vec<usize> =
+                    damaged.char_indices().map(|(at, _)| at).chain([damaged.len()]).collect();
+                let at = ends[random(ends.len())];
+                let to = ends[random(ends.len())].clamp(at, damaged.len().min(at + 12));
+                let to = (at..=to).rev().find(|to| damaged.is_char_boundary(*to)).unwrap();
+                let piece = if random(3) == 0 { "" } else { pieces[random(pieces.len())] };
+                damaged.replace_range(at..to, piece);
+            }
+            match apply(Path::new("c.toml"), &damaged) {
+                Ok(_) => read += 1,
+                Err(error) => {
+                    let told = error.to_string();
+                    let line = told.strip_prefix("c.toml:").and_then(|rest| rest.split(':').next());
+                    let line: usize = line.unwrap().parse().unwrap();
+                    assert!((1..=damaged.lines().count().max(1) + 1).contains(&line), "{told}\n{damaged}");
+                    refused += 1;
+                }
+            }
+        }
+        assert!(read > 100 && refused > 1_000, "{read} {refused}");
     }
 
     #[test]

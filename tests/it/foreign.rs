@@ -93,7 +93,7 @@ fn outputs() -> Vec<Output> {
             ("out/state.jsonl", "the state file"),
             ("out/etl.log", "the log"),
             ("out/02-safety.sql", "the file of a step"),
-            ("out/05-run.txt", "the file of a step"),
+            ("out/06-run.txt", "the file of a step"),
         ] {
             add(file, role, false, format!("cutover {part}cutover.toml"));
         }

@@ -87,6 +87,9 @@ mod purge;
 /// The main job: the same rows in every target, all of them or none.
 mod cutover;
 
+/// Names of tables and columns proposed by what dumps and a target contain.
+mod columns;
+
 /// A target that is openGauss, as far as it can be imitated.
 mod gauss;
 

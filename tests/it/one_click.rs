@@ -28,14 +28,21 @@ fn three_databases_behind_ssh_become_a_verified_karbor_and_back() {
     assert!(said.contains("all is there; 1 remark to read"), "VBS is still running: {said}");
     let full = site.rows();
     assert_eq!(full, site.rows_of_a_run(&[]));
-    for file in ["01-preflight.txt", "02-safety.sql", "04-check.html", "05-run.html", "06-verify.html"] {
+    for file in [
+        "01-preflight.txt",
+        "02-safety.sql",
+        "04-columns.txt",
+        "05-check.html",
+        "06-run.html",
+        "07-verify.html",
+    ] {
         assert!(site.scene.path("cutover").join(file).exists(), "{file}");
     }
     assert!(site.scene.read("cutover/02-safety.sql").contains("COPY public.plans"));
     assert!(
-        site.scene.read("cutover/06-verify.txt").starts_with("Verified: "),
+        site.scene.read("cutover/07-verify.txt").starts_with("Verified: "),
         "{}",
-        site.scene.read("cutover/06-verify.txt")
+        site.scene.read("cutover/07-verify.txt")
     );
 
     // Typed again, it says what is to be done, and does nothing.

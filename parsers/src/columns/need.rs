@@ -95,6 +95,16 @@ impl ColumnNeed {
         }
     }
 
+    /// Whether every value must be one of a set of words.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        match self.kind {
+            Type::Boolean => true,
+            Type::Words => !self.open,
+            _ => false,
+        }
+    }
+
     /// Whether a word is a number where those of the column are, or none where they are none.
     fn is_of_the_kind(&self, value: &str) -> bool {
         let number = crate::value::integer(value).is_some();

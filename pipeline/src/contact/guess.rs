@@ -100,7 +100,7 @@ fn looks(column: &str, need: &ColumnNeed, picture: &ColumnPicture) -> Option<(u3
 }
 
 /// How alike two names are, from 0 to 100: their common words, and their pairs of letters.
-fn likeness(a: &str, b: &str) -> u32 {
+pub(super) fn likeness(a: &str, b: &str) -> u32 {
     let words = |name: &str| -> Vec<String> { name.split('_').map(str::to_ascii_lowercase).collect() };
     let (first, second) = (words(a), words(b));
     let common = first.iter().filter(|word| second.contains(word)).count();

@@ -63,7 +63,9 @@ fn section(out: &mut String, table: Table, picture: &TablePicture, map: &ColumnM
     let found: BTreeMap<String, &ColumnPicture> =
         found.into_iter().filter_map(|column| Some((known(column)?, column))).collect();
     let wanted = needs(table).filter(|(_, need)| need.need != Need::Unread).map(|(column, _)| column);
-    let missing: Vec<&'static str> = wanted.filter(|column| !found.contains_key(*column)).collect();
+    let declared = map.absent_of(table);
+    let missing: Vec<&'static str> =
+        wanted.filter(|column| !found.contains_key(*column) && !declared.contains(column)).collect();
     let guesses = guess::assign(table, &missing, &free);
     let database = map.database_of(table);
     _ = writeln!(
@@ -77,9 +79,15 @@ fn section(out: &mut String, table: Table, picture: &TablePicture, map: &ColumnM
         None => (GUESS, "guessed: its columns are like those of this table"),
     };
     _ = writeln!(out, "{mark}names = [{}]  # {why}", quoted(&picture.name));
+    if !declared.is_empty() {
+        let columns: Vec<String> = declared.iter().map(|column| quoted(column)).collect();
+        _ = writeln!(out, "absent = [{}]", columns.join(", "));
+    }
     _ = writeln!(out, "[{table}.columns]");
     for (column, need) in needs(table).filter(|(_, need)| need.need != Need::Unread) {
-        column_line(out, (column, need), found.get(column).copied(), guesses.get(column));
+        if !declared.contains(&column) {
+            column_line(out, (column, need), found.get(column).copied(), guesses.get(column));
+        }
     }
     let placed: BTreeSet<&str> = guesses.values().map(|guess| guess.column.as_str()).collect();
     let left: Vec<String> =
@@ -87,19 +95,30 @@ fn section(out: &mut String, table: Table, picture: &TablePicture, map: &ColumnM
     if !left.is_empty() {
         _ = writeln!(out, "# not placed: {}", left.join(", "));
     }
-    let words = found.iter().filter_map(|(name, column)| Some((name, *column, need(table, name)?)));
-    let unfit: Vec<_> = words
-        .filter(|(_, column, need)| is_typed(need) && !need.vocabulary().is_empty() && column.values > 0)
-        .filter(|(_, column, need)| column.distinct.keys().any(|word| !need.fits(word)))
-        .collect();
-    if !unfit.is_empty() {
-        _ = writeln!(out, "[{table}.values]");
+    for (name, column) in &found {
+        words(out, (table, name), column, map);
     }
-    for (name, column, need) in unfit {
-        let strange = column.distinct.keys().filter(|word| !need.fits(word));
-        let words: Vec<String> = strange.map(|word| format!("{} = \"\"", quoted(word))).collect();
-        let known = need.vocabulary().join(", ");
-        _ = writeln!(out, "{GUESS}{name} = {{ {} }}  # each stands for one of: {known}", words.join(", "));
+}
+
+/// What the words of a column stand for: as the map says it, and those that neither it nor a rule knows.
+fn words(out: &mut String, (table, name): (Table, &str), column: &ColumnPicture, map: &ColumnMap) {
+    let Some(need) = need(table, name).filter(|need| is_typed(need) && !need.vocabulary().is_empty()) else {
+        return;
+    };
+    let declared = map.words_of(table, name);
+    let is_declared = |word: &str| declared.iter().any(|(from, _)| **from == *word);
+    let unknown: Vec<&String> =
+        column.distinct.keys().filter(|word| !is_declared(word) && !need.fits(word)).collect();
+    if declared.is_empty() && unknown.is_empty() {
+        return;
+    }
+    _ = writeln!(out, "[{table}.values.{name}]  # each stands for one of: {}", need.vocabulary().join(", "));
+    for (from, to) in declared {
+        _ = writeln!(out, "{} = {}", quoted(from), quoted(to));
+    }
+    for word in unknown {
+        let rows = column.distinct.get(word).map_or(0, |seen| seen.rows);
+        _ = writeln!(out, "{GUESS}{} = \"\"  # in {rows} of the rows looked at", quoted(word));
     }
 }
 
@@ -131,7 +150,7 @@ fn shown(column: &ColumnPicture) -> String {
     on_one_line(&format!("{}{value}", column.name))
 }
 
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for character in text.chars() {
         match character {
@@ -145,7 +164,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// Words of a dump in a comment must not end it.
-fn on_one_line(text: &str) -> String {
+pub(super) fn on_one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 

@@ -43,4 +43,6 @@ pub struct Sources {
     pub names: DumpNames,
     /// What files of set-aside rows replace.
     pub replaced: Replaced,
+    /// Whether a held row has a word that is none of the closed set of its column.
+    pub unknown_words: bool,
 }

@@ -4,6 +4,7 @@
 //! transaction is opened, which is a [`Sink`]. A sink is finished by a call that consumes it; dropping it rolls back.
 
 mod fit;
+pub mod inventory;
 pub(crate) mod lookup;
 pub mod names;
 pub mod policies;

@@ -81,7 +81,7 @@ impl TargetNames {
         let mut out = String::from(
             "# The target's tables and columns: Karbor's name on the left, this target's on the right.\n",
         );
-        for table in READ.iter().map(|(name, _)| *name).chain(WRITTEN.iter().map(|t| t.name)) {
+        for table in tables() {
             let _ =
                 write!(out, "\n[target.{table}]\nname = {:?}\n[target.{table}.columns]\n", self.table(table));
             for column in columns_of(table).unwrap_or_default() {
@@ -97,7 +97,13 @@ fn is_unusable(name: &str) -> bool {
     name.is_empty() || name.contains(char::is_control) || name.contains("$etl$") || name.contains("$sql$")
 }
 
-fn columns_of(table: &str) -> Option<Vec<&'static str>> {
+/// Karbor's names of the tables that are read or written.
+pub(crate) fn tables() -> impl Iterator<Item = &'static str> {
+    READ.iter().map(|(name, _)| *name).chain(WRITTEN.iter().map(|table| table.name))
+}
+
+/// Karbor's names of the columns of such a table that can have another name in the target.
+pub(crate) fn columns_of(table: &str) -> Option<Vec<&'static str>> {
     let written = |table: &&Table| -> Vec<&'static str> {
         let own = table.columns.iter().map(|c| c.name);
         // The keys that the target numbers, and the columns by which Karbor soft-deletes, can have other names too.

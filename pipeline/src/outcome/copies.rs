@@ -95,6 +95,12 @@ impl CopyFigures {
         }
     }
 
+    /// Whether a copy has a status that is none of those that are known.
+    #[must_use]
+    pub fn has_other_status(&self) -> bool {
+        self.statuses.last().is_some_and(|other| *other != (0, 0))
+    }
+
     /// Adds what a later chunk counted.
     pub fn add(&mut self, other: Self) {
         for (counts, more) in self.statuses.iter_mut().zip(other.statuses) {

@@ -222,6 +222,11 @@ impl Accounts {
         self.tables.get(table).map_or(0, |tally| tally.inserted)
     }
 
+    /// Whether copies may have words that are none of the closed sets of their columns.
+    pub(super) fn may_have_unknown_words(&self) -> bool {
+        self.rejected > 0 || self.figures.has_other_status()
+    }
+
     /// Adds something that the operator should know.
     pub(super) fn warn(&mut self, warning: String) {
         self.warnings.push(warning);

@@ -290,6 +290,7 @@ impl Judge<'_> {
             let origin = first.map_or(row.origin, |first| first.origin);
             self.blame(InvalidRow::repeated(Table::BackupPolicy, row, "policy_id", row.model.id(), origin));
         }
+        self.status(family);
         self.resources(family, &mut accepted);
         // Of a repeated key the row with the smallest id counts.
         accepted.tags = family.tags.clone();
@@ -319,6 +320,19 @@ impl Judge<'_> {
         for row in numbers.iter().filter_map(|n| at(rows, *n)) {
             if let Some(invalid) = InvalidRow::of_row(table, row) {
                 self.blame(invalid);
+            }
+        }
+    }
+
+    /// What is neither the value that means ON nor one of the two that are known could mean either.
+    fn status(&mut self, family: &PolicyGroup) {
+        let tables = self.tables;
+        for row in family.policies.iter().filter_map(|n| at(&tables.policies, *n)) {
+            let status = row.model.status().trim_ascii();
+            if !matches!(status, "" | "0" | "1") && status != self.settings.policy_on {
+                let reason = "is neither 0 nor 1 nor the value that means ON (setting policy_on)".to_owned();
+                let fault = FieldError::new("policy_status", status, FieldReason::Rule(reason));
+                self.blame(InvalidRow { table: Table::BackupPolicy, origin: row.origin, fault });
             }
         }
     }

@@ -266,10 +266,17 @@ fn a_consistency_group_takes_its_objects_and_copies_along() {
         assert_eq!(out.column("checkpoint_items", "id"), ["i3"]);
         assert!(out.rows("plans").is_empty());
     }
-    for kind in ["volume", "", "group", "my consistencygroup"] {
+    // What is neither may be either: it is not taken for volumes.
+    for (kind, outcome) in [
+        ("volume", "1 migrated"),
+        ("OS::Cinder::Volume", "1 migrated"),
+        ("", "1 migrated"),
+        ("group", "1 rejected"),
+        ("my consistencygroup", "1 rejected"),
+    ] {
         let mut rows = sound_plan("plan-1", "pol");
         rows[0] = rows[0].clone().with("object_type", kind);
-        convert(&rows).check(&[("protection_plan", "1 migrated")]);
+        convert(&rows).check(&[("protection_plan", outcome)]);
     }
 }
 

@@ -128,13 +128,14 @@ struct Stage {
     no_trusts: bool,
 }
 
-const FULL: [&str; 10] = [
+const FULL: [&str; 11] = [
     "look",
     "vbs1: true",
     "karbor1: true",
     "vbs1: vbs-stopped",
     "pg_dump",
     "dump full",
+    "columns full/cinder full/taskmgr",
     "check full/cinder full/taskmgr",
     "run full/cinder full/taskmgr",
     "verify full/cinder full/taskmgr",
@@ -211,7 +212,7 @@ fn part(part: Part) -> Goal {
 fn it_stops_where_the_traffic_is_switched_and_goes_on_when_it_is_told() {
     let mut stage = Stage::new();
     assert_eq!(stage.go(EVERYTHING, Resume::AsItStands, &[]).unwrap(), Exit::Done);
-    assert_eq!(stage.deeds(), FULL[..9]);
+    assert_eq!(stage.deeds(), FULL[..10]);
     assert!(stage.out.contains("\n       etl cutover incremental cutover.toml\n"), "{}", stage.out);
     assert!(stage.out.contains("\n  etl cutover rollback cutover.toml\n"), "{}", stage.out);
     // Typed again, nothing happens but that it is said again.
@@ -224,7 +225,7 @@ fn it_stops_where_the_traffic_is_switched_and_goes_on_when_it_is_told() {
     assert_eq!(stage.go(EVERYTHING, Resume::AsItStands, &[]).unwrap(), Exit::Done);
     assert_eq!(stage.deeds(), ["vbs1: go-on"]);
     assert!(stage.out.contains("The cutover is done."), "{}", stage.out);
-    for file in ["01-preflight.txt", "02-safety.sql", "05-run.txt", "11-sync.txt"] {
+    for file in ["01-preflight.txt", "02-safety.sql", "06-run.txt", "12-sync.txt"] {
         assert!(stage.settings.file(file).exists(), "{file}");
     }
     assert!(stage.folder.path().exists());
@@ -234,14 +235,14 @@ fn it_stops_where_the_traffic_is_switched_and_goes_on_when_it_is_told() {
 fn one_command_does_all_of_it_where_the_traffic_is_switched() {
     let mut stage = Stage::new();
     stage.go(Goal::Everything { switched: true }, Resume::AsItStands, &[]).unwrap();
-    let all: Vec<&str> = FULL[..9].iter().chain(&INCREMENTAL).copied().chain(["vbs1: go-on"]).collect();
+    let all: Vec<&str> = FULL[..10].iter().chain(&INCREMENTAL).copied().chain(["vbs1: go-on"]).collect();
     assert_eq!(stage.deeds(), all);
 }
 
 #[test]
 fn a_step_that_fails_is_the_one_that_it_goes_on_with() {
     let looks = &FULL[..4];
-    for (n, deed) in FULL[..9].iter().enumerate().skip(4) {
+    for (n, deed) in FULL[..10].iter().enumerate().skip(4) {
         let mut stage = Stage::new();
         let error = stage.go(EVERYTHING, Resume::AsItStands, &[(deed, Wrong::Fails)]).unwrap_err();
         let text = error.text();
@@ -252,14 +253,14 @@ fn a_step_that_fails_is_the_one_that_it_goes_on_with() {
         assert_eq!(text.contains("there is nothing to take back"), !loaded, "{text}");
         assert_eq!(stage.deeds(), FULL[..=n]);
         stage.go(EVERYTHING, Resume::AsItStands, &[]).unwrap();
-        let rest: Vec<&str> = looks.iter().chain(&FULL[n..9]).copied().collect();
+        let rest: Vec<&str> = looks.iter().chain(&FULL[n..10]).copied().collect();
         assert_eq!(stage.deeds(), rest, "{deed}");
     }
 }
 
 #[test]
 fn a_kill_at_any_moment_leaves_what_the_same_command_brings_to_its_end() {
-    let all: Vec<&str> = FULL[..9].iter().chain(&INCREMENTAL).copied().chain(["vbs1: go-on"]).collect();
+    let all: Vec<&str> = FULL[..10].iter().chain(&INCREMENTAL).copied().chain(["vbs1: go-on"]).collect();
     for deed in &all {
         let mut stage = Stage::new();
         let goal = Goal::Everything { switched: true };
@@ -284,7 +285,7 @@ fn a_kill_at_any_moment_leaves_what_the_same_command_brings_to_its_end() {
 
 #[test]
 fn it_stops_after_the_step_in_which_ctrl_c_was_typed() {
-    for (n, deed) in FULL[..8].iter().enumerate().skip(4) {
+    for (n, deed) in FULL[..9].iter().enumerate().skip(4) {
         let mut stage = Stage::new();
         let error = stage.go(EVERYTHING, Resume::AsItStands, &[(deed, Wrong::Interrupted)]).unwrap_err();
         assert!(error.to_string().starts_with("stopped by SIGINT after the step "), "{error}");
@@ -294,7 +295,7 @@ fn it_stops_after_the_step_in_which_ctrl_c_was_typed() {
             (Exit::Failed, FULL[..=n].iter().map(|d| (*d).to_owned()).collect())
         );
         stage.go(EVERYTHING, Resume::AsItStands, &[]).unwrap();
-        assert_eq!(stage.deeds()[4..], FULL[n + 1..9]);
+        assert_eq!(stage.deeds()[4..], FULL[n + 1..10]);
     }
 }
 
@@ -304,7 +305,7 @@ fn karbors_tables_are_dumped_before_rows_are_loaded_and_never_after() {
     stage.go(EVERYTHING, Resume::AsItStands, &[("dump full", Wrong::Fails)]).unwrap_err();
     let file = stage.settings.file("02-safety.sql");
     std::fs::write(&file, "older").unwrap();
-    stage.go(EVERYTHING, Resume::Again, &[(FULL[7], Wrong::Fails)]).unwrap_err();
+    stage.go(EVERYTHING, Resume::Again, &[(FULL[8], Wrong::Fails)]).unwrap_err();
     let before = std::fs::read_to_string(&file).unwrap();
     assert_ne!(before, "older");
     stage.go(EVERYTHING, Resume::Again, &[]).unwrap();
@@ -376,7 +377,7 @@ fn without_a_trust_nothing_is_begun_unless_the_settings_allow_it() {
     let error = stage.go(EVERYTHING, Resume::AsItStands, &[]).unwrap_err();
     let text = error.text();
     assert!(text.contains("2 operations have the placeholder trust") && text.contains("trust_id"), "{text}");
-    assert_eq!(stage.deeds().last().unwrap(), FULL[7]);
+    assert_eq!(stage.deeds().last().unwrap(), FULL[8]);
     stage.settings.run.without_trusts = true;
     assert_eq!(stage.go(EVERYTHING, Resume::AsItStands, &[]).unwrap(), Exit::Done);
     let exit = stage.go(part(Part::Incremental), Resume::AsItStands, &[]).unwrap();
@@ -392,10 +393,10 @@ fn differences_and_what_is_not_known_stop_it_and_what_waits_does_not() {
     let error =
         stage.go(EVERYTHING, Resume::AsItStands, &[(verify, Wrong::Exit(Exit::Different))]).unwrap_err();
     assert_eq!(error.exit(), Exit::Different);
-    assert!(error.text().contains("06-verify.html lists them"), "{}", error.text());
+    assert!(error.text().contains("07-verify.html lists them"), "{}", error.text());
     assert!(stage.out.contains("and more"), "what differs is shown: {}", stage.out);
     let run = "run incremental/cinder incremental/taskmgr";
-    let waits = [(FULL[7], Wrong::Exit(Exit::Incomplete))];
+    let waits = [(FULL[8], Wrong::Exit(Exit::Incomplete))];
     assert_eq!(stage.go(EVERYTHING, Resume::From(Step::Run), &waits).unwrap(), Exit::Done);
     let waits = [(run, Wrong::Exit(Exit::Incomplete))];
     assert_eq!(stage.go(part(Part::Incremental), Resume::AsItStands, &waits).unwrap(), Exit::Incomplete);
@@ -452,7 +453,7 @@ fn back_and_anew() {
     assert_eq!(stage.deeds(), ["karbor1: restart"]);
     assert!(stage.out.contains("The import was taken back. A new cutover begins with:"), "{}", stage.out);
     stage.go(EVERYTHING, Resume::AsItStands, &[]).unwrap();
-    assert_eq!(stage.deeds(), FULL[..9]);
+    assert_eq!(stage.deeds(), FULL[..10]);
     assert!(stage.position().rolled_back.is_none());
     // Killed after the last step and before that was written down: typed again, it is.
     let mut state = stage.state();
@@ -469,7 +470,7 @@ fn back_and_anew() {
 #[test]
 fn settings_that_changed_are_noticed_and_the_operator_says_where_it_goes_on() {
     let mut stage = Stage::new();
-    stage.go(EVERYTHING, Resume::AsItStands, &[(FULL[7], Wrong::Fails)]).unwrap_err();
+    stage.go(EVERYTHING, Resume::AsItStands, &[(FULL[8], Wrong::Fails)]).unwrap_err();
     let state = |stage: &Stage| State::open(&stage.settings.file(FILE), "another", Foreign::Refuse).unwrap();
     let mut real_host = Pretence::default();
     let mut run = |stage: &Stage, resume| {
@@ -496,9 +497,18 @@ fn settings_that_changed_are_noticed_and_the_operator_says_where_it_goes_on() {
 }
 
 #[test]
+fn dumps_that_are_not_as_the_map_says_are_told_with_where_the_proposal_is() {
+    let mut stage = Stage::new();
+    let error = stage.go(EVERYTHING, Resume::AsItStands, &[(FULL[6], Wrong::Fails)]).unwrap_err();
+    let proposal = stage.settings.file("04-columns.txt");
+    let told = format!("the map completed by what was found is in {}: copy it", proposal.display());
+    assert!(error.text().contains(&told), "{}", error.text());
+}
+
+#[test]
 fn dumps_are_those_that_were_made_or_those_that_the_operator_put_there() {
     let mut stage = Stage::new();
-    stage.go(EVERYTHING, Resume::AsItStands, &[(FULL[6], Wrong::Fails)]).unwrap_err();
+    stage.go(EVERYTHING, Resume::AsItStands, &[(FULL[7], Wrong::Fails)]).unwrap_err();
     let file = stage.settings.file("full/cinder.sql");
     std::fs::write(&file, "another dump").unwrap();
     let error = stage.go(EVERYTHING, Resume::AsItStands, &[]).unwrap_err();

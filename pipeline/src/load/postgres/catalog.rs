@@ -7,6 +7,7 @@ use super::failure::Failure;
 use super::server::Server;
 use crate::karbor::layout::{Stored, Width, Wire};
 use crate::load::fit::Found;
+use crate::load::inventory::StoredTable;
 use postgres_types::{ToSql, Type};
 use tokio_postgres::Row;
 
@@ -59,6 +60,25 @@ pub(super) fn relation(backend: &Backend, name: &str, server: &Server) -> Result
     let columns = columns(backend, oid, &schema, name, server)?;
     let is_table = matches!(kind.as_str(), "r" | "p");
     Ok(Some(Relation { oid, qualified: row.get(3), is_table, lacking, columns }))
+}
+
+/// All tables that a name without schema means.
+pub(super) fn tables(backend: &Backend) -> Result<Vec<StoredTable>, Failure> {
+    let sql = "SELECT CAST(c.relname AS text), CAST(a.attname AS text), \
+               CAST(format_type(a.atttypid, a.atttypmod) AS text) \
+               FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+               JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+               WHERE c.relkind IN ('r', 'p') AND pg_catalog.pg_table_is_visible(c.oid) \
+               AND n.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1, a.attnum";
+    let mut tables: Vec<StoredTable> = Vec::new();
+    for row in backend.rows(sql, &[])? {
+        let (name, column): (String, (String, String)) = (row.get(0), (row.get(1), row.get(2)));
+        match tables.last_mut().filter(|table| table.name == name) {
+            Some(table) => table.columns.push(column),
+            None => tables.push(StoredTable { name, columns: vec![column] }),
+        }
+    }
+    Ok(tables)
 }
 
 /// A schema that has tables which are not visible without naming it.

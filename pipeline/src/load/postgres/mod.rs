@@ -22,6 +22,7 @@ mod survey;
 mod verdict;
 
 use crate::error::{Error, Result};
+use crate::load::inventory::StoredTable;
 use crate::load::{Context, Intent, Opened, Sink, Survey, Target};
 use backend::Backend;
 use connect::ConnInfo;
@@ -101,6 +102,20 @@ pub(super) fn read_policies(
     let mut target = Postgres::new(text, context)?;
     let backend = target.connect()?;
     let outcome = policies::read(&backend, &policies::lookup(target.context.names), take);
+    backend.close();
+    outcome
+}
+
+/// The tables that the database named by `text` has.
+///
+/// # Errors
+/// The text cannot be understood, or the database cannot be reached or read.
+pub(super) fn read_tables(text: &str, context: Context) -> Result<Vec<StoredTable>> {
+    let mut target = Postgres::new(text, context)?;
+    let backend = target.connect()?;
+    let outcome = looking(&backend, || {
+        catalog::tables(&backend).map_err(|failure| backend.explain("reading the catalog", &failure))
+    });
     backend.close();
     outcome
 }

@@ -141,6 +141,13 @@ fn write(
     let (speed, saving) = (number_or_zero(item.average_speed), number_or_zero(item.space_saving_ratio));
     let (mut size, mut volume_size) = (itoa::Buffer::new(), itoa::Buffer::new());
     let backup_type = item.backup_type.trim_ascii();
+    let incremental = match backup_type {
+        "" | "0" => false,
+        "1" => true,
+        _ if backup_type.eq_ignore_ascii_case("full") => false,
+        _ if backup_type.eq_ignore_ascii_case("incremental") => true,
+        _ => return rule("backup_type", item.backup_type, "is no kind of backup (full, incremental, 0, 1)"),
+    };
     scratch.clear();
     let info = ExtendInfo {
         id,
@@ -151,7 +158,7 @@ fn write(
         bootable: item.bootable == Some(true),
         fail_reason: item.fail_reason,
         replication: item.is_copy == Some(true),
-        incremental: backup_type.eq_ignore_ascii_case("incremental") || backup_type == "1",
+        incremental,
         progress: "100",
         resource_az: item.availability_zone,
         volume_id: item.resource_id,

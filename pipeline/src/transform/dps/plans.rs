@@ -540,6 +540,16 @@ impl PlanFamily {
         let objects = self.objects.iter().filter_map(|n| at(&tables.objects, *n));
         found.extend(objects.filter_map(|row| keys.repeated_object(row, tables)));
         found.extend(faults(Table::PlanPolicyMapping, &tables.mappings, &self.mappings));
+        for row in self.plans.iter().filter_map(|n| at(&tables.plans, *n)) {
+            let kind =
+                row.model.object_type().filter(|kind| !is_volume(kind) && !is_consistency_group(Some(kind)));
+            if let Some(kind) = kind {
+                let reason =
+                    "is neither volumes (volume or OS::Cinder::Volume) nor a consistency group".to_owned();
+                let fault = FieldError::new("object_type", kind, FieldReason::Rule(reason));
+                found.push(InvalidRow { table: Table::ProtectionPlan, origin: row.origin, fault });
+            }
+        }
         for row in self.objects.iter().filter_map(|n| at(&tables.objects, *n)) {
             if let Some(kind) = row.model.resource_type().filter(|kind| !is_volume(kind)) {
                 let fault =
