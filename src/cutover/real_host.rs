@@ -25,7 +25,7 @@ use parsers::columns::ColumnMap;
 use pipeline::engine::{Engine, look_at};
 use pipeline::load::names::TargetNames;
 use pipeline::load::spec::Spec;
-use pipeline::load::{self, Context, Target};
+use pipeline::load::{self, Context, Intent, Target};
 use pipeline::schema_version::schema_version;
 use secrecy::SecretString;
 use std::ffi::OsString;
@@ -203,6 +203,14 @@ impl Host for RealHost<'_> {
             return Ok(Engine::default());
         }
         interaction.stopped(look_at(self.target(&interaction)?.0))
+    }
+
+    fn is_gauss(&mut self) -> Result<bool> {
+        let interaction = Interaction::new(&self.outputs, &self.environment.typed())?;
+        let mut sink = interaction.stopped(self.target(&interaction)?.0.open(Intent::Look))?.sink;
+        let server = interaction.stopped(sink.server())?;
+        interaction.stopped(sink.rollback())?;
+        Ok(server.is_some_and(|server| server.compatibility.is_some()))
     }
 
     fn free_space(&mut self, folder: &Path) -> Option<u64> {
