@@ -3,7 +3,7 @@
 use super::{SECRET, block_on, log_in, resolve, value};
 use connect::{ConnectError, Session};
 use fixtures::gauss::{Gauss, Role, Ways};
-use fixtures::server::shared;
+use fixtures::server::{Authority, shared};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
@@ -60,6 +60,33 @@ fn a_password_lets_in_and_the_session_is_the_drivers() {
         });
         assert_eq!((gauss.proofs(), gauss.failed_logins()), (1, 0), "{method}");
     }
+}
+
+#[test]
+fn a_login_inside_tls_is_made_with_the_server_that_is_meant() {
+    let (authority, other) = (Authority::new("the authority"), Authority::new("another one"));
+    let certificate = authority.issue("localhost", &["localhost"]);
+    let gauss = Gauss::in_tls(shared().port(), Ways::all(role()), &certificate);
+    let folder = tempfile::tempdir().unwrap();
+    let target = |name: &str, pem: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, pem).unwrap();
+        format!("hostaddr=127.0.0.1 sslmode=verify-full sslrootcert={}", path.display())
+    };
+    let more = |trusted: &str| trusted.replace("hostaddr", "host=localhost hostaddr");
+    let trusted = more(&target("authority.pem", authority.pem()));
+    let line = format!("port={} user=postgres dbname=postgres password='{PASSWORD}' {trusted}", gauss.port());
+    let info = resolve(&line, &[], Path::new("/nonexistent")).unwrap();
+    block_on(async {
+        let session = log_in(&info, None).await.0.unwrap();
+        assert!(session.encrypted);
+        assert_eq!(session.method, "sha256 of openGauss");
+        assert_eq!(value(&session, "SELECT repeat('x', 300000)").await.len(), 300_000);
+    });
+    assert_eq!(gauss.proofs(), 1);
+    let untrusted = more(&target("other.pem", other.pem()));
+    refused(gauss.port(), PASSWORD, &untrusted, "is signed by none of the trusted certificates");
+    assert_eq!(gauss.proofs(), 1);
 }
 
 #[test]
