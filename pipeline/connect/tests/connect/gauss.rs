@@ -141,9 +141,12 @@ fn what_cannot_be_had_is_refused_clearly() {
     refused(gauss.port(), PASSWORD, "", "ask this user by sha256 in place of md5");
 }
 
+/// What a message of the server is made into.
+type Tamper = fn(Vec<u8>) -> Vec<u8>;
+
 /// Passes connections on to `server`; in place of the `nth` message of the server on the `connection`th comes what `other`
 /// makes of it.
-fn tampered(server: u16, connection: usize, nth: usize, other: fn(Vec<u8>) -> Vec<u8>) -> u16 {
+fn tampered(server: u16, connection: usize, nth: usize, other: Tamper) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
@@ -199,7 +202,7 @@ fn without_end(message_: &[u8], bytes: usize) -> Vec<u8> {
 fn a_server_that_says_something_else_is_refused_clearly() {
     let locked = |_| message(b'E', b"SFATAL\0C28000\0MThe account has been locked.\0\0");
     let gauss = Gauss::before(shared().port(), Ways::all(role()));
-    let before_the_proof: [(usize, fn(Vec<u8>) -> Vec<u8>, &str); 12] = [
+    let before_the_proof: [(usize, Tamper, &str); 12] = [
         (0, locked, "login of user \"postgres\" was refused: The account has been locked."),
         (
             0,
@@ -230,7 +233,7 @@ fn a_server_that_says_something_else_is_refused_clearly() {
         refused(port, PASSWORD, "sslmode=disable", expected);
     }
     assert_eq!(gauss.proofs(), 0);
-    let after_it: [(fn(Vec<u8>) -> Vec<u8>, &str); 3] = [
+    let after_it: [(Tamper, &str); 3] = [
         (locked, "login of user \"postgres\" was refused: The account has been locked."),
         (|_| message(b'R', &5_i32.to_be_bytes()), "another request (5) after the proof"),
         (|_| message(b'Z', b"I"), "message 'Z' after the proof"),
