@@ -34,8 +34,8 @@ pub trait Host {
     /// Bytes that are free where `folder` lies, if the system says so.
     fn free_space(&mut self, folder: &Path) -> Option<u64>;
 
-    /// Runs a program of this machine to its end. With `login` it gets the password that was typed for the target, as libpq's
-    /// programs take it: in its environment.
+    /// Runs a program of this machine to its end. With `login` it gets the target's password as libpq's programs take it: in
+    /// its environment.
     ///
     /// # Errors
     /// It cannot be started, takes too long, or the cutover is to stop. How it ended is no error.

@@ -21,6 +21,7 @@ use crate::settings::outputs::Outputs;
 use crate::ui::environment::Environment;
 use crate::ui::progress::Screen;
 use crate::ui::signals::Watch;
+use connect::ConnInfo;
 use parsers::columns::ColumnMap;
 use pipeline::engine::{Engine, look_at};
 use pipeline::load::names::TargetNames;
@@ -168,9 +169,14 @@ impl<'w> RealHost<'w> {
         Ok((load::open(&spec, context)?, conversion))
     }
 
-    /// The password that was typed for the target, if one was: there is one target, and one role.
+    /// The password of the target, if there is one: what was typed (there is one target, and one role), or what a file has for its
+    /// only host, for gs_dump does not look there.
     fn password(&self) -> Option<SecretString> {
-        self.environment.typed().borrow().values().next().cloned()
+        let typed = self.environment.typed().borrow().values().next().cloned();
+        typed.or_else(|| match ConnInfo::of_target(&self.settings.target).ok()?.hosts.as_slice() {
+            [host] => host.password.as_ref().map(|password| password.secret.clone()),
+            _ => None,
+        })
     }
 }
 

@@ -16,10 +16,9 @@ use std::path::Path;
 const PG_DUMP_FAILED: &str = "name the pg_dump of the server's version with pg_dump in [karbor], a command with dump_command, or \
                               leave it out with dump = false";
 
-/// What is to be done where the target is openGauss or GaussDB (`.pgpass`: `SUPPORT_PGPASSFILE` of its libpq, which is not set).
-const GS_DUMP_FAILED: &str = "the target is openGauss or GaussDB: name its gs_dump with pg_dump in [karbor], and give the password in \
-                              PGPASSWORD, for gs_dump reads no ~/.pgpass; or a command with dump_command, or leave it out with \
-                              dump = false";
+/// What is to be done where the target is openGauss or GaussDB.
+const GS_DUMP_FAILED: &str = "the target is openGauss or GaussDB: name its gs_dump with pg_dump in [karbor], a command with \
+                              dump_command, or leave it out with dump = false";
 
 /// How the dump is made.
 #[derive(Debug)]

@@ -62,11 +62,16 @@ impl Site {
         let databases: Vec<_> = Database::ALL.into_iter().map(filled).collect();
         let karbor = database(server);
         own_rows(&karbor);
-        let scene = Scene::new()
-            .with("PGPASSWORD", TARGET_PASSWORD)
-            .with("ETL_SSH_PASSWORD", PASSWORD)
-            .with("ETL_SU_PASSWORD", DATABASE_USER_PASSWORD)
-            .with(
+        // Where it is in a file, gs_dump does not find it by itself.
+        let file = flags.path().join("pgpass");
+        std::fs::write(&file, format!("*:*:*:*:{TARGET_PASSWORD}\n")).unwrap();
+        std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+        let scene = match gauss {
+            None => Scene::new().with("PGPASSWORD", TARGET_PASSWORD),
+            Some(_) => Scene::new().with("PGPASSFILE", file.to_str().unwrap()),
+        };
+        let scene =
+            scene.with("ETL_SSH_PASSWORD", PASSWORD).with("ETL_SU_PASSWORD", DATABASE_USER_PASSWORD).with(
                 "PATH",
                 &format!(
                     "{}:{}",
