@@ -25,6 +25,7 @@ pub mod init;
 pub mod lines;
 pub mod plan;
 pub mod real_host;
+pub mod safety;
 pub mod settings;
 pub mod state;
 pub mod step;

@@ -382,7 +382,11 @@ fn verdicts(marks: ImportPredicates<'_>) -> String {
         (Obstacle::NoTrigger, "t.key IS NULL".to_owned()),
         (Obstacle::NoState, "s.key IS NULL".to_owned()),
         (Obstacle::Unregistered, format!("NOT {}", registered("s.state"))),
-        (Obstacle::NoTrust, format!("coalesce(s.trust, '') IN ('', {})", literal(PLACEHOLDER_TRUST))),
+        // By its length: a literal of no characters is NULL in openGauss, which equals nothing.
+        (
+            Obstacle::NoTrust,
+            format!("coalesce(length(s.trust), 0) = 0 OR s.trust = {}", literal(PLACEHOLDER_TRUST)),
+        ),
     ];
     let cases: Vec<_> = conditions
         .iter()

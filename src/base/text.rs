@@ -1,5 +1,6 @@
 //! Text from dumps and servers, made safe to print.
 
+use parsers::encoding::Encoding;
 use std::borrow::Cow;
 use std::io;
 
@@ -27,6 +28,18 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     }
     let shown = |c: char| if is_misleading(c) { c.escape_default().to_string() } else { c.to_string() };
     Cow::Owned(text.chars().map(shown).collect())
+}
+
+/// What a program wrote, line by line: UTF-8, and what is none is GB18030, in which programs of a Chinese locale may speak.
+#[must_use]
+pub fn decoded(bytes: &[u8]) -> String {
+    let line = |line: &[u8]| match std::str::from_utf8(line) {
+        Ok(text) => text.to_owned(),
+        Err(_) => Encoding::Gb18030
+            .decode(line)
+            .map_or_else(|| String::from_utf8_lossy(line).into_owned(), Cow::into_owned),
+    };
+    bytes.split(|byte| *byte == b'\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// JSON of the same meaning in which what would mislead its reader is escaped.

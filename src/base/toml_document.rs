@@ -446,8 +446,8 @@ fn looks_secret(text: &str) -> bool {
         let authority = rest.split(['/', ' ']).next().unwrap_or_default();
         authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
     });
-    let option = text == "--password"
-        || text == "-W"
+    let option = ["-W", "--password", "--rolepassword", "--with-key"].contains(&text)
+        || text.starts_with("--with-key=")
         || (text.starts_with("-W") && !text.contains(' '))
         || text.contains(" -W");
     in_url || option || assigned("password") || assigned("passwd") || assigned("passphrase")

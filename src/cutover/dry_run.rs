@@ -3,7 +3,7 @@
 use super::error::CutoverError;
 use super::lines::{Back, Lines, typed};
 use super::plan::{Goal, Resume, left_out, parts, steps};
-use super::settings::{Command, Safety};
+use super::settings::{Command, GS_DUMP, PG_DUMP, Safety};
 use super::state::Position;
 use super::step::Step;
 use pipeline::load::names::TargetNames;
@@ -50,7 +50,13 @@ pub fn dry_run(
                     Safety::Command(one) => each(std::slice::from_ref(one), &mut command),
                     Safety::PgDump { program, options } => {
                         let path = lines.safety();
-                        command(&typed(&lines.pg_dump(program, options, names, &path)), vec![None]);
+                        let named = program.as_deref().unwrap_or(PG_DUMP);
+                        command(&typed(&lines.safety_dump(named, options, names, &path)), vec![None]);
+                        // What the target is, is not known before it is asked.
+                        if program.is_none() {
+                            let _ =
+                                writeln!(text, "    ({GS_DUMP} where the target is openGauss or GaussDB)");
+                        }
                     }
                 },
                 Step::Dump | Step::DumpAgain | Step::DumpJobs => {

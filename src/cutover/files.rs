@@ -2,7 +2,7 @@
 
 use crate::base::error::{Error, Result};
 use std::fs::{DirBuilder, File};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
@@ -29,6 +29,30 @@ pub fn whole(path: &Path) -> io::Result<Option<u64>> {
     let mut end = Vec::new();
     file.take(512).read_to_end(&mut end)?;
     Ok(String::from_utf8_lossy(&end).contains(WHOLE).then_some(size))
+}
+
+/// Those of `tables` of which no title of a dump says that it holds them (`-- Name: plans; Type: TABLE; …`, or `-- Data for
+/// Name: …; Type: TABLE DATA`, which pg_dump and gs_dump write alike).
+///
+/// # Errors
+/// It cannot be read.
+pub fn missing<'t>(path: &Path, tables: &[&'t str]) -> io::Result<Vec<&'t str>> {
+    let mut left: Vec<(&str, String)> =
+        tables.iter().map(|table| (*table, format!("Name: {}; Type: TABLE", bare(table)))).collect();
+    let (mut reader, mut line) = (BufReader::new(File::open(path)?), Vec::new());
+    while !left.is_empty() && reader.read_until(b'\n', &mut line)? > 0 {
+        if line.starts_with(b"-- ") {
+            let title = String::from_utf8_lossy(&line);
+            left.retain(|(_, wanted)| !title.contains(wanted));
+        }
+        line.clear();
+    }
+    Ok(left.into_iter().map(|(table, _)| table).collect())
+}
+
+/// A table's name without schema and quotes, as titles have it.
+fn bare(table: &str) -> &str {
+    table.rsplit('.').next().unwrap_or(table).trim_matches('"')
 }
 
 /// Writes everything twice.

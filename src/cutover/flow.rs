@@ -4,10 +4,11 @@
 //! and what it left half done is either whole (a commit), or nothing (a roll back), or replaced (files).
 
 use super::error::CutoverError;
-use super::files::{Tee, private_folder, whole};
+use super::files::{Tee, private_folder};
 use super::host::{Host, Ran};
 use super::lines::{Back, Lines, own, typed};
 use super::plan::{Goal, Next, Resume, effective_exit, next, parts, refuse_changes, steps};
+use super::safety;
 use super::settings::{Check, Command, Safety, Settings};
 use super::state::{Dump, Event, State};
 use super::step::{Part, Step};
@@ -18,7 +19,7 @@ use crate::base::text::printable;
 use crate::cutover::messages;
 use crate::ui::terminal::ignore_broken_pipe;
 use pipeline::engine::without_trust;
-use pipeline::files::{self, Replacement};
+use pipeline::files;
 use pipeline::load::names::TargetNames;
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -26,9 +27,6 @@ use std::time::{Duration, Instant};
 
 /// How long a node may take to show that commands can be run there.
 const REACH: Duration = Duration::from_secs(60);
-
-/// How much of what a failed command said is repeated.
-const LINES_TOLD: usize = 12;
 
 /// A cutover as it goes.
 pub struct Flow<'f> {
@@ -292,25 +290,8 @@ impl Flow<'_> {
             }
             Safety::PgDump { program, options } => (program, options),
         };
-        let file = |source| Error::file("the dump of Karbor's tables", path.display(), source);
-        // Private before the first byte is in it: pg_dump writes into the file that is there.
-        let part = Replacement::create(&path).map_err(file)?;
-        let line = self.lines.pg_dump(&program, &options, self.names, part.path());
-        tracing::info!("{}", typed(&line));
-        let ran = self.host.run_local(&line, None, true)?;
-        if !ran.well() {
-            let what = format!("{}: {}", program, how(&ran));
-            let remedy = "name the pg_dump of the server's version with pg_dump in [karbor], a command with dump_command, or \
-                          leave it out with dump = false";
-            return Err(CutoverError::Failed { what, remedy: Some(remedy.to_owned()) }.into());
-        }
-        let size = whole(part.path()).map_err(file)?;
-        let Some(size) = size else {
-            let what = format!("{}: the dump has no end", path.display());
-            let remedy = Some("see whether the disk is full, and type the same command again".to_owned());
-            return Err(CutoverError::Failed { what, remedy }.into());
-        };
-        part.publish().map_err(file)?;
+        let dump = safety::SafetyDump { program, options: &options, lines: self.lines, names: self.names };
+        let size = dump.make(self.host, &path)?;
         Ok(Ended::well(format!("{} of Karbor's own tables: {}", bytes(size), path.display())))
     }
 
@@ -470,19 +451,7 @@ fn worded(error: &Error) -> String {
 
 /// How a command ended that should have ended well.
 fn ended(command: &Command, ran: &Ran) -> String {
-    format!("`{}`: {}", command.run, how(ran))
-}
-
-fn how(ran: &Ran) -> String {
-    let mut text = match ran.code {
-        Some(code) => format!("it ended with exit code {code}"),
-        None => "a signal ended it".to_owned(),
-    };
-    let lines: Vec<&str> = ran.text.lines().filter(|line| !line.trim().is_empty()).collect();
-    for line in lines.iter().skip(lines.len().saturating_sub(LINES_TOLD)) {
-        let _ = write!(text, "\n    {line}");
-    }
-    text
+    format!("`{}`: {}", command.run, ran.how())
 }
 
 fn unsaid(source: io::Error) -> Error {

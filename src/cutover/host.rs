@@ -3,9 +3,13 @@
 use crate::base::error::Result;
 use crate::base::exit::Exit;
 use pipeline::engine::Engine;
+use std::fmt::Write as _;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// How much of what a failed command said is repeated.
+const LINES_TOLD: usize = 12;
 
 /// The world around a cutover.
 pub trait Host {
@@ -21,11 +25,17 @@ pub trait Host {
     /// The target cannot be read.
     fn outlook(&mut self) -> Result<Engine>;
 
+    /// Whether the target says that it is openGauss or GaussDB.
+    ///
+    /// # Errors
+    /// It cannot be reached.
+    fn is_gauss(&mut self) -> Result<bool>;
+
     /// Bytes that are free where `folder` lies, if the system says so.
     fn free_space(&mut self, folder: &Path) -> Option<u64>;
 
-    /// Runs a program of this machine to its end. With `login` it gets the password that was typed for the target, as libpq's
-    /// programs take it: in its environment.
+    /// Runs a program of this machine to its end. With `login` it gets the target's password as libpq's programs take it: in
+    /// its environment.
     ///
     /// # Errors
     /// It cannot be started, takes too long, or the cutover is to stop. How it ended is no error.
@@ -80,6 +90,22 @@ pub struct Ran {
 }
 
 impl Ran {
+    /// How it ended, with the last lines of what it wrote; gs_dump's reports of its progress are none.
+    #[must_use]
+    pub fn how(&self) -> String {
+        let mut text = match self.code {
+            Some(code) => format!("it ended with exit code {code}"),
+            None => "a signal ended it".to_owned(),
+        };
+        let lines = self.text.split(['\n', '\r']).map(str::trim_end);
+        let lines: Vec<&str> =
+            lines.filter(|line| !line.is_empty() && !line.starts_with("Progress: [")).collect();
+        for line in lines.iter().skip(lines.len().saturating_sub(LINES_TOLD)) {
+            let _ = write!(text, "\n    {line}");
+        }
+        text
+    }
+
     /// Whether it ended well.
     #[must_use]
     pub fn well(&self) -> bool {

@@ -74,7 +74,8 @@ impl Wizard<'_> {
             false => _ = writeln!(text, "version = {}", quoted(&version)),
         }
         text.push_str(
-            "# Karbor's own tables are dumped before anything is written, by pg_dump on this machine. Another program, or none:\n\
+            "# Karbor's own tables are dumped before anything is written, by pg_dump on this machine (gs_dump where that\n\
+             # database is openGauss or GaussDB). Another program, or none:\n\
              # pg_dump = \"/usr/bin/pg_dump\"\n# dump = false\n",
         );
         text.push_str("\n[run]\n");

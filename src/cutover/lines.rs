@@ -155,23 +155,24 @@ impl Lines<'_> {
         line
     }
 
-    /// The line that dumps the tables that a cutover writes to, or deletes from.
+    /// The line that dumps the tables that a cutover writes to, or deletes from. pg_dump and gs_dump read it alike: gs_dump has no
+    /// `--dbname`, and both take a connection string in its place.
     #[must_use]
-    pub fn pg_dump(
+    pub fn safety_dump(
         &self,
         program: &str,
         options: &[String],
         names: &TargetNames,
         into: &Path,
     ) -> Vec<String> {
-        let mut line =
-            words(&[program, "--dbname", &self.settings.target, "--format=plain", "--no-password"]);
+        let mut line = words(&[program, "--format=plain", "--no-password"]);
         let tables = WRITTEN.iter().map(|table| names.table(table.name));
         for table in tables.chain(["services"]).chain(CLEANED) {
             line.push(format!("--table={table}"));
         }
         line.extend_from_slice(options);
         line.push(format!("--file={}", shown(into)));
+        line.push(self.settings.target.clone());
         line
     }
 }

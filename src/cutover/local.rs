@@ -4,6 +4,7 @@
 //! gets none of the secrets that are meant for etl.
 
 use crate::base::error::Result;
+use crate::base::text::decoded;
 use crate::cutover::error::CutoverError;
 use crate::cutover::host::Ran;
 use nix::sys::signal::{Signal, killpg};
@@ -94,7 +95,7 @@ pub fn run(
     };
     let _ = end.recv_timeout(GRACE);
     let text = said.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(Ran { code: status.code(), text: String::from_utf8_lossy(&text).trim_end().to_owned() })
+    Ok(Ran { code: status.code(), text: decoded(&text).trim_end().to_owned() })
 }
 
 /// Ends a program and what it started.

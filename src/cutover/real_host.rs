@@ -21,11 +21,12 @@ use crate::settings::outputs::Outputs;
 use crate::ui::environment::Environment;
 use crate::ui::progress::Screen;
 use crate::ui::signals::Watch;
+use connect::ConnInfo;
 use parsers::columns::ColumnMap;
 use pipeline::engine::{Engine, look_at};
 use pipeline::load::names::TargetNames;
 use pipeline::load::spec::Spec;
-use pipeline::load::{self, Context, Target};
+use pipeline::load::{self, Context, Intent, Target};
 use pipeline::schema_version::schema_version;
 use secrecy::SecretString;
 use std::ffi::OsString;
@@ -168,9 +169,14 @@ impl<'w> RealHost<'w> {
         Ok((load::open(&spec, context)?, conversion))
     }
 
-    /// The password that was typed for the target, if one was: there is one target, and one role.
+    /// The password of the target, if there is one: what was typed (there is one target, and one role), or what a file has for its
+    /// only host, for gs_dump does not look there.
     fn password(&self) -> Option<SecretString> {
-        self.environment.typed().borrow().values().next().cloned()
+        let typed = self.environment.typed().borrow().values().next().cloned();
+        typed.or_else(|| match ConnInfo::of_target(&self.settings.target).ok()?.hosts.as_slice() {
+            [host] => host.password.as_ref().map(|password| password.secret.clone()),
+            _ => None,
+        })
     }
 }
 
@@ -203,6 +209,14 @@ impl Host for RealHost<'_> {
             return Ok(Engine::default());
         }
         interaction.stopped(look_at(self.target(&interaction)?.0))
+    }
+
+    fn is_gauss(&mut self) -> Result<bool> {
+        let interaction = Interaction::new(&self.outputs, &self.environment.typed())?;
+        let mut sink = interaction.stopped(self.target(&interaction)?.0.open(Intent::Look))?.sink;
+        let server = interaction.stopped(sink.server())?;
+        interaction.stopped(sink.rollback())?;
+        Ok(server.is_some_and(|server| server.compatibility.is_some()))
     }
 
     fn free_space(&mut self, folder: &Path) -> Option<u64> {

@@ -32,7 +32,10 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 /// The dump program for Karbor's tables where none is named.
-const PG_DUMP: &str = "pg_dump";
+pub const PG_DUMP: &str = "pg_dump";
+
+/// The same where the target is openGauss or GaussDB.
+pub const GS_DUMP: &str = "gs_dump";
 
 /// Bytes that must be free in the folder where that is not said.
 const FREE_SPACE: u64 = 1 << 30;
@@ -69,10 +72,10 @@ pub struct Settings {
 pub enum Safety {
     /// Not at all.
     None,
-    /// By pg_dump, here.
+    /// By pg_dump or gs_dump, here.
     PgDump {
-        /// The program.
-        program: String,
+        /// The program, where one is named.
+        program: Option<String>,
         /// Options beside those that etl gives.
         options: Vec<String>,
     },
@@ -241,7 +244,7 @@ fn target(file: &mut Section) -> Result<String> {
 /// What is expected of Karbor, and how its tables are dumped.
 fn karbor(section: Option<Section>, nodes: &NodeSettings) -> Result<(Option<Placed<String>>, Safety)> {
     let by_pg_dump = |program: Option<Placed<String>>, options: Option<Vec<Placed<String>>>| {
-        let program = program.map_or(PG_DUMP.to_owned(), |program| program.value);
+        let program = program.map(|program| program.value);
         let options = options.unwrap_or_default().into_iter().map(|option| option.value).collect();
         Safety::PgDump { program, options }
     };
@@ -391,7 +394,7 @@ timeout = \"1min\"
         assert_eq!(settings.folder, Path::new("site"));
         assert_eq!(settings.run.config.as_deref(), Some(Path::new("site/etl.toml")));
         assert_eq!(settings.version.as_ref().map(|version| version.line), Some(3));
-        assert_eq!(settings.safety, Safety::PgDump { program: "pg_dump".into(), options: Vec::new() });
+        assert_eq!(settings.safety, Safety::PgDump { program: None, options: Vec::new() });
         assert_eq!(settings.job_files, ["taskmgr.sql"]);
         assert_eq!(settings.command_nodes(), ["vbs1", "karbor1"]);
         assert_eq!((settings.restart[0].limit, settings.jobs[0].limit), (PATIENCE, Duration::from_secs(60)));

@@ -4,6 +4,7 @@
 //! whatever comes before is `su`, `sudo`, or a login shell. What the script is told goes through its standard input, so
 //! that it stands in no argument; its end tells the script that nobody listens any more.
 
+use crate::base::text::decoded;
 use crate::dump::error::{Failure, NodeError, Result};
 use crate::dump::prompt::{Listener, PromptEvent};
 use crate::dump::script::{Words, command_line, quoted};
@@ -40,7 +41,7 @@ pub(crate) struct Conversation<'s> {
     /// Taken when the conversation is over.
     write: Option<ChannelWriteHalf<russh::client::Msg>>,
     words: Words,
-    open: String,
+    open: Vec<u8>,
     /// What programs said: its end.
     pub(crate) tail: String,
     status: Option<u32>,
@@ -91,7 +92,7 @@ impl<'s> Conversation<'s> {
             read,
             write: Some(write),
             words,
-            open: String::new(),
+            open: Vec::new(),
             tail: String::new(),
             status: None,
             over: false,
@@ -128,8 +129,8 @@ impl<'s> Conversation<'s> {
                     }
                 },
                 Ok(Some(ChannelMsg::Data { data } | ChannelMsg::ExtendedData { data, .. })) => {
-                    if let Some(rest) = listener.take(&String::from_utf8_lossy(&data), &begin) {
-                        self.open = rest;
+                    if let Some(rest) = listener.take(&decoded(&data), &begin) {
+                        self.open = rest.into_bytes();
                         return Ok(());
                     }
                 }
@@ -185,26 +186,27 @@ impl<'s> Conversation<'s> {
     /// The connection is lost.
     pub(crate) async fn next(&mut self) -> Result<ScriptEvent> {
         loop {
-            while let Some((line, rest)) = self.open.split_once('\n') {
-                let (line, rest) = (line.trim_end_matches('\r').to_owned(), rest.to_owned());
-                self.open = rest;
-                match self.words.heard(&line) {
+            while let Some(end) = self.open.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.open.drain(..=end).collect();
+                let line = decoded(&line);
+                let line = line.trim_end_matches(['\r', '\n']);
+                match self.words.heard(line) {
                     Some((word, rest)) => return Ok(ScriptEvent::Word(word, rest)),
-                    None => self.keep(&line),
+                    None => self.keep(line),
                 }
             }
             if self.over {
                 let rest = std::mem::take(&mut self.open);
-                self.keep(&rest);
+                self.keep(&decoded(&rest));
                 return Ok(ScriptEvent::Ended(self.status));
             }
             match self.read.wait().await {
                 Some(ChannelMsg::Data { data } | ChannelMsg::ExtendedData { data, .. }) => {
-                    self.open.push_str(&String::from_utf8_lossy(&data));
+                    self.open.extend_from_slice(&data);
                     // A program that never ends its line must not fill the memory.
-                    if self.open.len() > TAIL && !self.open.contains('\n') {
+                    if self.open.len() > TAIL && !self.open.contains(&b'\n') {
                         let rest = std::mem::take(&mut self.open);
-                        self.keep(&rest);
+                        self.keep(&decoded(&rest));
                     }
                 }
                 Some(ChannelMsg::ExitStatus { exit_status }) => self.status = Some(exit_status),

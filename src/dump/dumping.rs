@@ -220,7 +220,8 @@ impl<'d> Dumping<'d> {
             let status = heard.status.unwrap_or_else(|| shown(status));
             let last: Vec<&str> = said.lines().rev().take(3).collect();
             let last = last.into_iter().rev().collect::<Vec<_>>().join("; ");
-            let full = ["No space left", "空间不足", "disk full"].iter().any(|text| said.contains(text));
+            let full =
+                ["No space left", "没有空间", "空间不足", "disk full"].iter().any(|text| said.contains(text));
             let (kind, remedy) = match (full, status.as_str()) {
                 (true, _) => (
                     Failure::Space,

@@ -17,7 +17,23 @@ use std::ffi::OsString;
 
 #[test]
 fn three_databases_behind_ssh_become_a_verified_karbor_and_back() {
-    let site = Site::new();
+    whole_cutover(&Site::new());
+}
+
+#[test]
+fn the_same_where_karbor_is_in_opengauss() {
+    let site = Site::in_gauss();
+    whole_cutover(&site);
+    let gauss = site.gauss.as_ref().unwrap();
+    assert_eq!((gauss.failed_logins(), gauss.refused()), (0, Vec::new()));
+    let log = site.scene.read("cutover/etl.log");
+    let line = log.lines().find(|line| line.contains(" gs_dump --format=plain ")).unwrap();
+    let target =
+        format!("'postgresql://postgres@127.0.0.1:{}/{}?sslmode=disable'", gauss.port(), site.karbor);
+    assert!(line.contains("--table=plans") && line.ends_with(&target), "{line}");
+}
+
+fn whole_cutover(site: &Site) {
     // Karbor has rows of its own, which nothing may touch.
     let before = site.rows();
 

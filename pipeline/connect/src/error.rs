@@ -341,6 +341,7 @@ impl fmt::Display for LoginMethod {
             LoginMethod::Gauss(10) => write!(out, "{gauss} SHA-256 method (authentication request 10)"),
             LoginMethod::Gauss(11) => write!(out, "{gauss} MD5 over SHA-256 (authentication request 11)"),
             LoginMethod::Gauss(13) => write!(out, "{gauss} SM3 method (authentication request 13)"),
+            LoginMethod::Gauss(14) => write!(out, "{gauss} IAM token (authentication request 14)"),
             LoginMethod::Gauss(number) => write!(out, "{gauss} method (authentication request {number})"),
             LoginMethod::Kerberos => write!(out, "Kerberos (GSSAPI or SSPI)"),
             LoginMethod::Sasl(names) => write!(out, "SASL with {}", names.join(", ")),

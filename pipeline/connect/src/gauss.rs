@@ -1,19 +1,20 @@
-//! openGauss' and GaussDB's own login: authentication request 10, SHA-256.
+//! openGauss' and GaussDB's own logins: authentication requests 10 (SHA-256) and 13 (SM3).
 //!
-//! Source: openGauss-server, `sendAuthRequest` and `crypt_verify` (auth.cpp, crypt.cpp), `RFC5802Algorithm` (sha2.cpp); test vectors
-//! by four implementations that share no code. No live server was reached.
+//! Source: openGauss-server, `sendAuthRequest` and `crypt_verify` (auth.cpp, crypt.cpp), `RFC5802Algorithm` and `GsSm3Encrypt`
+//! (sha2.cpp). Test vectors of SHA-256 are by four implementations that share no code, those of SM3 by Python's hashlib with
+//! OpenSSL. No live server was reached.
 //!
 //! A server tells a client of protocol 3.0 its signature over a token, which shows that it knows the password, but not the number
 //! of iterations; one of 3.51 the number, but no signature. So the first connection, which is the driver's, brings the signature
 //! and is left; the second brings the number. Only when the password makes the first one's signature is a proof of it sent: to
 //! whoever does not know the password nothing is, and a wrong password counts as no failed login, of which ten lock an account.
 
-use crate::challenge::Told;
-use crate::challenge::{Challenge, ITERATIONS};
+use crate::challenge::{Challenge, ITERATIONS, Kept, Told};
 use std::num::NonZeroU32;
 
 use ring::{hmac, pbkdf2};
 use secrecy::ExposeSecret;
+use sm3::{Digest, Sm3};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::conninfo::ConnInfo;
@@ -25,26 +26,32 @@ use crate::values::{ChannelBinding, Password};
 /// Protocol 3.51, of which openGauss' own clients are.
 const PROTOCOL: i32 = 3 << 16 | 51;
 
-/// The text that openGauss makes its server key with, as it spells it.
-const SERVER_KEY: &[u8] = b"Sever Key";
-
 const CLIENT_KEY: &[u8] = b"Client Key";
 
 /// What a password makes with a salt.
 struct Keys {
     client: [u8; 32],
+    stored: hmac::Key,
     server: hmac::Key,
 }
 
 impl Keys {
-    fn new(password: &[u8], salt: &[u8; 32], iterations: NonZeroU32) -> Self {
+    fn new(kept: Kept, password: &[u8], salt: &[u8; 32], iterations: NonZeroU32) -> Self {
         let mut salted = [0; 32];
         pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA1, iterations, salt, password, &mut salted);
         let salted = hmac::Key::new(hmac::HMAC_SHA256, &salted);
         let mut client = [0; 32];
         client.copy_from_slice(hmac::sign(&salted, CLIENT_KEY).as_ref());
-        let server = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&salted, SERVER_KEY).as_ref());
-        Self { client, server }
+        let key = |bytes: &[u8]| hmac::Key::new(hmac::HMAC_SHA256, bytes);
+        // The texts are as openGauss spells them.
+        let (stored, server_key) = match kept {
+            Kept::Sha256 => {
+                (key(ring::digest::digest(&ring::digest::SHA256, &client).as_ref()), &b"Sever Key"[..])
+            }
+            Kept::Sm3 => (key(&Sm3::digest(client)), &b"Server Key"[..]),
+        };
+        let server = key(hmac::sign(&salted, server_key).as_ref());
+        Self { client, stored, server }
     }
 
     /// Whether a server that signed the token knows the password.
@@ -54,8 +61,7 @@ impl Keys {
 
     /// What shows the server that this client knows the password.
     fn proof(&self, token: [u8; 4]) -> [u8; 32] {
-        let stored = ring::digest::digest(&ring::digest::SHA256, &self.client);
-        let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, stored.as_ref()), &token);
+        let signature = hmac::sign(&self.stored, &token);
         let mut proof = self.client;
         for (byte, other) in proof.iter_mut().zip(signature.as_ref()) {
             *byte ^= other;
@@ -82,18 +88,19 @@ pub(super) async fn log_in(
     };
     let lost = |error: std::io::Error| ConnectError::Lost { at: at.to_owned(), problem: error.to_string() };
     if settings.channel_binding == ChannelBinding::Require {
-        return Err(broken("channel_binding=require, and GaussDB's SHA-256 login has none"));
+        return Err(broken("channel_binding=require, and GaussDB's own login has none"));
     }
     let Told::Signature(signature) = &first.told else {
         return Err(broken("the server did not show that it knows the password"));
     };
     link.write_all(&greeting(settings)).await.map_err(lost)?;
     let second = match request(link).await.map_err(lost)? {
-        Reply::Request(10, body) => {
-            Challenge::read(&body).ok_or_else(|| broken("its request is not understood"))?
+        Reply::Request(number, body) if number == first.kept.request() => {
+            Challenge::read(first.kept, &body).ok_or_else(|| broken("its request is not understood"))?
         }
         Reply::Request(number, _) => {
-            return Err(broken(&format!("it asked by request 10 first, and then by {number}")));
+            let problem = format!("it asked by request {} first, and then by {number}", first.kept.request());
+            return Err(broken(&problem));
         }
         Reply::Error(error) => return Err(refused(&error, at, settings, Some(password))),
         Reply::Other(tag) => {
@@ -116,7 +123,7 @@ pub(super) async fn log_in(
     if second.salt != first.salt {
         return Err(broken("the server's two requests differ in their salt"));
     }
-    let keys = Keys::new(password.secret.expose_secret().as_bytes(), &second.salt, iterations);
+    let keys = Keys::new(first.kept, password.secret.expose_secret().as_bytes(), &second.salt, iterations);
     if !keys.signed(first.token, signature) {
         return Err(ConnectError::PasswordRejected {
             at: at.to_owned(),
@@ -209,6 +216,26 @@ mod tests {
 
     type Vector = (&'static [u8], &'static str, &'static str, u32, &'static str, &'static str);
 
+    /// The same for a password kept as SM3, by Python's hashlib with OpenSSL.
+    const OF_SM3: [Vector; 2] = [
+        (
+            b"Karbor_123",
+            "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+            "01020304",
+            10_000,
+            "ecf03b5665c2841cfba594acd5d45472e982b786aeebde197ecec603a7bd3743",
+            "859e8ff25ecc957336e432ad398d9a10aac8bc3cc38d707f239e9f86596b2b8f",
+        ),
+        (
+            "密码_Karbor1".as_bytes(),
+            "941b7ecd47e5a3d6066847def67a662f539afe44c5bdf95d962f9dc785dd96f3",
+            "0badf00d",
+            2_048,
+            "ae58adbc4039675a259039dd16d0fb177c3dbe7bbfd29a86e68473a57ed984a2",
+            "28b54987c884b3dd0d1c3b8c7966a687713ff606899287175474616590a14930",
+        ),
+    ];
+
     /// Password, salt, token, iterations, server signature, proof; four implementations that share no code agree on them.
     const VECTORS: [Vector; 6] = [
         (
@@ -263,9 +290,11 @@ mod tests {
 
     #[test]
     fn the_vectors() {
-        for (password, salt, token, count, signature, proof) in VECTORS {
-            let keys =
-                Keys::new(password, &from_hex(salt.as_bytes()).unwrap(), NonZeroU32::new(count).unwrap());
+        let all = VECTORS.map(|vector| (Kept::Sha256, vector)).into_iter();
+        for (kept, vector) in all.chain(OF_SM3.map(|vector| (Kept::Sm3, vector))) {
+            let (password, salt, token, count, signature, proof) = vector;
+            let count = NonZeroU32::new(count).unwrap();
+            let keys = Keys::new(kept, password, &from_hex(salt.as_bytes()).unwrap(), count);
             let token = from_hex(token.as_bytes()).unwrap();
             assert!(keys.signed(token, &from_hex(signature.as_bytes()).unwrap()), "{salt}");
             assert_eq!(to_hex(&keys.proof(token)), proof, "{salt}");
@@ -273,15 +302,26 @@ mod tests {
         }
     }
 
+    /// The two examples of GB/T 32905-2016, appendix A.
+    #[test]
+    fn sm3_is_the_standard_s() {
+        for (text, digest) in [
+            ("abc".to_owned(), "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0"),
+            ("abcd".repeat(16), "debe9ff92275b8a138604889c18e5a4d6fdb70e5387e5765293dcba39c0c5732"),
+        ] {
+            assert_eq!(to_hex(&Sm3::digest(text)), digest);
+        }
+    }
+
     #[test]
     fn requests_are_read_by_their_form() {
         let body =
             |stored: i32, rest: &[u8]| [&stored.to_be_bytes()[..], &[b'a'; 64], b"01020304", rest].concat();
-        let told = |bytes: &[u8]| Challenge::read(bytes).map(|challenge| challenge.told);
+        let told = |bytes: &[u8]| Challenge::read(Kept::Sha256, bytes).map(|challenge| challenge.told);
         assert_eq!(told(&body(2, &[b'f'; 64])), Some(Told::Signature([0xff; 32])));
         assert_eq!(told(&body(2, &10_000_i32.to_be_bytes())), Some(Told::Iterations(10_000)));
         assert_eq!(told(&body(0, b"")), Some(Told::Nothing));
-        assert_eq!(Challenge::read(&body(2, b"")).unwrap().token, [1, 2, 3, 4]);
+        assert_eq!(Challenge::read(Kept::Sha256, &body(2, b"")).unwrap().token, [1, 2, 3, 4]);
         for other in
             [body(1, b""), body(2, b"x"), body(2, &[b'g'; 64]), b"SCRAM-SHA-256\0\0".to_vec(), Vec::new()]
         {

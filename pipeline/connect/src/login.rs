@@ -8,7 +8,7 @@
 //! never tried on a live server.
 
 use super::error::LoginMethod;
-use crate::challenge::Challenge;
+use crate::challenge::{Challenge, Kept};
 
 /// No message of a login is larger; beyond it, watching ends.
 const LIMIT: usize = 64 * 1024;
@@ -28,7 +28,7 @@ pub(super) struct Watch {
 pub(super) enum Request {
     /// A password, in clear, as MD5 or by SCRAM-SHA-256.
     Password,
-    /// GaussDB's SHA-256, which is not the driver's to answer.
+    /// GaussDB's SHA-256 or SM3, which is not the driver's to answer.
     Gauss(Challenge),
     /// Something that is not spoken here.
     Unsupported(LoginMethod),
@@ -102,14 +102,20 @@ fn request(number: i32, rest: &[u8]) -> Request {
                 return Request::Password;
             }
             Some(names) => LoginMethod::Sasl(names),
-            None => match Challenge::read(rest) {
-                Some(challenge) => return Request::Gauss(challenge),
-                None => LoginMethod::Gauss(number),
-            },
+            None => return gauss(Kept::Sha256, rest),
         },
-        11..=14 => LoginMethod::Gauss(number),
+        13 => return gauss(Kept::Sm3, rest),
+        11 | 12 | 14 => LoginMethod::Gauss(number),
         number => LoginMethod::Other(number),
     })
+}
+
+/// A request of GaussDB's, if it has the form of one.
+fn gauss(kept: Kept, rest: &[u8]) -> Request {
+    match Challenge::read(kept, rest) {
+        Some(challenge) => Request::Gauss(challenge),
+        None => Request::Unsupported(LoginMethod::Gauss(kept.request())),
+    }
 }
 
 /// SASL's list of mechanisms: names that each end in a zero byte, and one more zero byte. Nothing if it is not that;
@@ -144,8 +150,8 @@ mod tests {
         [&b"E"[..], &11_i32.to_be_bytes(), b"SFATAL\0"].concat()
     }
 
-    fn gauss() -> Vec<u8> {
-        [&2_i32.to_be_bytes()[..], &[b'a'; 64], &[b'b'; 8], &10_000_i32.to_be_bytes()].concat()
+    fn body(stored: i32) -> Vec<u8> {
+        [&stored.to_be_bytes()[..], &[b'a'; 64], &[b'b'; 8], &10_000_i32.to_be_bytes()].concat()
     }
 
     fn check(messages: &[Vec<u8>], request: Option<Request>, accepted: bool) {
@@ -173,11 +179,15 @@ mod tests {
         check(&steps, Some(Request::Password), true);
         let other = authentication(10, b"OAUTHBEARER\0\0");
         check(&[other], unsupported(LoginMethod::Sasl(vec!["OAUTHBEARER".to_owned()])), false);
-        let challenge = Challenge::read(&gauss()).unwrap();
-        check(&[authentication(10, &gauss())], Some(Request::Gauss(challenge)), false);
-        check(&[authentication(10, b"")], unsupported(LoginMethod::Gauss(10)), false);
+        for (kept, stored, other) in [(Kept::Sha256, 2, 3), (Kept::Sm3, 3, 2)] {
+            let number = kept.request();
+            let challenge = Challenge::read(kept, &body(stored)).unwrap();
+            check(&[authentication(number, &body(stored))], Some(Request::Gauss(challenge)), false);
+            check(&[authentication(number, &body(other))], unsupported(LoginMethod::Gauss(number)), false);
+            check(&[authentication(number, b"")], unsupported(LoginMethod::Gauss(number)), false);
+        }
         check(&[authentication(11, &[b'a'; 68])], unsupported(LoginMethod::Gauss(11)), false);
-        check(&[authentication(13, &gauss())], unsupported(LoginMethod::Gauss(13)), false);
+        check(&[authentication(14, b"")], unsupported(LoginMethod::Gauss(14)), false);
         check(&[authentication(7, b"")], unsupported(LoginMethod::Kerberos), false);
         check(&[authentication(99, b"")], unsupported(LoginMethod::Other(99)), false);
         // A notice may come first; a message of nonsense stops nothing.

@@ -254,7 +254,7 @@ impl Attempts<'_> {
             let (client, connection) = login.connect_raw(link.accepted(), Open).await.map_err(|error| {
                 explain(&error, &Watch::default(), &address.at, self.settings, Some(password))
             })?;
-            Ok((client, connection, moved, crate::challenge::METHOD))
+            Ok((client, connection, moved, first.kept.method()))
         };
         match in_time(self.settings.connect_timeout, &address.at, attempt).await {
             Ok((client, connection, moved, method)) => {

@@ -476,7 +476,7 @@ fn fired(marks: ImportPredicates<'_>, logs: Option<&str>) -> Option<String> {
 /// A volume of a plan as one text.
 fn volume(marks: ImportPredicates<'_>, alias: &str) -> String {
     let column = |name: &str| text(&marks.column(&RESOURCES, alias, name));
-    format!("{} || '/' || coalesce({}, '')", column("plan_id"), column("resource_id"))
+    format!("{} || '/' || coalesce({}, '?')", column("plan_id"), column("resource_id"))
 }
 
 /// The volumes that plans have: an update of a plan's resources in Karbor marks all rows of the plan as deleted and inserts those
@@ -510,7 +510,8 @@ fn signs(marks: ImportPredicates<'_>, sources: &[Source]) -> Vec<(&'static Table
     let not_one_of = |table: &Table, column: &str, values: &[&str]| {
         let values: Vec<_> = values.iter().map(|value| literal(value)).collect();
         let column = text(&marks.column(table, alias(table), column));
-        format!("coalesce({column}, '') NOT IN ({})", values.join(", "))
+        // Not the empty text in place of NULL, which is NULL again in openGauss.
+        format!("coalesce({column}, '?') NOT IN ({})", values.join(", "))
     };
     let mut out = Vec::new();
     for table in [&PLANS, &RESOURCES, &TRIGGERS] {

@@ -13,7 +13,8 @@ use crate::files::mark::REMOVAL_HEADER;
 use crate::karbor::ddl::Dialect;
 use crate::karbor::{ITEMS, OPERATIONS, RESOURCES, Table, WRITTEN};
 use crate::load::names::TargetNames;
-use crate::load::script::{layouts, sql::opening};
+use crate::load::script::layouts;
+use crate::load::script::sql::{made_for, opening};
 use crate::load::session::literal;
 use crate::removal::request::{OnDependents, Request};
 use std::path::Path;
@@ -75,11 +76,11 @@ fn comment(request: Request) -> String {
     };
     format!(
         "{REMOVAL_HEADER} from {whose}, as a whole or not at all. Made by etl.
-{dependents}\
--- To run it:  psql -X -f FILE DATABASE      (openGauss, GaussDB:  gsql -f FILE -d DATABASE)
+{dependents}{}\
 -- The rows are gone only if the last line says: etl: the rollback is committed
 -- The role needs SELECT, UPDATE and DELETE on the tables, and the schema must be in its search_path.
-"
+",
+        made_for("run it")
     )
 }
 

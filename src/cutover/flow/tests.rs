@@ -28,6 +28,9 @@ struct Pretence {
     /// States with the placeholder as trust.
     placeholders: u64,
     no_trusts: bool,
+    gauss: bool,
+    /// A table that the dump of Karbor's tables lacks.
+    left_out: Option<&'static str>,
 }
 
 #[derive(Clone)]
@@ -75,6 +78,10 @@ impl Host for Pretence {
         Ok(Engine { placeholders: self.placeholders, ..Engine::default() })
     }
 
+    fn is_gauss(&mut self) -> Result<bool> {
+        Ok(self.gauss)
+    }
+
     fn free_space(&mut self, _: &Path) -> Option<u64> {
         Some(1 << 40)
     }
@@ -83,7 +90,14 @@ impl Host for Pretence {
         let (_, code) = self.deed(&line[0])?;
         if login {
             let file = line.iter().find_map(|word| word.strip_prefix("--file=")).unwrap();
-            std::fs::write(file, "COPY\n--\n-- PostgreSQL database dump complete\n--\n\n").unwrap();
+            let titles: String = line
+                .iter()
+                .filter_map(|word| word.strip_prefix("--table="))
+                .filter(|table| self.left_out != Some(*table))
+                .map(|table| format!("-- Name: {table}; Type: TABLE; Schema: public; Owner: -\n"))
+                .collect();
+            std::fs::write(file, format!("{titles}--\n-- PostgreSQL database dump complete\n--\n\n"))
+                .unwrap();
         }
         Ok(Ran { code: Some(code), text: "said".into() })
     }
@@ -126,6 +140,8 @@ struct Stage {
     out: String,
     placeholders: u64,
     no_trusts: bool,
+    gauss: bool,
+    left_out: Option<&'static str>,
 }
 
 const FULL: [&str; 11] = [
@@ -164,6 +180,8 @@ impl Stage {
             out: String::new(),
             placeholders: 0,
             no_trusts: false,
+            gauss: false,
+            left_out: None,
         }
     }
 
@@ -176,9 +194,15 @@ impl Stage {
     fn go(&mut self, goal: Goal, resume: Resume, wrong: &[(&str, Wrong)]) -> Result<Exit> {
         self.deeds.borrow_mut().clear();
         let wrong = wrong.iter().map(|(deed, wrong)| ((*deed).to_owned(), wrong.clone())).collect();
-        let (placeholders, no_trusts) = (self.placeholders, self.no_trusts);
-        let mut real_host =
-            Pretence { deeds: Rc::clone(&self.deeds), wrong, stopping: None, placeholders, no_trusts };
+        let mut real_host = Pretence {
+            deeds: Rc::clone(&self.deeds),
+            wrong,
+            stopping: None,
+            placeholders: self.placeholders,
+            no_trusts: self.no_trusts,
+            gauss: self.gauss,
+            left_out: self.left_out,
+        };
         let (mut state, mut out) = (self.state(), Vec::new());
         let mut flow = Flow {
             lines: Lines { settings: &self.settings, quiet: true },
@@ -315,6 +339,27 @@ fn karbors_tables_are_dumped_before_rows_are_loaded_and_never_after() {
     stage.go(part(Part::Rollback), Resume::AsItStands, &[]).unwrap();
     stage.go(EVERYTHING, Resume::AsItStands, &[("pg_dump", Wrong::Code(1))]).unwrap_err();
     assert_eq!(std::fs::read_to_string(&file).unwrap(), before, "a dump that fails replaces nothing");
+}
+
+#[test]
+fn karbors_tables_are_dumped_by_gs_dump_where_the_target_is_opengauss_and_all_of_them() {
+    let mut stage = Stage::new();
+    (stage.gauss, stage.left_out) = (true, Some("plans"));
+    let error = stage.go(EVERYTHING, Resume::AsItStands, &[]).unwrap_err();
+    assert!(
+        error.text().starts_with("etl: gs_dump: not in the dump: plans\n  → gs_dump leaves out"),
+        "{}",
+        error.text()
+    );
+    assert!(!stage.settings.file("02-safety.sql").exists());
+    stage.left_out = None;
+    let error = stage.go(EVERYTHING, Resume::AsItStands, &[("gs_dump", Wrong::Code(1))]).unwrap_err();
+    let expected = "etl: gs_dump: it ended with exit code 1\n    said\n  → the target is openGauss or GaussDB: name its gs_dump";
+    assert!(error.text().starts_with(expected), "{}", error.text());
+    let named = "/opt/gauss/bin/gs_dump";
+    stage.settings.safety = Safety::PgDump { program: Some(named.to_owned()), options: Vec::new() };
+    stage.go(EVERYTHING, Resume::AsItStands, &[]).unwrap();
+    assert!(stage.deeds().contains(&named.to_owned()), "{:?}", stage.deeds());
 }
 
 #[test]

@@ -50,14 +50,60 @@ fn a_dump_program_that_fails_half_way_is_told_in_its_words() {
     let scene = scene(&[(&node, by_key("cinder1", &node, node.port()))]);
     let answer = dump(&scene, &node, &[]);
     assert_eq!(answer.code, 1, "{}", answer.shown());
-    let words = "ended with status 3: gs_dump: error: server closed the connection unexpectedly";
-    assert!(answer.stdout.contains(words), "{}", answer.shown());
+    for words in
+        [": query failed: FATAL:  server closed the connection unexpectedly", "gs_dump ended with status 3: "]
+    {
+        assert!(answer.stdout.contains(words), "{}", answer.shown());
+    }
     assert!(
         answer.stdout.contains("→ check gs_dump, options, database_name and tables"),
         "{}",
         answer.shown()
     );
     assert!(!scene.path("dumps/cinder.sql").exists());
+}
+
+#[test]
+fn a_dump_program_that_speaks_chinese_is_understood() {
+    let node = start(Asks::Plainly);
+    node.behave(Behaviour::DiskFull);
+    let scene = scene(&[(&node, by_key("cinder1", &node, node.port()))]);
+    let answer = dump(&scene, &node, &[]);
+    assert_eq!(answer.code, 1, "{}", answer.shown());
+    for words in
+        ["could not write to output file: 设备上没有空间", "→ make room on the node, or name another folder"]
+    {
+        assert!(answer.stdout.contains(words), "{}", answer.shown());
+    }
+    assert!(!answer.stdout.contains("Progress:") && !scene.path("dumps/cinder.sql").exists());
+}
+
+#[test]
+fn options_are_those_of_gs_dump() {
+    let node = start(Asks::Plainly);
+    let with = |options: &str| {
+        let mut entry = by_key("cinder1", &node, node.port());
+        let line = "options = [\"-U\", \"reader\"";
+        assert!(entry.dump.contains(line), "{}", entry.dump);
+        entry.dump = entry.dump.replace(line, &format!("{line}, {options}"));
+        let scene = scene(&[(&node, entry)]);
+        (dump(&scene, &node, &["-v"]), scene)
+    };
+    let own =
+        "\"--include-alter-table\", \"--exclude-with\", \"--dont-overwrite-file\", \"-f\", \"/nowhere\"";
+    let (answer, scene) = with(own);
+    assert_eq!(answer.code, 0, "{}", answer.shown());
+    assert!(scene.read("dumps/cinder.sql").contains("dump complete"));
+    assert!(scene.read("etl.log").contains("successfully"), "{}", scene.read("etl.log"));
+    // What pg_dump has and gs_dump has not.
+    for (option, problem) in [
+        ("\"--dbname=cinder\"", "gs_dump: unrecognized option '--dbname=cinder'"),
+        ("\"-j\", \"2\"", "gs_dump: unrecognized option '-j'"),
+    ] {
+        let (answer, _) = with(option);
+        assert_eq!(answer.code, 1, "{}", answer.shown());
+        assert!(answer.stdout.contains(problem), "{}", answer.shown());
+    }
 }
 
 #[test]

@@ -94,6 +94,8 @@ fn a_password_in_the_settings_is_refused_and_not_repeated() {
         "options = [\"-W\", \"hunter2\"]",
         "options = [\"-Whunter2\"]",
         "options = [\"--password=hunter2\"]",
+        "options = [\"--role=r\", \"--rolepassword\", \"hunter2\"]",
+        "options = [\"--with-encryption=AES128\", \"--with-key=hunter2\"]",
         "gs_dump = \"PGPASSWORD=hunter2 gs_dump\"",
         "target = \"postgresql://karbor:hunter2@db1/karbor\"",
     ] {

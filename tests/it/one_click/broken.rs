@@ -113,7 +113,7 @@ fn what_fails_says_what_was_done_and_how_to_go_on_and_back() {
     let answer = site.etl(&["cutover", "cutover.toml", "-vv"]);
     assert_eq!(answer.code, 1, "{}", answer.shown());
     for said in [
-        "gs_dump: error: server closed the connection unexpectedly",
+        "query failed: FATAL:  server closed the connection unexpectedly",
         "etl: the cutover stops at the step dump\n",
         "of the full part is done: preflight, safety\n",
         "is not done: dump, check, run, verify\n",

@@ -2,6 +2,7 @@
 
 use crate::karbor::{Rows, database, postgres_rows};
 use crate::scene::{Answer, Scene};
+use fixtures::gauss::{Gauss, Role, Ways};
 use fixtures::server::shared;
 use fixtures::ssh::{Asks, DATABASE_USER, DATABASE_USER_PASSWORD, Node, PASSWORD, USER};
 use fixtures::{Database, Layout, Shape};
@@ -25,6 +26,8 @@ pub(super) struct Site {
     source: fixtures::Site,
     databases: Vec<(Database, String)>,
     pub(super) karbor: String,
+    /// The imitation of openGauss through which Karbor's database is reached, if it is.
+    pub(super) gauss: Option<Gauss>,
     /// All that was said.
     said: RefCell<Vec<String>>,
 }
@@ -32,6 +35,16 @@ pub(super) struct Site {
 impl Site {
     /// A site in the middle of its backups.
     pub(super) fn new() -> Self {
+        Self::with(None)
+    }
+
+    /// The same with a Karbor in openGauss, as far as it can be imitated; its gs_dump is in the path.
+    pub(super) fn in_gauss() -> Self {
+        let ways = Ways::all(Role::new(TARGET_PASSWORD, 10_000));
+        Self::with(Some(Gauss::before(shared().port(), ways)))
+    }
+
+    fn with(gauss: Option<Gauss>) -> Self {
         let server = shared();
         let node = Node::start(server, Asks::Plainly);
         let flags = tempfile::Builder::new().prefix("etl-flags-").tempdir_in("/var/tmp").unwrap();
@@ -49,12 +62,25 @@ impl Site {
         let databases: Vec<_> = Database::ALL.into_iter().map(filled).collect();
         let karbor = database(server);
         own_rows(&karbor);
-        let scene = Scene::new()
-            .with("PGPASSWORD", TARGET_PASSWORD)
-            .with("ETL_SSH_PASSWORD", PASSWORD)
-            .with("ETL_SU_PASSWORD", DATABASE_USER_PASSWORD)
-            .with("PATH", &std::env::var("PATH").unwrap());
-        let site = Self { scene, node, flags, source, databases, karbor, said: RefCell::default() };
+        // Where it is in a file, gs_dump does not find it by itself.
+        let file = flags.path().join("pgpass");
+        std::fs::write(&file, format!("*:*:*:*:{TARGET_PASSWORD}\n")).unwrap();
+        std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+        let scene = match gauss {
+            None => Scene::new().with("PGPASSWORD", TARGET_PASSWORD),
+            Some(_) => Scene::new().with("PGPASSFILE", file.to_str().unwrap()),
+        };
+        let scene =
+            scene.with("ETL_SSH_PASSWORD", PASSWORD).with("ETL_SU_PASSWORD", DATABASE_USER_PASSWORD).with(
+                "PATH",
+                &format!(
+                    "{}:{}",
+                    node.program("gs_dump").parent().unwrap().display(),
+                    std::env::var("PATH").unwrap()
+                ),
+            );
+        let said = RefCell::default();
+        let site = Self { scene, node, flags, source, databases, karbor, gauss, said };
         site.scene.write("known_hosts", site.node.known_hosts_line(site.node.port()));
         site.scene.write("etl.toml", "trust_id = \"a-trust\"\n");
         site.scene.write("cutover.toml", site.settings());
@@ -88,17 +114,25 @@ impl Site {
                 node.remote_folder().display()
             )
         }).collect();
+        let (target, dump) = match &self.gauss {
+            None => {
+                let program = shared().installation().program("pg_dump");
+                (shared().url(&self.karbor), format!("pg_dump = \"{}\"\n", program.display()))
+            }
+            Some(gauss) => {
+                let at = format!("127.0.0.1:{}", gauss.port());
+                (format!("postgresql://postgres@{at}/{}?sslmode=disable", self.karbor), String::new())
+            }
+        };
         format!(
-            "folder = \"cutover\"\ntarget = \"{}\"\nfree_space = \"1 MiB\"\n\
-             [karbor]\npg_dump = \"{}\"\n[run]\nunsteady = \"carry\"\n\
+            "folder = \"cutover\"\ntarget = \"{target}\"\nfree_space = \"1 MiB\"\n\
+             [karbor]\n{dump}[run]\nunsteady = \"carry\"\n\
              [ssh]\nknown_hosts = \"{}\"\n\
              [[stopped]]\nname = \"vbs\"\nrun = \"test -e {flags}/vbs-stopped\"\non = [\"vbs1\"]\n\
              [[stopped]]\nname = \"dps\"\nrun = \"true\"\n\
              [[restart]]\nrun = \"echo restarted >> {flags}/restarts\"\non = [\"karbor1\"]\n\
              [[continue]]\nrun = \"touch {flags}/jobs\"\non = [\"vbs1\"]\n\
              {}{dumps}{}",
-            shared().url(&self.karbor),
-            shared().installation().program("pg_dump").display(),
             self.scene.path("known_hosts").display(),
             machine("vbs1", &becoming),
             machine("karbor1", ""),

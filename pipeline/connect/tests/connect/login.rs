@@ -223,7 +223,7 @@ fn what_is_said_of_methods_and_passwords() {
     for (shown, expected) in [
         (
             LoginMethod::Gauss(14).to_string(),
-            "GaussDB's and openGauss' own method (authentication request 14)",
+            "GaussDB's and openGauss' own IAM token (authentication request 14)",
         ),
         (LoginMethod::Sasl(vec!["A".into(), "B".into()]).to_string(), "SASL with A, B"),
         (PasswordSource::Absent.to_string(), "(none was given)"),

@@ -98,7 +98,7 @@ fn gaussdbs_logins_that_nobody_can_answer_are_told_apart() {
         (10, vec![b'a'; 140], "SHA-256 method (authentication request 10)", anew),
         (11, vec![b'a'; 68], "MD5 over SHA-256 (authentication request 11)", by_sha256),
         (13, gauss_sha256(&10_000_i32.to_be_bytes()), "SM3 method (authentication request 13)", anew),
-        (14, vec![b'a'; 4], "method (authentication request 14)", anew),
+        (14, vec![b'a'; 4], "IAM token (authentication request 14)", anew),
     ] {
         let port = play(authentication(number, &body));
         for password in [String::new(), format!("password={SECRET}")] {

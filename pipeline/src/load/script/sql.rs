@@ -18,11 +18,11 @@ pub(super) fn head(lookup: &Lookup, service_known: bool) -> String {
     let comment = format!(
         "\
 {SCRIPT_HEADER} They are loaded as a whole or not at all.
--- To load them:  psql -X -f FILE DATABASE      (openGauss, GaussDB:  gsql -f FILE -d DATABASE)
--- Made for PostgreSQL 9.2 and later, openGauss and GaussDB; the last two were never tried.
+{}\
 -- They are there only if the last line says: etl: all rows are committed
 -- The role needs SELECT, INSERT and UPDATE on the tables, and the schema must be in its search_path.
-"
+",
+        made_for("load them")
     );
     let mut checks = String::new();
     if !service_known {
@@ -39,6 +39,17 @@ pub(super) fn head(lookup: &Lookup, service_known: bool) -> String {
     let mut out = opening(&comment, &checks, &tables);
     let _ = write!(out, "CREATE TEMPORARY TABLE {BEFORE} AS\n{};\n", counts(lookup));
     out
+}
+
+/// Says what a script was made for and how it is run, at its top.
+pub(crate) fn made_for(doing: &str) -> String {
+    format!(
+        "\
+-- To {doing}:  psql -X -f FILE DATABASE      (openGauss, GaussDB:  gsql -X -f FILE -d DATABASE)
+-- Made for PostgreSQL 9.2 and later, openGauss and GaussDB; of the last two no live server was reached.
+-- This file is UTF-8; the server converts it to the database's encoding, and refuses all of it where that lacks a character.
+"
+    )
 }
 
 /// Opens a transaction that takes the lock of a run, makes these `checks` and locks `tables` against other writers.
