@@ -1,4 +1,4 @@
-//! One run from dumps to target: the only file of this crate with threads and channels.
+//! One run from dumps to target: only this module has threads and channels.
 //!
 //! ```text
 //!   free buffers ──► reader ══► rayon ══► this thread ──► sink

@@ -4,7 +4,7 @@
 //! target and known to the dumps as a copy that waits for a later run.
 
 use super::doubled::{Doubled, Known, Numbered};
-use super::sort::{Peekable, Record, Sorted, Sorter, bytes_at};
+use super::sort::{Peekable, Record, Sorter, bytes_at};
 use crate::error::Result;
 use crate::options::Spool;
 use std::collections::HashMap;
@@ -116,6 +116,8 @@ pub(crate) struct Classes {
 pub(crate) struct Classifier {
     spool: Spool,
     entries: Sorter<Entry>,
+    /// Entries that were taken elsewhere.
+    others: Vec<Sorter<Entry>>,
     /// Whether a key names a set of rows.
     sets: bool,
     /// Rows that another key than the target's has twice.
@@ -124,7 +126,15 @@ pub(crate) struct Classifier {
 
 impl Classifier {
     pub(crate) fn new(spool: &Spool, sets: bool) -> Self {
-        Self { spool: spool.clone(), entries: Sorter::new(spool), sets, apart: Doubled::default() }
+        let (entries, others) = (Sorter::new(spool), Vec::new());
+        Self { spool: spool.clone(), entries, others, sets, apart: Doubled::default() }
+    }
+
+    /// Adds what another one took.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.others.push(other.entries);
+        self.others.extend(other.others);
+        self.apart.add(other.apart);
     }
 
     /// Notes rows that another key than the target's has twice.
@@ -138,7 +148,7 @@ impl Classifier {
 
     /// Whether there are no entries yet.
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.is_empty() && self.others.iter().all(Sorter::is_empty)
     }
 
     pub(crate) fn classify(self) -> Result<Classes> {
@@ -152,7 +162,10 @@ impl Classifier {
             doubled: Doubled::default(),
             doubled_in_target: None,
         };
-        let mut entries = self.entries.sorted()?;
+        let mut entries = Entries::default();
+        for sorter in self.others.into_iter().chain([self.entries]) {
+            entries.0.push(Peekable::new(sorter.sorted()?)?);
+        }
         if self.sets {
             merging.sets(&mut entries)?
         } else {
@@ -171,6 +184,17 @@ impl Classifier {
             doubled,
             doubled_in_target: merging.doubled_in_target,
         })
+    }
+}
+
+/// The entries of all sorters in order.
+#[derive(Default)]
+struct Entries(Vec<Peekable<Entry>>);
+
+impl Entries {
+    fn next(&mut self) -> Result<Option<Entry>> {
+        let least = self.0.iter_mut().filter(|one| one.peek().is_some()).min_by_key(|one| one.peek());
+        least.map_or(Ok(None), |one| one.next_if(|_| true))
     }
 }
 
@@ -196,7 +220,7 @@ struct SameKey {
 }
 
 impl Merging {
-    fn rows(&mut self, entries: &mut Sorted<Entry>) -> Result<()> {
+    fn rows(&mut self, entries: &mut Entries) -> Result<()> {
         let (mut key, mut same) = (None, SameKey::default());
         while let Some(entry) = entries.next()? {
             if key != Some(entry.key) {
@@ -263,7 +287,7 @@ impl Merging {
     }
 
     /// Rows whose keys name sets: a set is equal where both sides have the same rows.
-    fn sets(&mut self, entries: &mut Sorted<Entry>) -> Result<()> {
+    fn sets(&mut self, entries: &mut Entries) -> Result<()> {
         let mut set: Vec<Entry> = Vec::new();
         loop {
             let entry = entries.next()?;

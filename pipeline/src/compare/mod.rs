@@ -159,15 +159,29 @@ impl Comparison {
         spool.check_room(of_dumps.saturating_add(of_target))
     }
 
-    /// Reads the target's rows of a table.
+    /// Whether the target has no row in a table, whosever it is.
     ///
     /// # Errors
     /// The target's.
-    pub(crate) fn read_target(&self, session: &mut dyn Session, table: usize) -> Result<Classifier> {
+    pub(crate) fn is_empty(&self, session: &mut dyn Session, table: usize) -> Result<bool> {
+        let sql = format!("SELECT count(*) FROM (SELECT 1 FROM {} LIMIT 1) s", self.sql().table(table));
+        Ok(count(session, "asking whether a table has rows", &sql)? == 0)
+    }
+
+    /// Reads the target's rows of a table; `go_on` is asked at each row.
+    ///
+    /// # Errors
+    /// The target's, or that of `go_on`.
+    pub(crate) fn read_target(
+        &self,
+        session: &mut dyn Session,
+        table: usize,
+        go_on: &dyn Fn() -> Result<()>,
+    ) -> Result<Classifier> {
         let mut classifier = Classifier::new(&self.tuning.spool, table == RESOURCES);
         let (sql, digester) = (self.sql(), self.digester(table)?);
         if let Some(select) = sql.all_rows(table) {
-            self.read_all_rows(session, table, &select, &mut classifier)?;
+            self.read_all_rows(session, table, (&select, go_on), &mut classifier)?;
             if !classifier.is_empty() {
                 self.refuse_children(session, table)?;
             }
@@ -175,30 +189,21 @@ impl Comparison {
         }
         if let Some(select) = sql.imported_rows(table) {
             let layout = sql.located_layout(table, false);
-            session.read(&layout, &select, &mut |bytes| match Rows::new(&layout, bytes).next() {
-                Some(row) => classifier.push(Entry {
-                    key: digester.key(row, 1).0,
-                    kind: Kind::Imported,
-                    place: located(&layout, row)?,
-                    row: digester.row(row, 1),
-                }),
-                None => Ok(()),
+            session.read(&layout, &select, &mut |bytes| {
+                go_on()?;
+                let Some(row) = Rows::new(&layout, bytes).next() else { return Ok(()) };
+                let (key, digest) = (digester.key(row, 1).0, digester.row(row, 1));
+                let place = located(&layout, row)?;
+                classifier.push(Entry { key, kind: Kind::Imported, place, row: digest })
             })?;
         }
         let layout = sql.located_layout(table, true);
-        session.read(
-            &layout,
-            &sql.other_keys(table),
-            &mut |bytes| match Rows::new(&layout, bytes).next() {
-                Some(row) => classifier.push(Entry {
-                    key: digester.only_key(row, 1).0,
-                    kind: Kind::Other,
-                    place: located(&layout, row)?,
-                    row: 0,
-                }),
-                None => Ok(()),
-            },
-        )?;
+        session.read(&layout, &sql.other_keys(table), &mut |bytes| {
+            go_on()?;
+            let Some(row) = Rows::new(&layout, bytes).next() else { return Ok(()) };
+            let (key, place) = (digester.only_key(row, 1).0, located(&layout, row)?);
+            classifier.push(Entry { key, kind: Kind::Other, place, row: 0 })
+        })?;
         if !classifier.is_empty() {
             self.refuse_children(session, table)?;
         }
@@ -209,7 +214,7 @@ impl Comparison {
         &self,
         session: &mut dyn Session,
         table: usize,
-        select: &str,
+        (select, go_on): (&str, &dyn Fn() -> Result<()>),
         classifier: &mut Classifier,
     ) -> Result<()> {
         let (layout, digester) = (self.sql().all_rows_layout(table), self.digester(table)?);
@@ -218,6 +223,7 @@ impl Comparison {
             mark.as_deref() == Some("1")
         };
         session.read(&layout, select, &mut |bytes| {
+            go_on()?;
             let Some(row) = Rows::new(&layout, bytes).next() else { return Ok(()) };
             let (kind, digest) = match is_imported(row) {
                 true => (Kind::Imported, digester.row(row, 2)),

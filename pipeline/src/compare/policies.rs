@@ -43,7 +43,7 @@ impl Comparison {
         cancel: &Cancel,
         taker: &mut dyn Taker,
     ) -> Result<Summary> {
-        let mut classifier = self.read_target(session(sink)?, table)?;
+        let mut classifier = self.read_target(session(sink)?, table, &|| cancel.check())?;
         let layout = self.layout(table)?.clone();
         let digester = self.digester(table)?.clone();
         let (mut number, mut newest) = (0, None);

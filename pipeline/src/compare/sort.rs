@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 /// Bytes of records that are sorted in memory.
-pub const SORT_BYTES: usize = 8 << 20;
+pub const SORT_BYTES: usize = 4 << 20;
 
 /// What a row takes on disk at most: the entry of one side, and the key of its source table or what is to be done about it.
 pub(crate) const ROW_BYTES: u64 = 64;

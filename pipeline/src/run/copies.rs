@@ -1,6 +1,6 @@
 //! The copies on their way to the target: converted in parallel, taken in order.
 //!
-//! Where the target has copies they are converted twice: once to compare their digests, and once more, if anything differs, to
+//! Where the target has copies, its own or imported ones, they are converted twice: once to compare their digests, and once more, if anything differs, to
 //! send what is new and to judge what is different.
 
 pub(crate) mod reading;
@@ -11,14 +11,16 @@ use super::stream::{self, Digests, Ready};
 use crate::compare::comparison::{Comparison, Found};
 use crate::compare::sql::{ITEMS, MARKS};
 use crate::compare::{
-    Batch, Classes, Classifier, Digester, Extra, Judge, KeyOf, KnownBy, LATER, Own, Sign, Sorter, Staging,
-    Unit, Verdict, doubled,
+    Batch, Classes, Digester, Extra, Judge, KeyOf, KnownBy, LATER, Own, Sign, Sorter, Staging, Unit, Verdict,
+    doubled,
 };
 use crate::error::{Error, Result};
 use crate::extract::sources::Sources;
 use crate::karbor::layout::Layout;
 use crate::karbor::tuple::Rows;
 use crate::options::Options;
+use crate::rejects::RejectsFile;
+use crate::run::account::Accounts;
 use crate::run::judged::Judged;
 use crate::run::loading::Loading;
 use crate::transform::items::row_digest;
@@ -47,9 +49,11 @@ impl Loading<'_> {
         };
         if let Some(session) = self.sink.as_mut().and_then(|sink| sink.session()) {
             comparison.check_room(session, ITEMS, turns.rows())?;
+            if !comparison.any() && comparison.is_empty(session, ITEMS)? {
+                return self.load_all(&mut turns, layout);
+            }
         }
-        let classifier = self.read_copies(comparison)?;
-        self.compare_copies(&mut turns, comparison, classifier)?;
+        self.compare_copies(&mut turns, comparison)?;
         self.accounts.end(layout, None)
     }
 
@@ -86,30 +90,21 @@ impl Loading<'_> {
         sent
     }
 
-    fn read_copies(&mut self, comparison: &Comparison) -> Result<Classifier> {
-        match self.sink.as_mut().and_then(|sink| sink.session()) {
-            Some(session) => comparison.read_target(session, ITEMS),
-            None => Err(Error::Imbalance("copies were to be compared with no database".to_owned())),
-        }
-    }
-
-    fn compare_copies(
-        &mut self,
-        copies: &mut Copies<'_>,
-        comparison: &mut Comparison,
-        mut classifier: Classifier,
-    ) -> Result<()> {
+    fn compare_copies(&mut self, copies: &mut Copies<'_>, comparison: &mut Comparison) -> Result<()> {
         let layout = comparison.layout(ITEMS)?.clone();
-        let digester = comparison.digester(ITEMS)?.clone();
         let mut newest = None;
-        copies.digest(&layout, &digester, &mut classifier, &mut |ready| {
+        let Self { sink, accounts, rejects, cancel, .. } = self;
+        let Some(session) = sink.as_mut().and_then(|sink| sink.session()) else {
+            return Err(Error::Imbalance("copies were to be compared with no database".to_owned()));
+        };
+        let classifier = copies.compare(comparison, session, &mut |ready| {
             newest = newest.max(ready.digested.newest);
-            self.cancel.check()?;
-            self.count(ready)
+            cancel.check()?;
+            count(accounts, rejects.as_mut(), ready)
         })?;
-        if self.sink.is_none() {
-            // Rows were rejected: nothing is written, and nobody asks the target.
-            return Ok(());
+        if self.is_refused() {
+            // Nothing is written, and nobody asks the target any more.
+            return self.give_up();
         }
         comparison.note_newest(newest);
         let mut classes = comparison.classify(ITEMS, classifier)?;
@@ -259,25 +254,33 @@ impl Loading<'_> {
         Ok(())
     }
 
-    /// Counts the outcomes of a chunk's rows, and sets the rejected ones aside.
-    fn count(&mut self, ready: &mut Ready) -> Result<()> {
-        let figures = std::mem::take(&mut ready.converted.copies);
-        self.accounts.copies(ready.block.table, &ready.converted.tally, figures);
-        for row in std::mem::take(&mut ready.converted.rejections) {
-            self.accounts.keyless += u64::from(row.keyless);
-            match (&mut self.rejects, row.raw) {
-                (Some(file), Some(raw)) => {
-                    let digest = row.keyless.then(|| row_digest(&raw));
-                    file.row(&ready.block, &raw, digest)?;
-                }
-                (Some(_), None) => self.accounts.aside.extend(row.aside.map(|aside| *aside)),
-                (None, _) => {}
-            }
-            self.accounts.reject(row.rejection);
-        }
-        if self.accounts.rejected > 0 && !self.aside {
-            self.give_up()?;
-        }
-        Ok(())
+    /// Whether rows were rejected that nobody sets aside.
+    fn is_refused(&self) -> bool {
+        self.accounts.rejected > 0 && !self.aside
     }
+
+    /// Counts the outcomes of a chunk's rows, and gives the run up where it is refused.
+    fn count(&mut self, ready: &mut Ready) -> Result<()> {
+        count(&mut self.accounts, self.rejects.as_mut(), ready)?;
+        if self.is_refused() { self.give_up() } else { Ok(()) }
+    }
+}
+
+/// Counts the outcomes of a chunk's rows, and sets the rejected ones aside.
+fn count(accounts: &mut Accounts, mut rejects: Option<&mut RejectsFile>, ready: &mut Ready) -> Result<()> {
+    let figures = std::mem::take(&mut ready.converted.copies);
+    accounts.copies(ready.block.table, &ready.converted.tally, figures);
+    for row in std::mem::take(&mut ready.converted.rejections) {
+        accounts.keyless += u64::from(row.keyless);
+        match (&mut rejects, row.raw) {
+            (Some(file), Some(raw)) => {
+                let digest = row.keyless.then(|| row_digest(&raw));
+                file.row(&ready.block, &raw, digest)?;
+            }
+            (Some(_), None) => accounts.aside.extend(row.aside.map(|aside| *aside)),
+            (None, _) => {}
+        }
+        accounts.reject(row.rejection);
+    }
+    Ok(())
 }

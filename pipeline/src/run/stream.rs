@@ -102,7 +102,7 @@ pub(crate) fn pool(threads: usize) -> Result<ThreadPool> {
     pool.map_err(|error| no_thread(&error))
 }
 
-fn no_thread(error: &dyn std::fmt::Display) -> Error {
+pub(super) fn no_thread(error: &dyn std::fmt::Display) -> Error {
     let remedy = "try fewer threads (--threads), or allow this user more processes (ulimit -u)";
     Error::target(format!("no thread can be made: {error}"), remedy)
 }

@@ -215,11 +215,9 @@ impl Checking {
         let mut report = self.begin(ITEMS);
         let comparison = &mut self.comparison;
         comparison.check_room(session(sink)?, ITEMS, copies.rows())?;
-        let mut classifier = comparison.read_target(session(sink)?, ITEMS)?;
         let layout = comparison.layout(ITEMS)?.clone();
-        let digester = comparison.digester(ITEMS)?.clone();
         let mut newest = None;
-        copies.digest(&layout, &digester, &mut classifier, &mut |ready| {
+        let classifier = copies.compare(comparison, session(sink)?, &mut |ready| {
             cancel.check()?;
             newest = newest.max(ready.digested.newest);
             report.rows += ready.converted.rows;

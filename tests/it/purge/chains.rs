@@ -28,7 +28,8 @@ fn chain() -> [Thing; 4] {
 
 /// The copies of a dump of cinder's.
 fn named(rows: &[(&str, &str)]) -> Named {
-    let mut text = "COPY backups (id, volume_id, project_id, status, snapshot_id, parent_id) FROM stdin;\n".to_owned();
+    let mut text =
+        "COPY backups (id, volume_id, project_id, status, snapshot_id, parent_id) FROM stdin;\n".to_owned();
     for (id, parent) in rows {
         text.push_str(&format!("{id}\tv\tp\tavailable\t\\N\t{parent}\n"));
     }

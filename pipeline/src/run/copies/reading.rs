@@ -1,12 +1,15 @@
 //! All copies of the dumps, converted and in order, as often as they are wanted.
 
 use super::super::stream::{self, Digests, Ready};
+use crate::compare::comparison::Comparison;
+use crate::compare::sql::ITEMS;
 use crate::compare::{Classifier, Digester, Doubled, Entry, KeyOf, Kind, KnownBy, Numbered, Sorter, doubled};
 use crate::error::{Error, Result};
 use crate::extract::sources::Sources;
 use crate::karbor::Source;
 use crate::karbor::layout::Layout;
 use crate::karbor::tuple::{Row, Rows};
+use crate::load::session::Session;
 use crate::options::Options;
 use crate::progress::Progress;
 use crate::transform::items::{CopyContext, IdSet};
@@ -14,6 +17,7 @@ use crate::transform::resolved::Policies;
 use parsers::input::Input;
 use parsers::table::Table;
 use rayon::ThreadPool;
+use std::sync::OnceLock;
 
 /// Tells from the version of a row of the dumps what it came from.
 pub(crate) struct SourceOf(Option<usize>);
@@ -69,14 +73,57 @@ impl Copies<'_> {
         }
     }
 
-    /// Converts all copies and gives their entries to the classifier; the chunks, without their bytes, to `take`.
-    pub(crate) fn digest(
+    /// Reads the target's copies while the dumps' are converted, and takes the entries of both; the chunks, without their bytes,
+    /// go to `take`, on another thread.
+    ///
+    /// # Errors
+    /// Those of either side. The other one then ends early.
+    pub(crate) fn compare(
+        &mut self,
+        comparison: &Comparison,
+        session: &mut dyn Session,
+        take: &mut (dyn FnMut(&mut Ready) -> Result<()> + Send),
+    ) -> Result<Classifier> {
+        let (layout, digester) = (comparison.layout(ITEMS)?, comparison.digester(ITEMS)?);
+        // Why it failed first. The other side then ends with an error that nobody sees.
+        let failed: OnceLock<Error> = OnceLock::new();
+        let go_on = || match failed.get() {
+            Some(_) => Err(Error::Imbalance("the other side of the comparison failed".to_owned())),
+            None => Ok(()),
+        };
+        let note = |error: Error| drop(failed.set(error));
+        let (target, dumps) = std::thread::scope(|threads| {
+            let convert = || {
+                let mut take = |ready: &mut Ready| go_on().and_then(|()| take(ready));
+                self.digest(layout, digester, &mut take).map_err(note).ok()
+            };
+            let converting = std::thread::Builder::new().name("comparison".to_owned());
+            let converting = converting.spawn_scoped(threads, convert);
+            let converting = converting.map_err(|error| note(stream::no_thread(&error))).ok();
+            let target = comparison.read_target(session, ITEMS, &go_on).map_err(note).ok();
+            let dumps = converting.map(std::thread::ScopedJoinHandle::join);
+            (target, dumps.and_then(|dumps| dumps.unwrap_or_else(|panic| std::panic::resume_unwind(panic))))
+        });
+        match (failed.into_inner(), target, dumps) {
+            (None, Some(mut target), Some(dumps)) => {
+                target.add(dumps);
+                Ok(target)
+            }
+            (failed, ..) => {
+                Err(failed
+                    .unwrap_or_else(|| Error::Imbalance("a side of the comparison is missing".to_owned())))
+            }
+        }
+    }
+
+    /// Converts all copies and takes their entries; the chunks, without their bytes, go to `take`.
+    fn digest(
         &mut self,
         layout: &Layout,
         digester: &Digester,
-        classifier: &mut Classifier,
         take: &mut dyn FnMut(&mut Ready) -> Result<()>,
-    ) -> Result<()> {
+    ) -> Result<Classifier> {
+        let mut classifier = Classifier::new(&self.options.tuning.spool, false);
         let mut numbers = Numbers::default();
         let mut apart = Sorter::new(&self.options.tuning.spool);
         self.each(layout, Digests::Rows(digester), &mut |ready| {
@@ -102,7 +149,7 @@ impl Copies<'_> {
             take(ready)
         })?;
         classifier.note_doubled(doubled(apart)?);
-        Ok(())
+        Ok(classifier)
     }
 
     /// Rows with one key: which of them is right, nobody knows.
