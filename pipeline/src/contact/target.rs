@@ -2,8 +2,8 @@
 
 use super::guess::likeness;
 use super::propose::{GUESS, on_one_line, quoted};
-use crate::load::inventory::StoredTable;
 use crate::load::names::{TargetNames, columns_of, tables};
+use crate::load::stored_tables::StoredTable;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 

@@ -2,16 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::load::spec::Spec;
+use crate::load::stored_tables::StoredTable;
 use crate::load::{Context, postgres};
-
-/// A table of a database.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredTable {
-    /// Its name.
-    pub name: String,
-    /// Its columns and what the database calls their types, in their order.
-    pub columns: Vec<(String, String)>,
-}
 
 /// The tables that are seen without naming a schema, by name.
 ///

@@ -15,6 +15,7 @@ pub mod session;
 pub mod spec;
 pub mod sqlite;
 pub mod stored_policies;
+pub mod stored_tables;
 
 use crate::error::Result;
 use crate::karbor::Source;

@@ -68,7 +68,7 @@ fn killed_in_each_step_and_typed_again() {
     });
     assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
     let mut expected: Vec<&str> =
-        vec!["check", "dump", "dump-again", "dump-jobs", "jobs", "preflight", "restart"];
+        vec!["check", "columns", "dump", "dump-again", "dump-jobs", "jobs", "preflight", "restart"];
     expected.extend(["run", "run-again", "safety", "stopped", "sync", "sync-jobs", "verify", "verify-again"]);
     let found: Vec<&str> = broken.iter().map(String::as_str).collect();
     // A step that is over in a moment may be over before the signal comes, but not most of them.
@@ -116,7 +116,7 @@ fn what_fails_says_what_was_done_and_how_to_go_on_and_back() {
         "query failed: FATAL:  server closed the connection unexpectedly",
         "etl: the cutover stops at the step dump\n",
         "of the full part is done: preflight, safety\n",
-        "is not done: dump, check, run, verify\n",
+        "is not done: dump, columns, check, run, verify\n",
         "→ nothing was written to the target: there is nothing to take back\n",
     ] {
         assert!(answer.stderr.contains(said), "{said}: {}", answer.shown());

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::server::Server;
 use crate::karbor::layout::{Stored, Width, Wire};
 use crate::load::fit::Found;
-use crate::load::inventory::StoredTable;
+use crate::load::stored_tables::StoredTable;
 use postgres_types::{ToSql, Type};
 use tokio_postgres::Row;
 

@@ -22,7 +22,7 @@ mod survey;
 mod verdict;
 
 use crate::error::{Error, Result};
-use crate::load::inventory::StoredTable;
+use crate::load::stored_tables::StoredTable;
 use crate::load::{Context, Intent, Opened, Sink, Survey, Target};
 use backend::Backend;
 use connect::ConnInfo;
