@@ -51,8 +51,9 @@ impl Found {
             problems.extend(picture.columns.iter().filter_map(|column| unfit(picture, table, column)));
         }
         let absent = absent_tables(&self.tables, map);
-        if !problems.is_empty() && !absent.is_empty() {
-            problems.push(format!("not in these dumps: {}", listed_absent(&absent)));
+        let losses = losses(&absent);
+        if !problems.is_empty() && !losses.is_empty() {
+            problems.push(format!("not in these dumps: {}", losses.join("; ")));
         }
         problems
     }
@@ -218,25 +219,30 @@ fn unfit(picture: &TablePicture, table: Table, column: &ColumnPicture) -> Option
 /// Known tables that no dump contains, and that the map looks for.
 #[must_use]
 pub fn absent_tables(pictures: &[TablePicture], map: &ColumnMap) -> Vec<Table> {
-    let found = |table: &Table| pictures.iter().any(|picture| picture.known == Some(*table));
-    Table::ALL.into_iter().filter(|table| !found(table) && map.is_looked_for(*table)).collect()
+    absent(map, |table| pictures.iter().any(|picture| picture.known == Some(table)))
 }
 
-/// Tables that no dump contains, with what is not migrated without them.
+/// Known tables that the map looks for, and that are not found.
+pub(crate) fn absent(map: &ColumnMap, found: impl Fn(Table) -> bool) -> Vec<Table> {
+    Table::ALL.into_iter().filter(|table| !found(*table) && map.is_looked_for(*table)).collect()
+}
+
+/// What is not migrated because no dump contains these tables, each with the tables; where nothing is lost, nothing.
 #[must_use]
-pub fn listed_absent(tables: &[Table]) -> String {
+pub fn losses(tables: &[Table]) -> Vec<String> {
     let mut by_loss: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for table in tables {
-        by_loss.entry(loss_without(*table)).or_default().push(table.name());
+        if let Some(loss) = loss_without(*table) {
+            by_loss.entry(loss).or_default().push(table.name());
+        }
     }
-    let parts = by_loss.into_iter().map(|(loss, tables)| format!("{} ({loss})", tables.join(", ")));
-    parts.collect::<Vec<_>>().join("; ")
+    by_loss.into_iter().map(|(loss, tables)| format!("{loss} ({})", tables.join(", "))).collect()
 }
 
 /// What is not migrated where no dump contains a table.
 #[must_use]
-pub fn loss_without(table: Table) -> &'static str {
-    match table {
+pub fn loss_without(table: Table) -> Option<&'static str> {
+    Some(match table {
         Table::Backups => "no copies of VBS",
         Table::BackupPolicy => "no policies of VBS",
         Table::BackupPolicyExtend => "no operations of policies but their own backup",
@@ -254,7 +260,7 @@ pub fn loss_without(table: Table) -> &'static str {
         Table::BackupTargetObject => "no destinations of replications",
         Table::BackupTransactionItem => "no copies of DPS",
         Table::Quotas | Table::QuotaUsages | Table::WaitingJobRecord | Table::TaskmgrJob | Table::Other => {
-            "nothing is lost"
+            return None;
         }
-    }
+    })
 }

@@ -405,6 +405,8 @@ pub struct Report {
     pub target: Option<String>,
     /// The dumps.
     pub dumps: Vec<DumpReport>,
+    /// What is not migrated because no dump contains a table, each with the tables.
+    pub losses: Vec<String>,
     /// Outcomes by source table, tables with rows only.
     pub sources: Vec<(&'static str, Tally)>,
     /// Rows by target table.

@@ -238,6 +238,29 @@ fn the_tables_of_a_target_are_looked_for_as_well() {
     );
 }
 
+/// Of a dump alone it is said what else is then not migrated.
+#[test]
+fn tables_that_no_dump_contains_are_told_with_what_is_not_migrated() {
+    let scene = Scene::new();
+    let answer =
+        scene.etl(&["check", &fixture("cinder.sql"), "--quiet", "--no-log", "--report", "check.json"]);
+    assert_eq!(answer.code, 0, "{}", answer.stderr);
+    for loss in [
+        "in none of them",
+        "no copies of DPS (backup_transaction_item)",
+        "no policies of VBS (backup_policy)",
+    ] {
+        assert!(answer.stdout.contains(loss), "{loss} is not in:\n{}", answer.stdout);
+    }
+    assert!(
+        !answer.stdout.contains("no copies of VBS") && !answer.stdout.contains("quota_usages)"),
+        "{}",
+        answer.stdout
+    );
+    let report: serde_json::Value = serde_json::from_str(&scene.read("check.json")).unwrap();
+    assert!(report["report"]["losses"].as_array().unwrap().len() > 8, "{}", report["report"]["losses"]);
+}
+
 /// Every column that the page of needs knows stands in the map that is printed.
 #[test]
 fn what_each_column_is_needed_for_is_printed() {

@@ -95,6 +95,7 @@ pub(crate) fn full() -> Report {
     Report {
         ending: Ending::Committed,
         target: Some("postgresql://karbor@db1:5432/karbor".into()),
+        losses: Vec::new(),
         dumps: vec![
             DumpReport {
                 name: "cinder.sql".into(),

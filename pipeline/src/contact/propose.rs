@@ -39,7 +39,11 @@ pub fn map(pictures: &[TablePicture], map: &ColumnMap) -> String {
         match picture {
             Some(picture) => section(&mut out, table, picture, map),
             None if absent.contains(&table) => {
-                _ = writeln!(out, "\n# {table}: not in these dumps; {}", loss_without(table));
+                _ = writeln!(
+                    out,
+                    "\n# {table}: not in these dumps; {}",
+                    loss_without(table).unwrap_or("nothing is lost")
+                );
             }
             None => _ = writeln!(out, "\n[{table}]\nnames = []"),
         }

@@ -1,6 +1,7 @@
 //! The books of a run: what was read against what became of it, what was encoded against what the target counted.
 
 use crate::compare::{LATER, Pruned};
+use crate::contact::{absent, losses};
 use crate::error::{Error, Result};
 use crate::extract::sources::Sources;
 use crate::karbor::layout::Layout;
@@ -286,6 +287,8 @@ impl Accounts {
         survey: Option<&Survey>,
         options: &Options,
     ) -> Report {
+        let found = |table| sources.blocks.iter().any(|block| block.table == table);
+        let losses = losses(&absent(&options.columns, found));
         let mut tallies = sources.tallies;
         tallies.extend(self.copies);
         let rejected = self.rejected + sources.rejections.rows;
@@ -301,6 +304,7 @@ impl Accounts {
         Report {
             ending: Ending::Checked,
             target: None,
+            losses,
             dumps: sources.dumps,
             sources: tallies.into_iter().map(|(table, tally)| (table.name(), tally)).collect(),
             tables: self.tables,

@@ -75,6 +75,10 @@ fn fill(page: &mut Page, summary: &Summary<'_>) {
             notes: text::dump_notes(dump).iter().map(|note| shown(note)).collect(),
         })
         .collect();
+    if !report.losses.is_empty() {
+        let notes = report.losses.clone();
+        page.dumps.push(Dump { name: text::ABSENT.to_owned(), size: String::new(), notes });
+    }
 }
 
 fn targets(targets: crate::import::report::targets::Targets) -> Targets {

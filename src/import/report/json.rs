@@ -66,6 +66,8 @@ struct Outcome<'r> {
     copies: &'r CopyReport,
     time_zones: &'r [ZoneUse],
     dumps: &'r [DumpReport],
+    /// What is not migrated because no dump contains a table, each with the tables.
+    losses: &'r [String],
     rejected: u64,
     rejections: &'r [Rejection],
     rejects_file: Option<&'r str>,
@@ -145,6 +147,7 @@ impl<'r> Outcome<'r> {
             copies: &report.copies,
             time_zones: &report.zones,
             dumps: &report.dumps,
+            losses: &report.losses,
             rejected: report.rejected,
             rejections: &report.rejections,
             rejects_file: report.rejects_file.as_deref(),

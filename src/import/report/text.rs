@@ -22,7 +22,7 @@ pub fn text(summary: &Summary<'_>, text_format: TextFormat) -> String {
     sources(&mut page, report);
     targets(&mut page, report);
     policies(&mut page, summary);
-    dumps(&mut page, &report.dumps);
+    dumps(&mut page, &report.dumps, &report.losses);
     set_aside(&mut page, report);
     if report.ending != Ending::Refused {
         page.heading("What changes for your customers");
@@ -237,7 +237,10 @@ pub(crate) fn dump_notes(dump: &DumpReport) -> Vec<String> {
     notes
 }
 
-pub(crate) fn dumps(page: &mut Page, dumps: &[DumpReport]) {
+/// What the list of dumps ends with where tables are in none of them.
+pub(crate) const ABSENT: &str = "in none of them";
+
+pub(crate) fn dumps(page: &mut Page, dumps: &[DumpReport], losses: &[String]) {
     let row = |dump: &DumpReport| {
         let notes = dump_notes(dump);
         let remark = if dump.name == STDIN { "standard input".to_owned() } else { String::new() };
@@ -249,7 +252,10 @@ pub(crate) fn dumps(page: &mut Page, dumps: &[DumpReport]) {
             ..TableRow::default()
         }
     };
-    let rows: Vec<TableRow> = dumps.iter().map(row).collect();
+    let mut rows: Vec<TableRow> = dumps.iter().map(row).collect();
+    if !losses.is_empty() {
+        rows.push(TableRow { name: ABSENT.to_owned(), notes: losses.to_vec(), ..TableRow::default() });
+    }
     page.table("Dumps", &["text"], &rows);
 }
 

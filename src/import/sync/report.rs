@@ -31,7 +31,7 @@ pub fn text(summary: &Summary<'_>, text_format: TextFormat) -> String {
     });
     items(&mut page, report);
     waiting(&mut page, report);
-    dumps(&mut page, &report.dumps);
+    dumps(&mut page, &report.dumps, &[]);
     unreadable(&mut page, report);
     page.heading("Time and memory");
     page.paragraph(

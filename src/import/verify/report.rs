@@ -39,7 +39,7 @@ pub fn text(summary: &Summary<'_>, text_format: TextFormat) -> String {
     rejected(&mut page, report);
     schedules(&mut page, report);
     crate::import::report::engine::tables(&mut page, &report.engine);
-    dumps(&mut page, &report.dumps);
+    dumps(&mut page, &report.dumps, &[]);
     page.heading("Time and memory");
     page.paragraph("  ", &duration(summary.elapsed).to_string());
     if let Some(peak) = summary.peak_memory {
