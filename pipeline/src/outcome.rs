@@ -421,6 +421,8 @@ pub struct Report {
     pub policies_on_off: (u64, u64),
     /// Policies that run every N days, N above 1, written as an interval that does not restart each month.
     pub drifting_policies: u64,
+    /// Policies whose operations have no usable trust, so that Karbor does not run them.
+    pub policies_without_trust: u64,
     /// What became of the schedules, where a time was given to look at.
     pub schedules: Option<ScheduleReport>,
     /// What the copies are like.

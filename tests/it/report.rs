@@ -6,6 +6,7 @@ use etl::import::report::summary::Ended;
 use etl::import::report::summary::{CommandKind, Summary};
 use etl::import::report::text;
 use etl::ui::terminal::TextFormat;
+use pipeline::engine::policies_without_trust;
 use pipeline::load::Service;
 use pipeline::load::spec::Spec;
 use pipeline::outcome::{
@@ -140,11 +141,8 @@ pub(crate) fn full() -> Report {
         copies: copies(),
         rejections: vec![rejection(1042), rejection(1043)],
         rejected: 3,
-        warnings: vec![
-            "no trust is known for 120 policies; the placeholder \"imported\" was written, which yields no token, so that \
-             they cannot run before they are saved once in Karbor"
-                .into(),
-        ],
+        policies_without_trust: 120,
+        warnings: policies_without_trust(120).into_iter().collect(),
         rejects_file: Some("rejects.sql".into()),
         stages: vec![("preparing", 0.05), ("reading", 1.25), ("loading", 3.3)],
     }
@@ -187,6 +185,7 @@ fn a_check_without_a_target() {
         rejected: 0,
         rejects_file: None,
         drifting_policies: 0,
+        policies_without_trust: 0,
         warnings: Vec::new(),
         ..full()
     };
@@ -203,10 +202,15 @@ fn a_run_that_was_refused() {
 #[test]
 fn the_last_line_is_the_next_step() {
     let check = |ending: Ending, command_kind: CommandKind<'_>, spec: Option<Spec>, line: &str| {
-        let report = Report { ending, ..full() };
+        let report = Report { ending, policies_without_trust: 0, ..full() };
         let shown = shown(&report, command_kind, spec.as_ref(), false);
         assert_eq!(shown.lines().last(), Some(line));
     };
+    let shown_without_trust = shown(&full(), CommandKind::Run, Some(&Spec::Postgres(String::new())), false);
+    assert_eq!(
+        shown_without_trust.lines().last(),
+        Some("Next: give the policies trusts before operationengine is restarted, and run again")
+    );
     let long = format!("etl run {}", "x".repeat(100));
     let postgres = || Some(Spec::Postgres(String::new()));
     check(
@@ -225,7 +229,7 @@ fn the_last_line_is_the_next_step() {
         Ending::Committed,
         CommandKind::Run,
         Some(Spec::Script("my karbor.sql".into())),
-        "Next: psql -X -f 'my karbor.sql' DATABASE (or gsql), then restart operationengine",
+        "Next: psql -X -f 'my karbor.sql' DATABASE (gsql -X -f 'my karbor.sql' -d DATABASE), then restart operationengine",
     );
     check(Ending::Checked, CHECK, None, "Next: etl run cinder.sql vbs.sql");
     check(

@@ -50,8 +50,9 @@ pub(crate) fn next(summary: &Summary<'_>) -> String {
             Some(Spec::Sqlite(path)) => {
                 format!("look at the rows in {}, then run with --target postgresql://…", path.display())
             }
-            Some(Spec::Script(path)) => {
-                format!("psql -X -f {} DATABASE (or gsql), then restart operationengine", quoted(path))
+            Some(Spec::Script(path)) => load_script(path),
+            Some(Spec::Postgres(_)) if summary.report.policies_without_trust > 0 => {
+                "give the policies trusts before operationengine is restarted, and run again".to_owned()
             }
             Some(Spec::Postgres(_)) | None => {
                 "restart operationengine on every Karbor node: systemctl restart karbor-operationengine"
@@ -83,6 +84,8 @@ pub(crate) fn carried(summary: &Summary<'_>) -> Option<String> {
     })
 }
 
-fn quoted(path: &Path) -> String {
-    quote(&path.display().to_string())
+/// How a script is loaded, and what comes then.
+pub(crate) fn load_script(path: &Path) -> String {
+    let path = quote(&path.display().to_string());
+    format!("psql -X -f {path} DATABASE (gsql -X -f {path} -d DATABASE), then restart operationengine")
 }

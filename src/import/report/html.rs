@@ -19,6 +19,7 @@ use crate::import::report::targets::Listing;
 use crate::import::report::{advice, picture, text};
 use askama::Template;
 use parsers::input::STDIN;
+use pipeline::engine::policies_without_trust;
 use pipeline::outcome::{CopyReport, Ending, Rejection, Report, Tally};
 use schedules::schedules;
 use std::time::Duration;
@@ -47,10 +48,15 @@ fn fill(page: &mut Page, summary: &Summary<'_>) {
     let report = summary.report;
     page.title = shown(&text::title(summary));
     page.next = Some(shown(&advice::next(summary)));
+    let trusts = policies_without_trust(report.policies_without_trust);
+    page.trusts = trusts.as_deref().filter(|_| report.ending != Ending::Refused).map(shown);
     let mut all = Tally::default();
     report.sources.iter().for_each(|(_, tally)| all.add(tally));
     page.tiles = tiles(&all, summary);
-    let warnings = report.warnings.iter().cloned().chain(advice::deferred(summary));
+    // What the first card says is not said again.
+    let warnings =
+        report.warnings.iter().filter(|warning| page.trusts.is_none() || trusts.as_ref() != Some(*warning));
+    let warnings = warnings.cloned().chain(advice::deferred(summary));
     page.warnings = warnings.take(LISTED).map(|warning| shown(&warning)).collect();
     page.rows = Some(rows(report, &all));
     page.rejections = (report.rejected > 0).then(|| rejections(report));
