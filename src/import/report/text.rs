@@ -10,6 +10,7 @@ use crate::ui::page::{Page, TableRow};
 use crate::ui::terminal::{Emphasis, TextFormat};
 use parsers::input::STDIN;
 use parsers::table::Table;
+use pipeline::load::spec::Spec;
 use pipeline::outcome::{DumpReport, Ending, Rejection, Report, ScheduleReport, ServiceCount, Tally};
 use std::fmt::Display;
 
@@ -52,6 +53,9 @@ pub(crate) fn title(summary: &Summary<'_>) -> String {
         (Ending::Committed, _) if report.written() == 0 && report.pruned() > 0 => {
             let rows = counted(report.pruned(), "row", "rows");
             format!("Removed {rows} from {target}, wrote none")
+        }
+        (Ending::Committed, _) if matches!(summary.spec, Some(Spec::Script(_))) => {
+            format!("Written to {target}: nothing is in a database before the script is loaded")
         }
         (Ending::Committed, _) => format!("Committed to {target}"),
         (Ending::Refused, _) => {
