@@ -4,10 +4,12 @@
 
 pub mod completions;
 pub mod man;
+mod usage;
 pub mod version;
 
-use crate::base::error::{CommandError, Error, Result};
+use crate::base::error::{Error, Result};
 use crate::base::exit::Exit;
+use crate::cli::usage::UsageError;
 use crate::cutover::args::CutoverArgs;
 use crate::dump::args::DumpArgs;
 use crate::import::args::{CheckArgs, RunArgs};
@@ -20,7 +22,6 @@ use crate::settings::target::password_in_arguments;
 use crate::ui::environment::Environment;
 use crate::ui::terminal::ignore_broken_pipe;
 use crate::{cutover, dump, import, maintain, purge};
-use clap::error::ErrorKind;
 use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use std::ffi::OsString;
@@ -235,30 +236,6 @@ impl Args {
     }
 }
 
-impl CommandError for clap::Error {
-    fn kind(&self) -> &'static str {
-        "arguments"
-    }
-
-    fn exit(&self) -> Exit {
-        if self.exit_code() == 0 { Exit::Done } else { Exit::Usage }
-    }
-
-    fn text(&self) -> String {
-        let text = self.render().to_string();
-        match self.kind() {
-            ErrorKind::DisplayHelp
-            | ErrorKind::DisplayVersion
-            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => text,
-            _ => format!("etl: {}", text.strip_prefix("error: ").unwrap_or(&text)),
-        }
-    }
-
-    fn is_requested(&self) -> bool {
-        self.exit_code() == 0
-    }
-}
-
 /// Does what a command line says; what it answers goes to `out`.
 ///
 /// # Errors
@@ -266,7 +243,8 @@ impl CommandError for clap::Error {
 pub fn execute(line: &[OsString], environment: &Environment<'_>, out: &mut dyn Write) -> Result<Exit> {
     // Before anything could repeat an argument in a message.
     password_in_arguments(line)?;
-    let text = match Args::read(line.iter().cloned())?.command {
+    let args = Args::read(line.iter().cloned()).map_err(|refusal| UsageError::new(refusal, line))?;
+    let text = match args.command {
         Command::Run(args) => return import::run::run(&args, environment, out),
         Command::Dump(args) => return dump::command::dump(&args, environment, out),
         Command::Check(args) => return import::check::check(&args, line, environment, out),
