@@ -26,6 +26,7 @@ use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use std::ffi::OsString;
 use std::io::Write;
+use std::path::PathBuf;
 
 /// The widest that help is written.
 const HELP_COLUMNS: usize = 100;
@@ -191,8 +192,9 @@ Example:
 
 const MAN_EXAMPLES: &str = "\
 Examples:
-  etl man > etl.1
-  etl man run | man -l -";
+  etl man run | man -l -
+  etl man cutover full | man -l -
+  etl man --all /usr/local/share/man/man1";
 
 const VERSION_EXAMPLES: &str = "\
 Example:
@@ -216,8 +218,14 @@ pub struct VersionArgs {
 /// The arguments of `etl man`.
 #[derive(Debug, ClapArgs)]
 pub struct ManArgs {
-    /// A command of etl; without it the page is that of etl itself.
-    pub command: Option<String>,
+    /// A command of etl, and a command of that; without it the page is that of etl itself.
+    pub command: Vec<String>,
+
+    /// Write the pages of all commands into this folder.
+    ///
+    /// One file for each, such as etl-run.1 and etl-cutover-full.1. The folder is made where there is none.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "command")]
+    pub all: Option<PathBuf>,
 }
 
 impl Args {
