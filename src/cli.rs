@@ -14,6 +14,7 @@ use crate::cutover::args::CutoverArgs;
 use crate::dump::args::DumpArgs;
 use crate::import::args::{CheckArgs, RunArgs};
 use crate::import::batch::args::BatchArgs;
+use crate::import::report::glossary;
 use crate::import::sync::args::SyncArgs;
 use crate::import::verify::args::VerifyArgs;
 use crate::maintain::args::{ColumnsArgs, PoliciesArgs, RollbackArgs, SampleArgs, SchemaArgs, StatusArgs};
@@ -175,6 +176,11 @@ pub enum Command {
     /// and the largest. Values are shortened; those of columns named for secrets are not shown.
     #[command(after_help = maintain::args::SAMPLE_EXAMPLES)]
     Sample(SampleArgs),
+    /// Says what the words of the reports mean.
+    ///
+    /// What became of the rows of the dumps and of the target, and why; the same stands in the runbook.
+    #[command(after_help = OUTCOMES_EXAMPLES, after_long_help = outcomes_notes())]
+    Outcomes,
     /// Prints a completion script for a shell.
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions(CompletionsArgs),
@@ -184,6 +190,14 @@ pub enum Command {
     /// Prints version, commit, date, target and the glibc that is needed.
     #[command(after_help = VERSION_EXAMPLES)]
     Version(VersionArgs),
+}
+
+const OUTCOMES_EXAMPLES: &str = "\
+Example:
+  etl outcomes";
+
+fn outcomes_notes() -> String {
+    format!("{OUTCOMES_EXAMPLES}\n\n{}", glossary::text().trim_end())
 }
 
 const COMPLETIONS_EXAMPLES: &str = "\
@@ -267,6 +281,7 @@ pub fn execute(line: &[OsString], environment: &Environment<'_>, out: &mut dyn W
         Command::Schema(args) => maintain::schema::schema(&args),
         Command::Columns(args) => return maintain::columns::columns(&args, environment, out),
         Command::Sample(args) => maintain::sample::sample(&args, environment)?,
+        Command::Outcomes => glossary::text(),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => man::man(&args)?,
         Command::Version(args) if args.json => version::json(),

@@ -368,7 +368,11 @@ impl Flow<'_> {
         }
         let text = String::from_utf8_lossy(&text);
         let first = text.lines().next().unwrap_or_default().to_owned();
-        let waits = if exit == Exit::Incomplete { "; something waits" } else { "" };
+        let waits = match (exit, step) {
+            (Exit::Incomplete, Step::Sync | Step::SyncJobs) => "; copies wait for their jobs",
+            (Exit::Incomplete, _) => "; rows were deferred",
+            _ => "",
+        };
         let report = self.lines.report(step);
         Ok(Ended { exit, ..Ended::well(format!("{first}{waits}: {}", report.display())) })
     }

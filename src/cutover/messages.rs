@@ -23,7 +23,7 @@ pub fn then(settings: &Settings, position: &Position) -> String {
         let line = own(Some(Part::Incremental.name()), &settings.path);
         let _ = writeln!(
             text,
-            "Rows of the dumps wait: they were not steady. Once they are, this brings them:\n  {line} --again"
+            "Rows of the dumps were deferred: they were not steady. Once they are, this brings them:\n  {line} --again"
         );
     }
     // Last, where it is still on the screen.

@@ -103,7 +103,8 @@ pub(crate) fn full() -> Report {
                 progress_reports: 37,
                 rejects: false,
                 other_tables: [("snapshots".to_owned(), 3), ("volumes".to_owned(), 12_000)].into(),
-                unknown_columns: [("backups".to_owned(), vec!["encryption_key_id".into(), "job_id".into()])].into(),
+                unknown_columns: [("backups".to_owned(), vec!["encryption_key_id".into(), "job_id".into()])]
+                    .into(),
             },
             DumpReport { name: "-".into(), bytes: 4096, rejects: true, ..DumpReport::default() },
         ],
@@ -122,11 +123,18 @@ pub(crate) fn full() -> Report {
             ("backup_policy", tally(&[(Outcome::Migrated, 120)])),
             (
                 "backup_create_running_job_record",
-                tally(&[(Outcome::Skipped(Skip::JobHistory), 1), (Outcome::Deferred(Defer::UnfinishedJob), 1)]),
+                tally(&[
+                    (Outcome::Skipped(Skip::JobHistory), 1),
+                    (Outcome::Deferred(Defer::UnfinishedJob), 1),
+                ]),
             ),
         ],
         tables: [("plans", 120), ("resources", 240), ("triggers", 120), ("checkpoint_items", 50_000)]
-            .map(|(table, written)| TargetTally { table: table.into(), inserted: written, ..TargetTally::default() })
+            .map(|(table, written)| TargetTally {
+                table: table.into(),
+                inserted: written,
+                ..TargetTally::default()
+            })
             .into(),
         compared: false,
         target_rows: Vec::new(),

@@ -1,6 +1,6 @@
 //! What the operator should know and do after a run: what changes for customers, and the next step.
 
-use crate::base::number::{counted, grouped};
+use crate::base::number::counted;
 use crate::base::shell::quote;
 use crate::import::report::summary::{CommandKind, Summary};
 use crate::ui::terminal::width::width;
@@ -62,13 +62,13 @@ pub(crate) fn next(summary: &Summary<'_>) -> String {
     }
 }
 
-/// The rows that wait for a later run, if there are any.
+/// The rows that were deferred to a later run, if there are any.
 pub(crate) fn deferred(summary: &Summary<'_>) -> Option<String> {
     let rows = summary.report.deferred();
     (rows > 0 && summary.report.ending != Ending::Refused).then(|| {
         format!(
-            "{} for a later run: they were not steady when the dumps were made. Dump again once they are, and run again.",
-            if rows == 1 { "1 row waits".to_owned() } else { format!("{} rows wait", grouped(rows)) }
+            "{} to a later run: not steady when the dumps were made. Dump again once they are, and run again.",
+            counted(rows, "row was deferred", "rows were deferred")
         )
     })
 }

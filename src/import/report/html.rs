@@ -99,7 +99,7 @@ fn tiles(all: &Tally, summary: &Summary<'_>) -> Vec<Cell> {
         Cell::new("Rows read", grouped(all.read), Mood::Plain),
         Cell::new("Migrated", grouped(all.migrated), Mood::Plain),
         Cell::new("Skipped", grouped(all.all_skipped()), Mood::Plain),
-        Cell::new("Waiting", grouped(all.all_deferred()), calm(all.all_deferred(), Mood::Wait)),
+        Cell::new("Deferred", grouped(all.all_deferred()), calm(all.all_deferred(), Mood::Wait)),
         Cell::new("Rejected", grouped(all.rejected), calm(all.rejected, Mood::Bad)),
         Cell::new("Time", duration(summary.elapsed), Mood::Plain),
     ];
@@ -113,7 +113,7 @@ fn rows(report: &Report, all: &Tally) -> Rows {
     let shares = [
         ("migrated", all.migrated, picture::GOOD, Mood::Good),
         ("skipped by a rule", all.all_skipped(), picture::SKIP, Mood::Skip),
-        ("waiting for a later run", all.all_deferred(), picture::WAIT, Mood::Wait),
+        ("deferred to a later run", all.all_deferred(), picture::WAIT, Mood::Wait),
         ("rejected", all.rejected, picture::BAD, Mood::Bad),
     ];
     let counts: Vec<_> = shares.iter().map(|(_, count, colour, _)| (*count, *colour)).collect();

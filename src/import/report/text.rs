@@ -3,6 +3,7 @@
 use crate::base::number::{bytes, counted, duration, grouped, seconds};
 use crate::base::text::printable;
 use crate::import::report::advice;
+use crate::import::report::glossary::SOURCE_ROWS;
 use crate::import::report::summary::{CommandKind, Summary};
 use crate::import::report::targets;
 use crate::import::report::targets::{Line, Targets};
@@ -82,7 +83,7 @@ fn sources(page: &mut Page, report: &Report) {
         rows.push(row);
     }
     rows.push(tally_row("all", &all));
-    page.table("Source rows", &["read", "migrated", "skipped", "deferred", "rejected"], &rows);
+    page.table("Source rows", &SOURCE_ROWS.map(|(word, _)| word), &rows);
 }
 
 /// Why rows of a source table were skipped or wait, and what else is known of them.
