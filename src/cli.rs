@@ -4,14 +4,17 @@
 
 pub mod completions;
 pub mod man;
+mod usage;
 pub mod version;
 
-use crate::base::error::{CommandError, Error, Result};
+use crate::base::error::{Error, Result};
 use crate::base::exit::Exit;
+use crate::cli::usage::UsageError;
 use crate::cutover::args::CutoverArgs;
 use crate::dump::args::DumpArgs;
 use crate::import::args::{CheckArgs, RunArgs};
 use crate::import::batch::args::BatchArgs;
+use crate::import::report::glossary;
 use crate::import::sync::args::SyncArgs;
 use crate::import::verify::args::VerifyArgs;
 use crate::maintain::args::{ColumnsArgs, PoliciesArgs, RollbackArgs, SampleArgs, SchemaArgs, StatusArgs};
@@ -20,11 +23,11 @@ use crate::settings::target::password_in_arguments;
 use crate::ui::environment::Environment;
 use crate::ui::terminal::ignore_broken_pipe;
 use crate::{cutover, dump, import, maintain, purge};
-use clap::error::ErrorKind;
 use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use std::ffi::OsString;
 use std::io::Write;
+use std::path::PathBuf;
 
 /// The widest that help is written.
 const HELP_COLUMNS: usize = 100;
@@ -173,6 +176,11 @@ pub enum Command {
     /// and the largest. Values are shortened; those of columns named for secrets are not shown.
     #[command(after_help = maintain::args::SAMPLE_EXAMPLES)]
     Sample(SampleArgs),
+    /// Says what the words of the reports mean.
+    ///
+    /// What became of the rows of the dumps and of the target, and why; the same stands in the runbook.
+    #[command(after_help = OUTCOMES_EXAMPLES, after_long_help = outcomes_notes())]
+    Outcomes,
     /// Prints a completion script for a shell.
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions(CompletionsArgs),
@@ -184,14 +192,23 @@ pub enum Command {
     Version(VersionArgs),
 }
 
+const OUTCOMES_EXAMPLES: &str = "\
+Example:
+  etl outcomes";
+
+fn outcomes_notes() -> String {
+    format!("{OUTCOMES_EXAMPLES}\n\n{}", glossary::text().trim_end())
+}
+
 const COMPLETIONS_EXAMPLES: &str = "\
 Example:
   etl completions bash > /etc/bash_completion.d/etl";
 
 const MAN_EXAMPLES: &str = "\
 Examples:
-  etl man > etl.1
-  etl man run | man -l -";
+  etl man run | man -l -
+  etl man cutover full | man -l -
+  etl man --all /usr/local/share/man/man1";
 
 const VERSION_EXAMPLES: &str = "\
 Example:
@@ -215,8 +232,14 @@ pub struct VersionArgs {
 /// The arguments of `etl man`.
 #[derive(Debug, ClapArgs)]
 pub struct ManArgs {
-    /// A command of etl; without it the page is that of etl itself.
-    pub command: Option<String>,
+    /// A command of etl, and a command of that; without it the page is that of etl itself.
+    pub command: Vec<String>,
+
+    /// Write the pages of all commands into this folder.
+    ///
+    /// One file for each, such as etl-run.1 and etl-cutover-full.1. The folder is made where there is none.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "command")]
+    pub all: Option<PathBuf>,
 }
 
 impl Args {
@@ -235,30 +258,6 @@ impl Args {
     }
 }
 
-impl CommandError for clap::Error {
-    fn kind(&self) -> &'static str {
-        "arguments"
-    }
-
-    fn exit(&self) -> Exit {
-        if self.exit_code() == 0 { Exit::Done } else { Exit::Usage }
-    }
-
-    fn text(&self) -> String {
-        let text = self.render().to_string();
-        match self.kind() {
-            ErrorKind::DisplayHelp
-            | ErrorKind::DisplayVersion
-            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => text,
-            _ => format!("etl: {}", text.strip_prefix("error: ").unwrap_or(&text)),
-        }
-    }
-
-    fn is_requested(&self) -> bool {
-        self.exit_code() == 0
-    }
-}
-
 /// Does what a command line says; what it answers goes to `out`.
 ///
 /// # Errors
@@ -266,7 +265,8 @@ impl CommandError for clap::Error {
 pub fn execute(line: &[OsString], environment: &Environment<'_>, out: &mut dyn Write) -> Result<Exit> {
     // Before anything could repeat an argument in a message.
     password_in_arguments(line)?;
-    let text = match Args::read(line.iter().cloned())?.command {
+    let args = Args::read(line.iter().cloned()).map_err(|refusal| UsageError::new(refusal, line))?;
+    let text = match args.command {
         Command::Run(args) => return import::run::run(&args, environment, out),
         Command::Dump(args) => return dump::command::dump(&args, environment, out),
         Command::Check(args) => return import::check::check(&args, line, environment, out),
@@ -281,6 +281,7 @@ pub fn execute(line: &[OsString], environment: &Environment<'_>, out: &mut dyn W
         Command::Schema(args) => maintain::schema::schema(&args),
         Command::Columns(args) => return maintain::columns::columns(&args, environment, out),
         Command::Sample(args) => maintain::sample::sample(&args, environment)?,
+        Command::Outcomes => glossary::text(),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => man::man(&args)?,
         Command::Version(args) if args.json => version::json(),

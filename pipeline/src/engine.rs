@@ -303,7 +303,8 @@ impl Engine {
                     .to_owned(),
             );
         }
-        out.extend(without_trust(self.placeholders));
+        let remedy = |what| format!("{what}: {TRUST_SOURCES}; then run again ({TRUST_GUIDE})");
+        out.extend(without_trust(self.placeholders).map(remedy));
         if self.placeholders_spread > 0 {
             out.push(format!(
                 "{} in Karbor got the placeholder trust from an imported one of the same user: once those have a usable trust, \
@@ -327,13 +328,31 @@ pub fn too_many_states(service: &str, registered: u64) -> Option<String> {
     })
 }
 
+/// Where it is written how an operation gets a trust, and how that is checked.
+pub const TRUST_GUIDE: &str = "RUNBOOK.md, \"Karbor's engine after an import\"";
+
+/// How operations get trusts as long as the engine has not read their placeholders, but for the run that gives them.
+pub const TRUST_SOURCES: &str = "have each user of these policies make one operation in Karbor (any plan, any trigger) before \
+                                 operationengine is restarted, or set trust_id where one trust serves all";
+
+/// What is to be said of so many policies that got a placeholder instead of a trust, if anything.
+#[must_use]
+pub fn policies_without_trust(policies: u64) -> Option<String> {
+    let who = match policies {
+        0 => return None,
+        1 => "1 policy has no trust and got a placeholder: Karbor cannot run or delete its operations until it has one".to_owned(),
+        n => format!("{n} policies have no trust and got a placeholder: Karbor cannot run or delete their operations until they have one"),
+    };
+    Some(format!("{who}: {TRUST_SOURCES}; then run again ({TRUST_GUIDE})"))
+}
+
 /// What is to be said of so many states with the placeholder as trust, if anything.
 #[must_use]
 pub fn without_trust(placeholders: u64) -> Option<String> {
     (placeholders > 0).then(|| {
         format!(
             "{} the placeholder trust {PLACEHOLDER_TRUST:?}: operationengine gets no token for them and backs nothing up, though \
-             its operation logs may say success. Run again with --trust-id, or once these users have trusts in Karbor",
+             its operation logs may say success",
             some(placeholders, "operation has", "operations have"),
         )
     })

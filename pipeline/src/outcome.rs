@@ -2,6 +2,7 @@
 
 mod copies;
 mod schedules;
+pub(crate) mod words;
 
 pub use copies::{
     CopyFigures, CopyReport, Counted, MonthCount, ServiceCount, StatusCount, TENANTS_NAMED, TenantCount,
@@ -9,6 +10,7 @@ pub use copies::{
 pub use schedules::{DRIFTING_LISTED, Drifting, ScheduleReport};
 
 use crate::load::Service;
+use crate::outcome::words::words;
 use parsers::position::Place;
 use parsers::row::{FieldError, RowFault, shortened};
 use parsers::table::Table;
@@ -16,113 +18,41 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Why a row is not migrated although nothing is wrong with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Skip {
-    /// A cinder backup of a driver that is not VBS's.
-    OtherService,
-    /// A cinder backup that is migrated as the DPS copy it also is.
-    CopyOfDps,
-    /// Deleted at the source.
-    SoftDeleted,
-    /// Quotas are recounted by Karbor.
-    Quota,
-    /// Jobs that are over.
-    JobHistory,
-    /// Plans of consistency groups, with all that is theirs.
-    ConsistencyGroup,
-    /// A DPS policy without a timer.
-    ManualPolicy,
-    /// A DPS plan none of whose policies has a timer.
-    PlanWithoutSchedule,
-    /// A row whose policy or plan is not there or was itself skipped; a trigger that nobody uses.
-    Orphan,
-    /// A row that a file of set-aside rows replaces.
-    Replaced,
-}
-
-/// Why a row waits for a later run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Defer {
-    /// A copy that is being made, restored or deleted.
-    Unsteady,
-    /// A job that is not over.
-    UnfinishedJob,
-}
-
-impl fmt::Display for Skip {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.serialize(f)
+words! {
+    /// Why a row is not migrated although nothing is wrong with it.
+    Skip[10] {
+        OtherService = "other-service": "a copy of cinder that another driver made than VBS's (setting backup_services)",
+        CopyOfDps = "copy-of-dps": "a copy of cinder that DPS knows, too: it is migrated as the copy of DPS",
+        SoftDeleted = "soft-deleted": "deleted in its system",
+        Quota = "quota": "quotas are not carried over: Karbor counts anew",
+        JobHistory = "job-history": "a job that is over",
+        ConsistencyGroup = "consistency-group": "of a DPS plan for a consistency group",
+        ManualPolicy = "manual-policy": "a DPS policy without a timer: it never starts by itself",
+        PlanWithoutSchedule = "plan-without-schedule": "a DPS plan none of whose policies has a timer",
+        Orphan = "orphan": "its policy or plan is missing or was skipped, or a trigger that no policy uses",
+        Replaced = "replaced": "a row that was set aside, and that a file of mended rows replaces",
     }
 }
 
-impl fmt::Display for Defer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.serialize(f)
+words! {
+    /// Why a row is left to a later run.
+    Defer[2] {
+        Unsteady = "unsteady": "a copy that is being made, restored or deleted",
+        UnfinishedJob = "unfinished-job": "a job that is not over",
     }
 }
 
-/// Why a row that the target holds is left as it is, or one that it does not hold is left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kept {
-    /// Karbor changed it after the source did.
-    Changed,
-    /// It is newer in the target, where the dumps seem older than what was imported: Karbor changed it, or newer dumps did.
-    Newer,
-    /// Karbor deleted it, or what it depends on.
-    Deleted,
-    /// Karbor removed it: an operation whose trigger is there, or whose plan was deleted.
-    Removed,
-    /// It does not carry our tag: somebody edited it, or it is Karbor's own.
-    NotOurs,
-    /// It was imported from the other system.
-    OtherSystem,
-    /// A copy that is finished in Karbor and unfinished in the dumps.
-    Steady,
-    /// An operation of a plan that is there already, while the dumps lack a source table of its plan's operations.
-    SourceMissing,
-}
-
-impl Kept {
-    /// All reasons.
-    pub const ALL: [Self; 8] = [
-        Self::Changed,
-        Self::Newer,
-        Self::Deleted,
-        Self::Removed,
-        Self::NotOurs,
-        Self::OtherSystem,
-        Self::Steady,
-        Self::SourceMissing,
-    ];
-
-    /// The reason in a word.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Changed => "changed-in-karbor",
-            Self::Newer => "newer-in-target",
-            Self::Deleted => "deleted-in-karbor",
-            Self::Removed => "removed-in-karbor",
-            Self::NotOurs => "edited-or-karbors-own",
-            Self::OtherSystem => "of-the-other-system",
-            Self::Steady => "finished-in-karbor",
-            Self::SourceMissing => "source-table-missing",
-        }
-    }
-}
-
-impl Serialize for Kept {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.word())
-    }
-}
-
-impl fmt::Display for Kept {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
+words! {
+    /// Why a row that the target holds is left as it is, or one that it does not hold is left out.
+    Kept[8] {
+        Changed = "changed-in-karbor": "Karbor changed it after the source did",
+        Newer = "newer-in-target": "it is newer in the target, and the dumps seem older than the import: Karbor or newer dumps changed it",
+        Deleted = "deleted-in-karbor": "Karbor deleted it, or what it depends on",
+        Removed = "removed-in-karbor": "Karbor removed it: an operation whose trigger is there, or whose plan was deleted",
+        NotOurs = "edited-or-karbors-own": "it does not have the tag of imported rows: somebody edited it, or it is Karbor's own",
+        OtherSystem = "of-the-other-system": "it was imported from the other system",
+        Steady = "finished-in-karbor": "a copy that is finished in Karbor and unfinished in the dumps",
+        SourceMissing = "source-table-missing": "an operation of a plan that is there, while the dumps lack a table that its operations come from",
     }
 }
 
@@ -423,6 +353,8 @@ pub struct Report {
     pub policies_on_off: (u64, u64),
     /// Policies that run every N days, N above 1, written as an interval that does not restart each month.
     pub drifting_policies: u64,
+    /// Policies whose operations have no usable trust, so that Karbor does not run them.
+    pub policies_without_trust: u64,
     /// What became of the schedules, where a time was given to look at.
     pub schedules: Option<ScheduleReport>,
     /// What the copies are like.

@@ -12,6 +12,7 @@ pub mod options;
 
 use crate::error::{Error, Result};
 use crate::load::{Intent, Opened, Target};
+use crate::outcome::words::words;
 use crate::outcome::{DumpReport, Rejection};
 use crate::progress::{Cancel, Progress, Stage};
 use crate::sync::options::Options;
@@ -19,7 +20,6 @@ use jobs::Jobs;
 use parsers::input::Input;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::fmt;
 
 /// How many items that wait are listed; all are counted.
 pub const WAITING_LISTED: usize = 100;
@@ -63,29 +63,16 @@ impl Report {
     }
 }
 
-/// Why an item waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Why {
-    /// Its job is not over.
-    Unfinished,
-    /// Its job has a state that is not known.
-    UnknownState,
-    /// The dumps hold two outcomes of its job.
-    Contradiction,
-    /// The dumps do not hold its job.
-    NotInDumps,
-    /// It names no job.
-    NoTask,
-    /// Its extend_info is no JSON object.
-    NotAnObject,
-    /// The target's columns cannot hold what it would become.
-    Misfit,
-}
-
-impl fmt::Display for Why {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.serialize(f)
+words! {
+    /// Why an item waits.
+    Why[7] {
+        Unfinished = "unfinished": "its job is not over: dump taskmgr later, and sync again",
+        UnknownState = "unknown-state": "its job has a state that is not known: look at it in the task manager",
+        Contradiction = "contradiction": "the dumps have two outcomes of its job: look at it in the task manager",
+        NotInDumps = "not-in-dumps": "the dumps do not have its job: a run with a new cinder.sql settles the copy",
+        NoTask = "no-task": "its extend_info names no job: look at the row in Karbor",
+        NotAnObject = "not-an-object": "its extend_info is no JSON object: look at the row in Karbor",
+        Misfit = "misfit": "a column of the target is too narrow for what it would become: widen it, and sync again",
     }
 }
 

@@ -15,6 +15,15 @@ const PAGE: &[u8] = b"<meta name=\"generator\" content=\"etl\"/>";
 /// The first line of a log.
 pub const LOG: &str = "# Log of etl; times are in UTC.\n";
 
+/// The first line of a manual page.
+pub const MANUAL: &str = ".\\\" Manual page of etl, made of its help texts";
+
+/// Whether a file that begins with `head` is a manual page of etl.
+#[must_use]
+pub fn is_manual(head: &[u8]) -> bool {
+    head.starts_with(MANUAL.as_bytes())
+}
+
 /// Whether a file that begins with `head` is a report of etl as JSON or as a page.
 #[must_use]
 pub fn is_report(head: &[u8]) -> bool {

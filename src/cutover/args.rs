@@ -31,7 +31,7 @@ Exit codes:
   0  what could be done is done; also where the operator is to switch the traffic now
   1  a step failed; the target is what it was before that step
   2  wrong usage or settings, or something else comes first; nothing was begun
-  3  done, but rows wait for a later run, or copies for their jobs
+  3  done, but rows were deferred, copies wait for their jobs, or operations have no usable trust
   4  the verification found differences; it stops there
   5  COMMIT was sent, and its outcome is unknown; the same command again finds it out";
 

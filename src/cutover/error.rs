@@ -4,6 +4,7 @@ use super::step::Step;
 use crate::base::error::{CommandError, Error, plain_text};
 use crate::base::exit::Exit;
 use crate::base::text::printable;
+use pipeline::engine::{TRUST_GUIDE, TRUST_SOURCES};
 use std::path::PathBuf;
 
 /// Why a cutover does not go on.
@@ -25,6 +26,14 @@ pub enum CutoverError {
         what: String,
         /// What to do about it.
         remedy: Option<String>,
+    },
+    /// Rows are loaded, and operations have no usable trust; operationengine is not restarted.
+    #[error("{what}")]
+    WithoutTrusts {
+        /// How many they are, and what that means.
+        what: String,
+        /// How it is checked that they have one.
+        check: String,
     },
     /// The target holds something else than the dumps come to.
     #[error("the verification found differences; {} lists them", report.display())]
@@ -69,6 +78,7 @@ impl CommandError for CutoverError {
         match self {
             Self::Order { .. } => Exit::Usage,
             Self::Failed { .. } | Self::Unanswered { .. } | Self::Stopped { .. } => Exit::Failed,
+            Self::WithoutTrusts { .. } => Exit::Incomplete,
             Self::Different { .. } => Exit::Different,
             Self::Step { cause, .. } => cause.exit(),
         }
@@ -78,6 +88,10 @@ impl CommandError for CutoverError {
         match self {
             Self::Failed { remedy, .. } => remedy.clone(),
             Self::Order { remedy, .. } | Self::Stopped { remedy, .. } => Some(remedy.clone()),
+            Self::WithoutTrusts { check, .. } => Some(format!(
+                "the rows are loaded, and operationengine is not restarted: {TRUST_SOURCES} (in the settings file of the run, \
+                 config); type the same command again; {check} ({TRUST_GUIDE}). Or without_trusts = true in [run]"
+            )),
             Self::Different { .. } => Some(
                 "look at them before anything else: what Karbor changed since is none of them".to_owned(),
             ),

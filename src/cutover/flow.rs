@@ -18,7 +18,7 @@ use crate::base::number::{bytes, counted, duration};
 use crate::base::text::printable;
 use crate::cutover::messages;
 use crate::ui::terminal::ignore_broken_pipe;
-use pipeline::engine::without_trust;
+use pipeline::engine::{TRUST_GUIDE, TRUST_SOURCES, without_trust};
 use pipeline::files;
 use pipeline::load::names::TargetNames;
 use std::fmt::Write as _;
@@ -49,13 +49,13 @@ struct Ended {
     exit: Exit,
     said: String,
     dumps: Vec<Dump>,
-    /// Whether operations were imported that have no usable trust.
-    without_trusts: bool,
+    /// Operations that it left with the placeholder as trust.
+    placeholders: u64,
 }
 
 impl Ended {
     fn well(said: impl Into<String>) -> Self {
-        Self { exit: Exit::Done, said: said.into(), dumps: Vec::new(), without_trusts: false }
+        Self { exit: Exit::Done, said: said.into(), dumps: Vec::new(), placeholders: 0 }
     }
 }
 
@@ -89,7 +89,7 @@ impl Flow<'_> {
         }
         let position = self.state.position();
         self.say(&format!("\n{}", messages::then(self.settings(), &position)))?;
-        if next(self.settings(), &position) == Next::Wait {
+        if next(self.settings(), &position) == Next::Wait || position.placeholders() > 0 {
             exit = exit.worse(Exit::Incomplete);
         }
         Ok(exit)
@@ -111,13 +111,11 @@ impl Flow<'_> {
                 Ok(ended) => ended,
                 Err(error) => return Err(self.failed(step, error)),
             };
-            if ended.without_trusts && part != Part::Full {
-                exit = exit.worse(Exit::Incomplete);
-            }
-            let (code, said, dumps) = (ended.exit.code(), ended.said.clone(), ended.dumps);
-            self.state.add(Event::Finished { step, exit: code, said, dumps })?;
-            self.say(&format!("    {} ({})\n", ended.said, duration(begun.elapsed())))?;
-            exit = exit.worse(effective_exit(step, ended.exit));
+            let Ended { exit: of_step, said, dumps, placeholders } = ended;
+            let told = format!("    {said} ({})\n", duration(begun.elapsed()));
+            self.state.add(Event::Finished { step, exit: of_step.code(), said, dumps, placeholders })?;
+            self.say(&told)?;
+            exit = exit.worse(effective_exit(step, of_step));
             *last = Some(step);
         }
         let position = self.state.position();
@@ -188,7 +186,9 @@ impl Flow<'_> {
             if settings.run.without_trusts {
                 let _ = writeln!(notes, "! {what}");
             } else {
-                problems.push(format!("{what} (set trust_id, or without_trusts = true in [run])"));
+                problems.push(format!(
+                    "{what}: {TRUST_SOURCES} ({TRUST_GUIDE}); or without_trusts = true in [run]"
+                ));
             }
         }
         if let Some(expected) = &settings.version
@@ -368,7 +368,11 @@ impl Flow<'_> {
         }
         let text = String::from_utf8_lossy(&text);
         let first = text.lines().next().unwrap_or_default().to_owned();
-        let waits = if exit == Exit::Incomplete { "; something waits" } else { "" };
+        let waits = match (exit, step) {
+            (Exit::Incomplete, Step::Sync | Step::SyncJobs) => "; copies wait for their jobs",
+            (Exit::Incomplete, _) => "; rows were deferred",
+            _ => "",
+        };
         let report = self.lines.report(step);
         Ok(Ended { exit, ..Ended::well(format!("{first}{waits}: {}", report.display())) })
     }
@@ -376,15 +380,14 @@ impl Flow<'_> {
     /// Refuses to go on where a run left operations without a usable trust, unless the settings allow it: once operationengine is
     /// restarted it gives that trust to new operations of the same users too.
     fn trusts(&mut self, mut ended: Ended) -> Result<Ended> {
-        let Some(what) = without_trust(self.host.outlook()?.placeholders) else { return Ok(ended) };
-        if !self.settings().run.without_trusts {
-            let remedy = "operationengine was not restarted yet. Set trust_id in the settings file of the run (config), or have these \
-                          users make one operation each in Karbor now, and type the same command again; or without_trusts = \
-                          true in [run]";
-            return Err(CutoverError::Failed { what, remedy: Some(remedy.to_owned()) }.into());
+        ended.placeholders = self.host.outlook()?.placeholders;
+        if let Some(what) = without_trust(ended.placeholders)
+            && !self.settings().run.without_trusts
+        {
+            return Err(
+                CutoverError::WithoutTrusts { what, check: messages::check_trusts(self.settings()) }.into()
+            );
         }
-        ended.without_trusts = true;
-        ended.said = format!("{}\n    ! {what}", ended.said);
         Ok(ended)
     }
 

@@ -148,14 +148,14 @@ impl Wizard<'_> {
             "\nNow the commands. Each must be idempotent (it may be run twice); it is well when it ends with exit code 0.\n",
         )?;
         text.push_str(
-            "\n# Each ends with exit code 0 if that is stopped. They are asked before the incremental part; before = \"full\" asks\n\
-             # for it from the beginning.\n",
+            "\n# Each ends with exit code 0 only if it finds that this is stopped: systemd knows the unit, and it is inactive. They\n\
+             # are asked before the incremental part; before = \"full\" asks for it from the beginning.\n",
         );
         for (name, question, default) in [
-            ("vbs", "Is VBS stopped?", "systemctl is-active vbs-api; test $? -ne 0"),
-            ("dps", "Is DPS stopped?", "systemctl is-active dps-api; test $? -ne 0"),
+            ("vbs", "Is VBS stopped?", is_stopped("vbs-api")),
+            ("dps", "Is DPS stopped?", is_stopped("dps-api")),
         ] {
-            let command = self.ask(question, default)?;
+            let command = self.ask(question, &default)?;
             let _ = writeln!(text, "\n[[stopped]]\nname = {}\nrun = {}", quoted(name), quoted(&command));
             self.places(text, nodes)?;
         }
@@ -239,6 +239,15 @@ impl Wizard<'_> {
     }
 }
 
+/// A line for /bin/sh that ends with exit code 0 only if systemd says that it knows `unit`, and that the unit is inactive. A unit
+/// that is unknown or failed, and a systemctl that is missing or fails, end it otherwise, with words.
+fn is_stopped(unit: &str) -> String {
+    format!(
+        "l=$(systemctl show -p LoadState {unit}) && a=$(systemctl show -p ActiveState {unit}) && echo {unit}: $l $a && \
+         test $l+$a = LoadState=loaded+ActiveState=inactive"
+    )
+}
+
 /// A text as TOML has it.
 fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
@@ -271,7 +280,7 @@ karbor1
 
 
 
-systemctl is-active vbs-api; test $? -ne 0
+
 vbs1
 true
 
@@ -353,5 +362,66 @@ vbs1
             ["that holds a password", "su or sudo\n", "nova is none of them", "karbor7 is none of them"];
         assert!(again.iter().all(|text| said.contains(text)), "{said}");
         assert!(!said.contains("hunter2") && !std::fs::read_to_string(&path).unwrap().contains("hunter2"));
+    }
+
+    /// Has /bin/sh ask whether vbs-api is stopped, with a systemctl that is this script; answers the exit code and what was said.
+    fn stopped(systemctl: Option<&str>) -> (Option<i32>, String) {
+        let folder = tempfile::tempdir().unwrap();
+        if let Some(script) = systemctl {
+            let path = folder.path().join("systemctl");
+            std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+        }
+        let mut shell = std::process::Command::new("/bin/sh");
+        let output = shell.args(["-c", &is_stopped("vbs-api")]).env("PATH", folder.path()).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(said).unwrap())
+    }
+
+    /// A systemctl that knows these two properties of vbs-api, and fails where it is asked otherwise.
+    fn systemd(load: &str, active: &str) -> String {
+        format!(
+            "case \"$*\" in\n'show -p LoadState vbs-api') echo LoadState={load} ;;\n\
+             'show -p ActiveState vbs-api') echo ActiveState={active} ;;\n*) exit 9 ;;\nesac"
+        )
+    }
+
+    #[test]
+    fn only_a_unit_that_systemd_knows_and_that_is_inactive_is_stopped() {
+        for (load, active, code) in [
+            ("loaded", "inactive", 0),
+            ("loaded", "active", 1),
+            ("loaded", "activating", 1),
+            ("loaded", "deactivating", 1),
+            // What its processes are is not known.
+            ("loaded", "failed", 1),
+            // The name is misspelt.
+            ("not-found", "inactive", 1),
+            ("masked", "inactive", 1),
+            ("error", "inactive", 1),
+        ] {
+            let (ended, said) = stopped(Some(&systemd(load, active)));
+            assert_eq!(ended, Some(code), "{load} {active}: {said}");
+            assert_eq!(said, format!("vbs-api: LoadState={load} ActiveState={active}\n"));
+        }
+    }
+
+    #[test]
+    fn where_systemd_says_nothing_nothing_is_stopped() {
+        let (ended, said) = stopped(None);
+        assert!(ended == Some(127) && said.contains("systemctl"), "{ended:?} {said}");
+        let (ended, said) = stopped(Some("echo Failed to connect to bus >&2; exit 1"));
+        assert_eq!((ended, said.as_str()), (Some(1), "Failed to connect to bus\n"));
+        // It fails after it has said something, or says nothing.
+        let half = format!("{}\nexit 1", systemd("loaded", "inactive"));
+        assert_eq!(stopped(Some(&half)).0, Some(1));
+        assert_eq!(stopped(Some("exit 0")), (Some(1), "vbs-api:\n".to_owned()));
+    }
+
+    #[test]
+    fn the_runbook_has_the_check_that_is_proposed() {
+        let runbook = include_str!("../../RUNBOOK.md");
+        let line = format!("run = {}\n", quoted(&is_stopped("vbs-api")));
+        assert!(runbook.contains(&line), "{line}");
     }
 }

@@ -9,6 +9,7 @@ use crate::cutover::plan::{Next, left_out, next, steps};
 use crate::cutover::settings::Settings;
 use crate::cutover::state::Position;
 use crate::cutover::step::{Part, Step};
+use pipeline::engine::{Obstacle, TRUST_GUIDE, TRUST_SOURCES, without_trust};
 use serde::Serialize;
 use std::fmt::Write as _;
 
@@ -22,10 +23,42 @@ pub fn then(settings: &Settings, position: &Position) -> String {
         let line = own(Some(Part::Incremental.name()), &settings.path);
         let _ = writeln!(
             text,
-            "Rows of the dumps wait: they were not steady. Once they are, this brings them:\n  {line} --again"
+            "Rows of the dumps were deferred: they were not steady. Once they are, this brings them:\n  {line} --again"
         );
     }
-    text + &coming(settings, position)
+    // Last, where it is still on the screen.
+    text + &coming(settings, position) + &trusts(settings, position)
+}
+
+/// What is to be done for operations that have no usable trust, if there are any.
+fn trusts(settings: &Settings, position: &Position) -> String {
+    let placeholders = position.placeholders();
+    let Some(what) = without_trust(placeholders) else { return String::new() };
+    let restarted = position.done.contains_key(&Step::Restart);
+    let source = match restarted {
+        false => format!("{TRUST_SOURCES} (in the settings file of the run, config)"),
+        // What an engine has read it gives to new operations of the same user.
+        true => format!(
+            "set trust_id in the settings file of the run (config), where one trust serves all; else take the import back \
+             ({}), have each of these users make one operation in Karbor, and begin anew: operationengine was restarted, and \
+             gives the placeholder to new operations of these users too",
+            own(Some(Part::Rollback.name()), &settings.path)
+        ),
+    };
+    let run = if position.done.contains_key(&Step::RunAgain) { Step::RunAgain } else { Step::Run };
+    let line = own(Some(run.part().name()), &settings.path);
+    format!(
+        "\n! {what}\n  1. {source};\n  2. type: {line} --from {run}\n  3. {}.\n  Until then the exit code is 3. {TRUST_GUIDE}, says \
+         more.\n",
+        check_trusts(settings)
+    )
+}
+
+/// How it is checked that operations have a usable trust.
+#[must_use]
+pub fn check_trusts(settings: &Settings) -> String {
+    let none = Obstacle::NoTrust.words();
+    format!("check: `etl status --target {}` no longer says \"do not fire: {none}\"", quote(&settings.target))
 }
 
 fn coming(settings: &Settings, position: &Position) -> String {
@@ -56,7 +89,14 @@ fn coming(settings: &Settings, position: &Position) -> String {
         Next::Over => {
             let mut text = "The cutover is done.\n".to_owned();
             if settings.restart.is_empty() {
-                text.push_str("Next: restart operationengine on every Karbor node; it reads triggers only when it starts.\n");
+                let after = match position.placeholders() {
+                    0 => "",
+                    _ => "once the operations below have trusts, ",
+                };
+                let _ = writeln!(
+                    text,
+                    "Next: {after}restart operationengine on every Karbor node; it reads triggers only when it starts."
+                );
             }
             text + &back
         }
@@ -116,6 +156,8 @@ pub struct CutoverStatus {
     target: String,
     /// Whether a process is running on it.
     at_work: bool,
+    /// Operations that have no usable trust, as far as the last run knows.
+    operations_without_trust: u64,
     /// Whether the settings file is what it was at the last step.
     settings_changed: bool,
     switched: bool,
@@ -149,6 +191,7 @@ impl CutoverStatus {
             settings: settings.path.display().to_string(),
             target: settings.target.clone(),
             at_work,
+            operations_without_trust: position.placeholders(),
             settings_changed: position.settings.as_ref().is_some_and(|known| known != digest),
             switched: position.switched,
             rolled_back_at: position.rolled_back.clone(),

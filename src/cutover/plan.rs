@@ -218,7 +218,7 @@ mod tests {
     use Step::{RunAgain, Safety as Safe, Stopped, Sync, SyncJobs, Verify, VerifyAgain};
 
     fn done(exit: u8) -> Done {
-        Done { at: String::new(), exit, said: String::new(), dumps: Vec::new() }
+        Done { at: String::new(), exit, said: String::new(), dumps: Vec::new(), placeholders: 0 }
     }
 
     fn position(steps: &[Step]) -> Position {

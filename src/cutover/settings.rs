@@ -10,7 +10,7 @@
 //! unsteady = "carry"
 //! [[stopped]]
 //! name = "vbs"
-//! run = "systemctl is-active vbs-api; test $? -ne 0"
+//! run = "vbs-is-stopped"
 //! on = ["vbs1"]
 //! [[restart]]
 //! run = "systemctl restart openstack-karbor-operationengine"

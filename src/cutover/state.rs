@@ -54,6 +54,9 @@ pub enum Event {
         /// The dumps that it made.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         dumps: Vec<Dump>,
+        /// Operations that it left with the placeholder as trust.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        placeholders: u64,
     },
     /// A step failed.
     Failed {
@@ -93,6 +96,11 @@ impl Line for Entry {
     }
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 /// How a step ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Done {
@@ -104,6 +112,8 @@ pub struct Done {
     pub said: String,
     /// The dumps that it made.
     pub dumps: Vec<Dump>,
+    /// Operations that it left with the placeholder as trust.
+    pub placeholders: u64,
 }
 
 /// Where a cutover stands.
@@ -144,10 +154,11 @@ impl Position {
                 self.loaded |= step.loads();
                 self.going_back |= step.part() == Part::Rollback;
             }
-            Event::Finished { step, exit, said, dumps } => {
+            Event::Finished { step, exit, said, dumps, placeholders } => {
                 self.interrupted = None;
                 let (at, said, dumps) = (entry.at.clone(), said.clone(), dumps.clone());
-                self.done.insert(*step, Done { at, exit: *exit, said, dumps });
+                let done = Done { at, exit: *exit, said, dumps, placeholders: *placeholders };
+                self.done.insert(*step, done);
             }
             Event::Failed { step, error, exit } => {
                 self.interrupted = None;
@@ -178,10 +189,17 @@ impl Position {
         self.done.retain(|done, _| *done < step);
         for before in Step::ALL.into_iter().filter(|before| *before < step) {
             let said = "passed over by the operator".to_owned();
-            let done = Done { at: at.to_owned(), exit: 0, said, dumps: Vec::new() };
+            let done = Done { at: at.to_owned(), exit: 0, said, dumps: Vec::new(), placeholders: 0 };
             self.done.entry(before).or_insert(done);
         }
         self
+    }
+
+    /// Operations that have no usable trust, as far as the last run knows.
+    #[must_use]
+    pub fn placeholders(&self) -> u64 {
+        let last = self.done.get(&Step::RunAgain).or_else(|| self.done.get(&Step::Run));
+        last.map_or(0, |done| done.placeholders)
     }
 
     /// Whether copies wait for the outcomes of their jobs, as far as the last sync knows.
@@ -251,7 +269,7 @@ mod tests {
     use super::*;
 
     fn finished(step: Step, exit: u8) -> Event {
-        Event::Finished { step, exit, said: "so".into(), dumps: Vec::new() }
+        Event::Finished { step, exit, said: "so".into(), dumps: Vec::new(), placeholders: 0 }
     }
 
     fn failed(step: Step) -> Event {

@@ -6,6 +6,7 @@
 pub mod advice;
 pub mod engine;
 pub mod file;
+pub mod glossary;
 pub mod html;
 pub mod json;
 pub mod picture;

@@ -109,8 +109,9 @@ Examples:
   etl status --target karbor.db --json";
 
 pub const SCHEMA_EXAMPLES: &str = "\
-Example:
-  etl schema --for postgresql | psql trial";
+Examples:
+  etl schema --trial | psql trial
+  etl schema --for sqlite --trial | sqlite3 trial.db";
 
 pub const COLUMNS_EXAMPLES: &str = "\
 Examples:
@@ -162,6 +163,12 @@ pub struct SchemaArgs {
     /// Whose SQL it is.
     #[arg(long = "for", value_name = "DATABASE", default_value = "postgresql")]
     pub dialect: Dialect,
+
+    /// Add an operation engine, as Karbor's registers itself: without one a run does not begin.
+    ///
+    /// For a database to try a run on. Nothing runs the operations there.
+    #[arg(long)]
+    pub trial: bool,
 }
 
 /// Whose SQL.

@@ -50,7 +50,7 @@ pub struct PurgeArgs {
     pub project: Vec<String>,
 
     /// Only what was made so long ago, such as 30days or 12h.
-    #[arg(long, value_name = "AGE", help_heading = "What is deleted", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "AGE", help_heading = "What is deleted", value_parser = age)]
     pub older_than: Option<Duration>,
 
     /// List and count what would be deleted, and delete nothing.
@@ -166,6 +166,14 @@ pub struct FlowArgs {
     #[arg(long, value_name = "TIME", help_heading = "Flow control", default_value = "48h")]
     #[arg(value_parser = time)]
     pub deadline: Duration,
+}
+
+/// An age such as `30d` or `12h`.
+fn age(text: &str) -> Result<Duration, String> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(format!("its unit is missing; days are {text}d, hours {text}h"));
+    }
+    humantime::parse_duration(text).map_err(|error| error.to_string())
 }
 
 /// A time such as `1s`, `500ms` or `48h`.

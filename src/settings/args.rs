@@ -36,7 +36,7 @@ pub struct SettingArgs {
     /// What becomes of copies that are still being made, defer or carry; defer when not given.
     ///
     /// `defer` leaves them for a later run. `carry` writes those whose job is known from vbs.sql as `protecting`;
-    /// `etl sync` brings their outcome. Copies that are being restored or deleted wait in any case.
+    /// `etl sync` brings their outcome. Copies that are being restored or deleted are deferred in any case.
     #[arg(long, value_name = "HOW", help_heading = "Conversion")]
     pub unsteady: Option<String>,
 

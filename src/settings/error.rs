@@ -158,6 +158,12 @@ pub enum OptionError {
         /// What is wrong with it.
         problem: parsers::columns::MapError,
     },
+    /// A file that etl did not write, where a manual page would be written.
+    #[error("{}: etl did not write this file, and does not replace it", path.display())]
+    ForeignManual {
+        /// The file.
+        path: PathBuf,
+    },
     /// There is no manual page of this name.
     #[error("etl has no command {name:?}")]
     NoCommand {
@@ -208,6 +214,7 @@ impl CommandError for OptionError {
             Self::NoCommand { commands, .. } => {
                 return Some(format!("the commands are {}", commands.join(", ")));
             }
+            Self::ForeignManual { .. } => "name another folder",
             Self::Site { remedy, .. } => remedy,
             Self::SameScript { .. } => "name a script for each in its etl.toml: target = \"karbor.sql\"",
             Self::SharedPrune { .. } => "leave --prune out, or name a target for each site in its etl.toml",

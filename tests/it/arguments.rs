@@ -1,6 +1,7 @@
 //! Arguments that do not go together.
 
-use crate::scene::{Scene, fixture};
+use crate::scene::{Answer, Scene, fixture};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
 
 const DUMP: &str = "-- a dump\n";
@@ -179,6 +180,63 @@ fn wrong_usage_has_the_usage_with_it() {
         assert!(answer.stderr.starts_with(begin), "{arguments:?}: {}", answer.stderr);
         assert!(answer.stderr.contains("--help"), "{arguments:?}: {}", answer.stderr);
     }
+}
+
+/// A command line that is refused, and the line that says what was meant.
+#[track_caller]
+fn meant(scene: &Scene, arguments: &[&str], error: &str, remedy: &str) {
+    let answer = scene.etl(arguments);
+    let begin = format!("etl: {error}\n  → {remedy}\n\nUsage: etl ");
+    assert!(answer.code == 2 && answer.stderr.starts_with(&begin), "{arguments:?}: {}", answer.shown());
+    assert!(!answer.stderr.contains("tip:") && answer.stderr.contains("--help"), "{}", answer.stderr);
+}
+
+#[test]
+fn a_flag_of_another_command_is_told_with_the_command_that_is_meant() {
+    let scene = scene();
+    for (arguments, remedy) in [
+        (
+            &["run", "a.sql", "--dry-run"][..],
+            "`etl check` with the same dumps and target says what a run would do, and writes nothing",
+        ),
+        (
+            &["run", "a.sql", "--full"],
+            "`etl check --full` with the same dumps and target loads everything and rolls it back",
+        ),
+        (
+            &["check", "a.sql", "--rejects", "x"],
+            "leave it out: a check lists the rows that break rules; `etl run … --rejects FILE` sets them aside",
+        ),
+    ] {
+        let flag = arguments[2];
+        meant(&scene, arguments, &format!("unexpected argument '{flag}' found"), remedy);
+    }
+    let of_dumps = "`etl check a.sql 'b c.sql'` says what would become of every row, `etl run a.sql 'b c.sql'` loads them";
+    meant(&scene, &["a.sql", "b c.sql"], "unrecognized subcommand 'a.sql'", of_dumps);
+    // A word that is no dump has clap's own words.
+    let answer = scene.etl(&["postgresql://db1/karbor", "a.sql"]);
+    assert!(answer.code == 2 && !answer.stderr.contains('→'), "{}", answer.stderr);
+    let answer = scene.etl(&["chekc", "a.sql"]);
+    assert!(answer.stderr.contains("'check'"), "{}", answer.stderr);
+}
+
+#[test]
+fn an_age_without_a_unit_is_told_with_one() {
+    let line = ["purge", "--ids", "a.sql", "--no-target", "--older-than", "30"];
+    let answer = scene().etl(&line);
+    let begin =
+        "etl: invalid value '30' for '--older-than <AGE>': its unit is missing; days are 30d, hours 30h\n";
+    assert!(answer.code == 2 && answer.stderr.starts_with(begin), "{}", answer.shown());
+}
+
+#[test]
+fn an_argument_that_is_not_utf_8_is_named() {
+    let scene = scene();
+    let mut command = scene.process(&["run"]);
+    command.arg(std::ffi::OsStr::from_bytes(b"bad\xff\x1b.sql"));
+    let answer = Answer::to(command);
+    let begin = "etl: invalid UTF-8 was detected in one or more arguments\n  → it is \"bad\\xFF\\u{1b}.sql\": name the file";
+    assert!(answer.code == 2 && answer.stderr.starts_with(begin), "{}", answer.shown());
 }
 
 #[test]

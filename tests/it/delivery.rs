@@ -4,6 +4,7 @@ use crate::scene::{Scene, fixture};
 use etl::cli::Args;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -99,24 +100,43 @@ fn what_the_package_lists_is_there() {
 }
 
 #[test]
-fn the_package_finds_the_manual_page_of_every_command() {
-    // As the script reads them, from the short help.
-    let help = Scene::new().etl(&["-h"]).stdout;
-    let listed: Vec<&str> = help
-        .lines()
-        .skip_while(|line| *line != "Commands:")
-        .skip(1)
-        .take_while(|line| !line.is_empty())
-        .filter_map(|line| line.split_whitespace().next())
-        .filter(|name| *name != "help")
-        .collect();
+fn every_command_has_a_manual_page_with_its_examples_line_by_line() {
+    let scene = Scene::new();
+    let answer = scene.etl(&["man", "--all", "share/man1"]);
+    let mut names = vec!["etl".to_owned()];
     let definition = Args::definition();
-    let commands: Vec<&str> = definition.get_subcommands().map(clap::Command::get_name).collect();
-    assert_eq!(listed, commands);
-    for command in commands {
-        let page = Scene::new().etl(&["man", command]).stdout;
-        assert!(page.contains(&format!(".TH etl-{command} 1")), "{page}");
+    let mut commands: Vec<_> = definition.get_subcommands().map(|of| ("etl".to_owned(), of)).collect();
+    while let Some((above, command)) = commands.pop() {
+        let name = format!("{above}-{}", command.get_name());
+        commands.extend(command.get_subcommands().map(|of| (name.clone(), of)));
+        names.push(name);
     }
+    assert!(names.iter().any(|name| name == "etl-cutover-rollback"), "{names:?}");
+    let said = format!("exit code 0\n---- stdout\n{} manual pages are in share/man1\n", names.len());
+    assert_eq!(answer.shown(), said);
+    for name in &names {
+        let page = scene.read(&format!("share/man1/{name}.1"));
+        assert!(page.contains(&format!("\n.TH {name} 1")), "{page}");
+        assert!(!page.contains(".SH EXTRA"), "{page}");
+        let words: Vec<&str> = name.split('-').skip(1).collect();
+        assert_eq!(scene.etl(&[&["man"], &words[..]].concat()).stdout, page, "{name}");
+    }
+    let examples =
+        "\n.SH EXAMPLES\n.nf\netl check cinder.sql vbs.sql dps.sql\n        what would become of every row";
+    let page = scene.read("share/man1/etl.1");
+    assert!(page.contains(examples) && page.contains("\n.SH \"EXIT CODES\"\n.nf\n0  done\n"), "{page}");
+    let file = std::fs::metadata(scene.path("share/man1/etl.1")).unwrap();
+    assert_eq!(file.permissions().mode() & 0o777, 0o644);
+
+    // Its own pages are replaced, and those of others are not.
+    assert_eq!(scene.etl(&["man", "--all", "share/man1"]).code, 0);
+    scene.write("share/man1/etl-run.1", ".TH mine 1\n");
+    assert_eq!(
+        scene.etl(&["man", "--all", "share/man1"]).shown(),
+        "exit code 2\n---- stderr\netl: share/man1/etl-run.1: etl did not write this file, and does not replace it\n  \
+         → name another folder\n"
+    );
+    assert_eq!(scene.read("share/man1/etl-run.1"), ".TH mine 1\n");
 }
 
 #[test]

@@ -10,7 +10,7 @@ fn help(arguments: &[&str]) -> String {
 }
 
 /// The commands, in the order of the help.
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 18] = [
     "run",
     "dump",
     "check",
@@ -24,6 +24,8 @@ const COMMANDS: [&str; 16] = [
     "purge",
     "schema",
     "columns",
+    "sample",
+    "outcomes",
     "completions",
     "man",
     "version",

@@ -108,6 +108,9 @@ mod rollback;
 /// What arrived against what left.
 mod verify;
 
+/// The words of the reports.
+mod outcomes;
+
 /// What a target holds of imports.
 mod status;
 

@@ -1,6 +1,7 @@
 //! `etl schema`, `etl columns`, `etl completions`, `etl man`.
 
-use crate::scene::Scene;
+use crate::scene::{Scene, fixture};
+use fixtures::server::Server;
 use std::io::Read as _;
 use std::process::{Command, Stdio};
 
@@ -25,6 +26,41 @@ fn the_schema_is_one_that_its_database_takes() {
         include_str!("../../fixtures/karbor.sql"),
         "fixtures/karbor.sql is what `etl schema` prints"
     );
+}
+
+#[test]
+fn a_trial_database_takes_a_run_and_one_without_an_engine_says_how_to_make_one() {
+    let (scene, server) = (Scene::new(), Server::start());
+    let dumps = ["cinder.sql", "vbs.sql", "dps.sql"].map(fixture);
+    let run = |target: &str, more: &[&str]| {
+        let line = ["run", "--no-log", "--quiet", &dumps[0], &dumps[1], &dumps[2], "--target", target];
+        scene.etl(&[&line[..], more].concat())
+    };
+    let made = |schema: &[&str]| {
+        let database = server.create_db();
+        server.psql(&database, &scene.etl(schema).stdout);
+        server.url(&database)
+    };
+    let bare = made(&["schema"]);
+    for more in [&[][..], &["--service-id", "7"]] {
+        let refused = run(&bare, more);
+        assert!(refused.code == 1 && refused.stderr.contains("`etl schema --trial`"), "{}", refused.shown());
+        assert!(!refused.stderr.contains("set service_id"), "{}", refused.shown());
+    }
+    let trial = made(&["schema", "--trial"]);
+    let loaded = run(&trial, &[]);
+    assert!(
+        loaded.code == 3 && loaded.stdout.starts_with("Committed to postgresql://"),
+        "{}",
+        loaded.shown()
+    );
+    let verify = ["verify", "--no-log", "--quiet", &dumps[0], &dumps[1], &dumps[2], "--target", &trial];
+    assert_eq!(scene.etl(&verify).code, 0);
+
+    let embedded = scene.etl(&["schema", "--for", "sqlite", "--trial"]).stdout;
+    rusqlite::Connection::open(scene.path("trial.db")).unwrap().execute_batch(&embedded).unwrap();
+    let loaded = run("trial.db", &["--force", "trial.db"]);
+    assert!(loaded.code == 3 && loaded.stdout.starts_with("Committed to trial.db"), "{}", loaded.shown());
 }
 
 #[test]
@@ -87,7 +123,7 @@ fn completions_and_manual_pages_know_the_commands() {
     assert_eq!(
         scene.etl(&["man", "go"]).shown(),
         "exit code 2\n---- stderr\netl: etl has no command \"go\"\n  \
-         → the commands are run, dump, check, verify, sync, batch, cutover, policies, rollback, status, purge, schema, columns, sample, completions, man, version, help\n"
+         → the commands are run, dump, check, verify, sync, batch, cutover, policies, rollback, status, purge, schema, columns, sample, outcomes, completions, man, version\n"
     );
 }
 

@@ -6,6 +6,7 @@ use etl::import::report::summary::Ended;
 use etl::import::report::summary::{CommandKind, Summary};
 use etl::import::report::text;
 use etl::ui::terminal::TextFormat;
+use pipeline::engine::policies_without_trust;
 use pipeline::load::Service;
 use pipeline::load::spec::Spec;
 use pipeline::outcome::{
@@ -103,7 +104,8 @@ pub(crate) fn full() -> Report {
                 progress_reports: 37,
                 rejects: false,
                 other_tables: [("snapshots".to_owned(), 3), ("volumes".to_owned(), 12_000)].into(),
-                unknown_columns: [("backups".to_owned(), vec!["encryption_key_id".into(), "job_id".into()])].into(),
+                unknown_columns: [("backups".to_owned(), vec!["encryption_key_id".into(), "job_id".into()])]
+                    .into(),
             },
             DumpReport { name: "-".into(), bytes: 4096, rejects: true, ..DumpReport::default() },
         ],
@@ -122,11 +124,18 @@ pub(crate) fn full() -> Report {
             ("backup_policy", tally(&[(Outcome::Migrated, 120)])),
             (
                 "backup_create_running_job_record",
-                tally(&[(Outcome::Skipped(Skip::JobHistory), 1), (Outcome::Deferred(Defer::UnfinishedJob), 1)]),
+                tally(&[
+                    (Outcome::Skipped(Skip::JobHistory), 1),
+                    (Outcome::Deferred(Defer::UnfinishedJob), 1),
+                ]),
             ),
         ],
         tables: [("plans", 120), ("resources", 240), ("triggers", 120), ("checkpoint_items", 50_000)]
-            .map(|(table, written)| TargetTally { table: table.into(), inserted: written, ..TargetTally::default() })
+            .map(|(table, written)| TargetTally {
+                table: table.into(),
+                inserted: written,
+                ..TargetTally::default()
+            })
             .into(),
         compared: false,
         target_rows: Vec::new(),
@@ -141,11 +150,8 @@ pub(crate) fn full() -> Report {
         copies: copies(),
         rejections: vec![rejection(1042), rejection(1043)],
         rejected: 3,
-        warnings: vec![
-            "no trust is known for 120 policies; the placeholder \"imported\" was written, which yields no token, so that \
-             they cannot run before they are saved once in Karbor"
-                .into(),
-        ],
+        policies_without_trust: 120,
+        warnings: policies_without_trust(120).into_iter().collect(),
         rejects_file: Some("rejects.sql".into()),
         stages: vec![("preparing", 0.05), ("reading", 1.25), ("loading", 3.3)],
     }
@@ -188,6 +194,7 @@ fn a_check_without_a_target() {
         rejected: 0,
         rejects_file: None,
         drifting_policies: 0,
+        policies_without_trust: 0,
         warnings: Vec::new(),
         ..full()
     };
@@ -204,10 +211,15 @@ fn a_run_that_was_refused() {
 #[test]
 fn the_last_line_is_the_next_step() {
     let check = |ending: Ending, command_kind: CommandKind<'_>, spec: Option<Spec>, line: &str| {
-        let report = Report { ending, ..full() };
+        let report = Report { ending, policies_without_trust: 0, ..full() };
         let shown = shown(&report, command_kind, spec.as_ref(), false);
         assert_eq!(shown.lines().last(), Some(line));
     };
+    let shown_without_trust = shown(&full(), CommandKind::Run, Some(&Spec::Postgres(String::new())), false);
+    assert_eq!(
+        shown_without_trust.lines().last(),
+        Some("Next: give the policies trusts before operationengine is restarted, and run again")
+    );
     let long = format!("etl run {}", "x".repeat(100));
     let postgres = || Some(Spec::Postgres(String::new()));
     check(
@@ -226,7 +238,7 @@ fn the_last_line_is_the_next_step() {
         Ending::Committed,
         CommandKind::Run,
         Some(Spec::Script("my karbor.sql".into())),
-        "Next: psql -X -f 'my karbor.sql' DATABASE (or gsql), then restart operationengine",
+        "Next: psql -X -f 'my karbor.sql' DATABASE (gsql -X -f 'my karbor.sql' -d DATABASE), then restart operationengine",
     );
     check(Ending::Checked, CHECK, None, "Next: etl run cinder.sql vbs.sql");
     check(

@@ -581,7 +581,7 @@ fn a_script_takes_back_the_same_rows() {
     assert_eq!(
         answer.shown(),
         "exit code 0\n---- stdout\nA script that rolls back is in undo.sql; nothing was deleted yet\n\nNext: psql -X -f undo.sql \
-         DATABASE (or gsql), then restart operationengine\n"
+         DATABASE (gsql -X -f undo.sql -d DATABASE), then restart operationengine\n"
     );
     let said = psql(database, &scene.path("undo.sql")).unwrap();
     assert!(said.contains("351 rows go") && said.ends_with("etl: the rollback is committed\n"), "{said}");

@@ -16,6 +16,9 @@ pub enum Dialect {
     Sqlite,
 }
 
+/// The service that runs scheduled operations, by what it is called in `services`.
+pub const ENGINE: &str = "karbor-operationengine";
+
 /// Statements that make the tables, without the indexes that are not constraints.
 #[must_use]
 pub fn tables(dialect: Dialect) -> Vec<String> {
@@ -36,6 +39,21 @@ pub fn indexes() -> Vec<String> {
         }
     }
     out
+}
+
+/// A statement that adds an operation engine, as one that is alive has registered itself; the database gives it an id where none
+/// is given.
+#[must_use]
+pub fn engine(id: Option<i64>, dialect: Dialect) -> String {
+    let no = match dialect {
+        Dialect::Postgres => "false",
+        Dialect::Sqlite => "0",
+    };
+    let (column, id) = id.map_or_else(Default::default, |id| ("id, ", format!("{id}, ")));
+    format!(
+        "INSERT INTO services ({column}created_at, deleted, host, \"binary\", topic, report_count, disabled)\n    \
+         VALUES ({id}'2018-01-01 00:00:00.000000', {no}, 'localhost', '{ENGINE}', '{ENGINE}', 0, {no})"
+    )
 }
 
 /// The whole schema as a script.

@@ -3,6 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::karbor::Source;
+use crate::karbor::ddl::ENGINE;
 use crate::karbor::layout::quoted;
 use crate::load::Service;
 use crate::load::names::TargetNames;
@@ -10,8 +11,9 @@ use crate::removal::marks::{key, text};
 use crate::settings::PLACEHOLDER_TRUST;
 use std::collections::{BTreeSet, HashMap};
 
-/// The service that runs scheduled operations, by what it is called in `services`.
-pub(crate) const ENGINE: &str = "karbor-operationengine";
+/// What to do where no service can run operations.
+const NO_ENGINE: &str = "start Karbor's operationengine once so that it registers itself; a database to try a run on has one if it was made \
+                         with `etl schema --trial`";
 
 /// The target's names of tables and columns, quoted.
 #[derive(Debug)]
@@ -154,14 +156,19 @@ pub(crate) fn choose_service(
     let chosen = match setting {
         Some(id) => rows.iter().find(|row| row.id == id).ok_or_else(|| {
             let what = format!("{target}: no service has the id {id} that the settings name: {}", listed());
-            Error::target(what, "set service_id to the id of a row of services, or leave it out")
+            let remedy = match rows.is_empty() {
+                true => format!("{NO_ENGINE}. Then leave service_id out"),
+                false => "set service_id to the id of a row of services, or leave it out".to_owned(),
+            };
+            Error::target(what, remedy)
         })?,
         None => live().next().ok_or_else(|| {
             let what = format!("{target}: no {ENGINE} is alive that could run the operations: {}", listed());
-            Error::target(
-                what,
-                "start Karbor's operationengine once so that it registers itself, or set service_id",
-            )
+            let remedy = match rows.is_empty() {
+                true => NO_ENGINE.to_owned(),
+                false => format!("{NO_ENGINE}. Or set service_id to one of these"),
+            };
+            Error::target(what, remedy)
         })?,
     };
     let warning = (!chosen.live).then(|| {

@@ -314,6 +314,7 @@ impl Accounts {
             zones: figures.zones(),
             policies_on_off: (figures.on, figures.off),
             drifting_policies: figures.drifting,
+            policies_without_trust: without_trust(&figures, options),
             schedules: None,
             copies: self.figures.told(),
             rejections,
@@ -336,12 +337,11 @@ fn warnings(survey: Option<&Survey>, figures: &PolicyFigures, options: &Options)
             options.settings.policy_on
         ));
     }
-    if figures.without_trust > 0 && options.settings.trust_id.is_none() {
-        let who = match figures.without_trust {
-            1 => "1 policy has no trust and got a placeholder: Karbor cannot run or delete its operations until it has one".to_owned(),
-            n => format!("{n} policies have no trust and got a placeholder: Karbor cannot run or delete their operations until they have one"),
-        };
-        warnings.push(format!("{who} (setting trust_id)"));
-    }
+    warnings.extend(crate::engine::policies_without_trust(without_trust(figures, options)));
     warnings
+}
+
+/// Policies that got a placeholder instead of a trust.
+fn without_trust(figures: &PolicyFigures, options: &Options) -> u64 {
+    if options.settings.trust_id.is_some() { 0 } else { figures.without_trust }
 }

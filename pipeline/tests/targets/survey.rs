@@ -124,7 +124,7 @@ fn the_service_is_the_live_engine_that_reported_last() {
     let service = after(services).unwrap().service.unwrap();
     assert_eq!((service.id, service.host.as_deref()), (20, Some("fresh")));
     assert_eq!(service.others, ["older", "node1", "never"]);
-    check_refused("DELETE FROM services", &["no karbor-operationengine is alive", "set service_id"]);
+    check_refused("DELETE FROM services", &["no karbor-operationengine is alive", "`etl schema --trial`"]);
 
     let named = |id| {
         let database = karbor();

@@ -63,7 +63,7 @@ pub struct Site<'b> {
     pub dumps: Vec<Dump>,
     /// Rows read and written now.
     pub rows: Option<(u64, u64)>,
-    /// Rows that wait for a later run.
+    /// Rows that were deferred to a later run.
     pub deferred: Option<u64>,
     /// Its time.
     pub elapsed: Duration,
@@ -138,7 +138,7 @@ pub fn text(summary: &Summary<'_>, text_format: TextFormat) -> String {
     let mut page = Page::new(text_format);
     page.heading(&title(summary));
     let rows: Vec<TableRow> = summary.sites.iter().map(row).collect();
-    page.table("Sites", &["read", "written", "waiting"], &rows);
+    page.table("Sites", &["read", "written", "deferred"], &rows);
     if !summary.shared.is_empty() {
         page.heading("Targets of several sites");
         for shared in summary.shared {
@@ -212,7 +212,7 @@ fn next(summary: &Summary<'_>) -> &'static str {
     match summary.exit {
         Exit::Done => "restart operationengine on every Karbor node of the sites that were loaded",
         Exit::Incomplete => {
-            "dump again the sites with rows that wait, once those are steady, and run the same command"
+            "dump again the sites with deferred rows, once those are steady, and run the same command"
         }
         Exit::Failed | Exit::Usage | Exit::Different | Exit::Unknown => {
             "mend what failed and run the same command: it goes on where it stopped"

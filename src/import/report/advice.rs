@@ -1,6 +1,6 @@
 //! What the operator should know and do after a run: what changes for customers, and the next step.
 
-use crate::base::number::{counted, grouped};
+use crate::base::number::counted;
 use crate::base::shell::quote;
 use crate::import::report::summary::{CommandKind, Summary};
 use crate::ui::terminal::width::width;
@@ -50,8 +50,9 @@ pub(crate) fn next(summary: &Summary<'_>) -> String {
             Some(Spec::Sqlite(path)) => {
                 format!("look at the rows in {}, then run with --target postgresql://…", path.display())
             }
-            Some(Spec::Script(path)) => {
-                format!("psql -X -f {} DATABASE (or gsql), then restart operationengine", quoted(path))
+            Some(Spec::Script(path)) => load_script(path),
+            Some(Spec::Postgres(_)) if summary.report.policies_without_trust > 0 => {
+                "give the policies trusts before operationengine is restarted, and run again".to_owned()
             }
             Some(Spec::Postgres(_)) | None => {
                 "restart operationengine on every Karbor node: systemctl restart karbor-operationengine"
@@ -61,13 +62,13 @@ pub(crate) fn next(summary: &Summary<'_>) -> String {
     }
 }
 
-/// The rows that wait for a later run, if there are any.
+/// The rows that were deferred to a later run, if there are any.
 pub(crate) fn deferred(summary: &Summary<'_>) -> Option<String> {
     let rows = summary.report.deferred();
     (rows > 0 && summary.report.ending != Ending::Refused).then(|| {
         format!(
-            "{} for a later run: they were not steady when the dumps were made. Dump again once they are, and run again.",
-            if rows == 1 { "1 row waits".to_owned() } else { format!("{} rows wait", grouped(rows)) }
+            "{} to a later run: not steady when the dumps were made. Dump again once they are, and run again.",
+            counted(rows, "row was deferred", "rows were deferred")
         )
     })
 }
@@ -83,6 +84,8 @@ pub(crate) fn carried(summary: &Summary<'_>) -> Option<String> {
     })
 }
 
-fn quoted(path: &Path) -> String {
-    quote(&path.display().to_string())
+/// How a script is loaded, and what comes then.
+pub(crate) fn load_script(path: &Path) -> String {
+    let path = quote(&path.display().to_string());
+    format!("psql -X -f {path} DATABASE (gsql -X -f {path} -d DATABASE), then restart operationengine")
 }

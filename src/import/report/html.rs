@@ -19,6 +19,7 @@ use crate::import::report::targets::Listing;
 use crate::import::report::{advice, picture, text};
 use askama::Template;
 use parsers::input::STDIN;
+use pipeline::engine::policies_without_trust;
 use pipeline::outcome::{CopyReport, Ending, Rejection, Report, Tally};
 use schedules::schedules;
 use std::time::Duration;
@@ -47,10 +48,15 @@ fn fill(page: &mut Page, summary: &Summary<'_>) {
     let report = summary.report;
     page.title = shown(&text::title(summary));
     page.next = Some(shown(&advice::next(summary)));
+    let trusts = policies_without_trust(report.policies_without_trust);
+    page.trusts = trusts.as_deref().filter(|_| report.ending != Ending::Refused).map(shown);
     let mut all = Tally::default();
     report.sources.iter().for_each(|(_, tally)| all.add(tally));
     page.tiles = tiles(&all, summary);
-    let warnings = report.warnings.iter().cloned().chain(advice::deferred(summary));
+    // What the first card says is not said again.
+    let warnings =
+        report.warnings.iter().filter(|warning| page.trusts.is_none() || trusts.as_ref() != Some(*warning));
+    let warnings = warnings.cloned().chain(advice::deferred(summary));
     page.warnings = warnings.take(LISTED).map(|warning| shown(&warning)).collect();
     page.rows = Some(rows(report, &all));
     page.rejections = (report.rejected > 0).then(|| rejections(report));
@@ -97,7 +103,7 @@ fn tiles(all: &Tally, summary: &Summary<'_>) -> Vec<Cell> {
         Cell::new("Rows read", grouped(all.read), Mood::Plain),
         Cell::new("Migrated", grouped(all.migrated), Mood::Plain),
         Cell::new("Skipped", grouped(all.all_skipped()), Mood::Plain),
-        Cell::new("Waiting", grouped(all.all_deferred()), calm(all.all_deferred(), Mood::Wait)),
+        Cell::new("Deferred", grouped(all.all_deferred()), calm(all.all_deferred(), Mood::Wait)),
         Cell::new("Rejected", grouped(all.rejected), calm(all.rejected, Mood::Bad)),
         Cell::new("Time", duration(summary.elapsed), Mood::Plain),
     ];
@@ -111,7 +117,7 @@ fn rows(report: &Report, all: &Tally) -> Rows {
     let shares = [
         ("migrated", all.migrated, picture::GOOD, Mood::Good),
         ("skipped by a rule", all.all_skipped(), picture::SKIP, Mood::Skip),
-        ("waiting for a later run", all.all_deferred(), picture::WAIT, Mood::Wait),
+        ("deferred to a later run", all.all_deferred(), picture::WAIT, Mood::Wait),
         ("rejected", all.rejected, picture::BAD, Mood::Bad),
     ];
     let counts: Vec<_> = shares.iter().map(|(_, count, colour, _)| (*count, *colour)).collect();

@@ -61,6 +61,8 @@ struct Outcome<'r> {
     /// The engine that runs imported operations.
     service: Option<&'r pipeline::load::Service>,
     drifting_policies: u64,
+    /// Policies whose operations have no usable trust.
+    policies_without_trust: u64,
     /// How schedules run in Karbor, against the source.
     schedules: Option<&'r ScheduleReport>,
     copies: &'r CopyReport,
@@ -143,6 +145,7 @@ impl<'r> Outcome<'r> {
             policy_on_value,
             service: report.service.as_ref(),
             drifting_policies: report.drifting_policies,
+            policies_without_trust: report.policies_without_trust,
             schedules: report.schedules.as_ref(),
             copies: &report.copies,
             time_zones: &report.zones,

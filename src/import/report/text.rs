@@ -3,6 +3,7 @@
 use crate::base::number::{bytes, counted, duration, grouped, seconds};
 use crate::base::text::printable;
 use crate::import::report::advice;
+use crate::import::report::glossary::SOURCE_ROWS;
 use crate::import::report::summary::{CommandKind, Summary};
 use crate::import::report::targets;
 use crate::import::report::targets::{Line, Targets};
@@ -10,6 +11,7 @@ use crate::ui::page::{Page, TableRow};
 use crate::ui::terminal::{Emphasis, TextFormat};
 use parsers::input::STDIN;
 use parsers::table::Table;
+use pipeline::load::spec::Spec;
 use pipeline::outcome::{DumpReport, Ending, Rejection, Report, ScheduleReport, ServiceCount, Tally};
 use std::fmt::Display;
 
@@ -53,6 +55,9 @@ pub(crate) fn title(summary: &Summary<'_>) -> String {
             let rows = counted(report.pruned(), "row", "rows");
             format!("Removed {rows} from {target}, wrote none")
         }
+        (Ending::Committed, _) if matches!(summary.spec, Some(Spec::Script(_))) => {
+            format!("Written to {target}: nothing is in a database before the script is loaded")
+        }
         (Ending::Committed, _) => format!("Committed to {target}"),
         (Ending::Refused, _) => {
             let rows = counted(report.rejected, "row breaks a rule", "rows break rules");
@@ -78,7 +83,7 @@ fn sources(page: &mut Page, report: &Report) {
         rows.push(row);
     }
     rows.push(tally_row("all", &all));
-    page.table("Source rows", &["read", "migrated", "skipped", "deferred", "rejected"], &rows);
+    page.table("Source rows", &SOURCE_ROWS.map(|(word, _)| word), &rows);
 }
 
 /// Why rows of a source table were skipped or wait, and what else is known of them.

@@ -1,7 +1,7 @@
 //! What a rollback deletes or deleted, as text and for the report file.
 
 use crate::base::number::{counted, grouped};
-use crate::base::shell::quote;
+use crate::import::report::advice::load_script;
 use crate::ui::page::{Page, TableRow};
 use crate::ui::terminal::{Emphasis, TextFormat};
 use pipeline::load::spec::Spec;
@@ -61,8 +61,7 @@ pub fn ending(rollback: &Rollback<'_>, text_format: TextFormat) -> String {
 pub fn script(path: &Path, text_format: TextFormat) -> String {
     let mut page = Page::new(text_format);
     page.heading(&format!("A script that rolls back is in {}; nothing was deleted yet", path.display()));
-    let path = quote(&path.display().to_string());
-    page.heading(&format!("Next: psql -X -f {path} DATABASE (or gsql), then restart operationengine"));
+    page.heading(&format!("Next: {}", load_script(path)));
     page.finish()
 }
 

@@ -1,8 +1,9 @@
 //! The SQL around the rows of a script, in what PostgreSQL 9.2, its successors and openGauss all read.
 
+use crate::karbor::ddl::ENGINE;
 use crate::karbor::layout::Layout;
 use crate::karbor::{Kind, STATES, Source, WRITTEN};
-use crate::load::lookup::{ENGINE, Lookup, TAGGED, tag};
+use crate::load::lookup::{Lookup, TAGGED, tag};
 use crate::load::{LOCK_KEY, LOCK_PATIENCE};
 use parsers::input::SCRIPT_HEADER;
 use std::fmt::Write as _;
@@ -31,7 +32,7 @@ pub(super) fn head(lookup: &Lookup, service_known: bool) -> String {
             checks,
             "    IF NOT EXISTS (SELECT 1 FROM {table} WHERE {live}) THEN
         RAISE EXCEPTION 'no {ENGINE} is alive that could run the operations'
-            USING HINT = 'start Karbor''s operationengine once, or write this script with a service_id';
+            USING HINT = 'start Karbor''s operationengine once, or write this script with a service_id; etl schema --trial makes a trial database with one';
     END IF;\n"
         );
     }

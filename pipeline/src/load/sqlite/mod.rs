@@ -16,7 +16,7 @@ use crate::karbor::ddl::{self, Dialect};
 use crate::karbor::layout::{Format, Layout, Stored, Width, Wire};
 use crate::karbor::{Source, WRITTEN};
 use crate::load::fit::{Fit, Found, all_built_in, fit};
-use crate::load::lookup::{ENGINE, Lookup, ServiceRow, choose_service, live_services, source_of};
+use crate::load::lookup::{Lookup, ServiceRow, choose_service, live_services, source_of};
 use crate::load::names::TargetNames;
 use crate::load::{Context, Intent, Opened, Service, Sink, Survey, Target};
 use failure::Explain;
@@ -81,11 +81,7 @@ impl Sqlite {
             for table in ddl::tables(Dialect::Sqlite) {
                 connection.execute_batch(&table)?;
             }
-            connection.execute(
-                "INSERT INTO services (id, created_at, deleted, host, \"binary\", topic, report_count, disabled) \
-                 VALUES (?1, '2018-01-01 00:00:00.000000', 0, 'localhost', ?2, ?2, 0, 0)",
-                rusqlite::params![service, ENGINE],
-            )
+            connection.execute_batch(&ddl::engine(Some(service), Dialect::Sqlite))
         })();
         made.map_err(|e| explain.error(e))?;
         Ok(Box::new(sink::Transaction::new(connection, self.path, self.context.cancel, Some(part))))

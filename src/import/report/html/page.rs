@@ -24,6 +24,8 @@ pub(crate) struct Page {
     pub(crate) version: &'static str,
     pub(crate) failure: Option<Failure>,
     pub(crate) next: Option<String>,
+    /// What keeps imported policies from running, where they have no trust.
+    pub(crate) trusts: Option<String>,
     pub(crate) tiles: Vec<Cell>,
     pub(crate) warnings: Vec<String>,
     pub(crate) rows: Option<Rows>,
@@ -191,6 +193,7 @@ impl Page {
                 },
             ),
             next: None,
+            trusts: None,
             tiles: Vec::new(),
             warnings: Vec::new(),
             rows: None,
