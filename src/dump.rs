@@ -3,7 +3,7 @@
 //! ```text
 //!  cutover.toml ── document ── settings ─┐                            ┌─ conversation ── script   (as the database user)
 //!                              secrets ──┼─ session ── known_hosts ───┤
-//!                                        │             login          └─ transfer                 (SFTP)
+//!                                        │             login          └─ transfer ── sftp          (or a program's output)
 //!                                        └─ dumping: look, dump, fetch, check (whole), record, remove
 //! ```
 //!
@@ -18,6 +18,7 @@ pub mod args;
 pub mod command;
 pub mod conversation;
 pub mod dumping;
+pub mod earlier;
 pub mod error;
 pub mod gauge;
 pub mod host_key;
@@ -31,6 +32,7 @@ pub mod script;
 pub mod secrets;
 pub mod session;
 pub mod settings;
+pub mod sftp;
 pub mod space;
 pub mod thread;
 pub mod transfer;

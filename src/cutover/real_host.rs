@@ -251,13 +251,18 @@ impl Host for RealHost<'_> {
         };
         let dumped = nodes.dump(&all, &told)?;
         let of = dumped.len();
-        let (whole, mut failed): (Vec<_>, Vec<_>) = dumped.into_iter().partition(std::result::Result::is_ok);
-        match (failed.len(), failed.pop()) {
-            (1, Some(Err(error))) if of == 1 => return Err(error.into()),
-            (0, _) => {}
-            (failed, _) => return Err(NodeError::Dumps { failed, of }.into()),
+        let places = all.iter().flat_map(|node| &node.dumps).map(|dump| dump.file.as_path());
+        let failed = places.zip(&dumped).filter(|(_, done)| done.is_err()).map(|(place, _)| place);
+        let failed = NodeError::dumps(failed, of);
+        let mut files = Vec::new();
+        for done in dumped {
+            match done {
+                Ok(dumped) => files.push(dumped.file),
+                Err(error) if of == 1 => return Err(error.into()),
+                Err(_) => {}
+            }
         }
-        Ok(whole.into_iter().flatten().map(|dumped| dumped.file).collect())
+        failed.map_or(Ok(files), |error| Err(error.into()))
     }
 
     fn etl(&mut self, line: &[String], out: &mut dyn Write) -> Result<Exit> {

@@ -19,6 +19,7 @@ use crate::ui::terminal::TextFormat;
 use crate::ui::{password, signals};
 use pipeline::progress::Cancel;
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -42,8 +43,9 @@ pub(crate) fn dump(args: &DumpArgs, environment: &Environment<'_>, out: &mut dyn
     let dispositions = work(options, environment, &screen);
     let (dispositions, error) = match dispositions {
         Ok(dispositions) => {
-            let failed = dispositions.iter().filter(|disposition| disposition.error.is_some()).count();
-            let error = (failed > 0).then(|| NodeError::Dumps { failed, of: dispositions.len() }.into());
+            let failed = dispositions.iter().filter(|disposition| disposition.error.is_some());
+            let places = failed.map(|disposition| Path::new(&disposition.file));
+            let error = NodeError::dumps(places, dispositions.len()).map(Error::from);
             (dispositions, error)
         }
         Err(error) => (Vec::new(), Some(error)),

@@ -25,6 +25,9 @@ const BEGINNING: Duration = Duration::from_secs(30);
 /// How many bytes of what programs say are kept: the end of it.
 const TAIL: usize = 8 << 10;
 
+/// How many words of a script are kept until its end: no script of etl's says as many.
+const WORDS: usize = 1_000;
+
 /// RunAs runs something on a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunAs {
@@ -97,34 +100,36 @@ impl<'s> Conversation<'s> {
             status: None,
             over: false,
         };
-        let password = secrets.of(node, Purpose::Become).filter(|_| becomes);
-        let ready = timeout(BEGINNING, conversation.ready(node, becomes, password)).await;
+        let mut listener = Listener::default();
+        let ready = timeout(BEGINNING, conversation.ready(&mut listener, node, becomes, secrets)).await;
         ready.unwrap_or_else(|_| {
-            Err(conversation.refused(node, becomes, "it does not begin within 30 s", ""))
+            let said = secrets.hide(&listener.said());
+            let said = if said.is_empty() { said } else { format!(", and says: {said}") };
+            Err(conversation.refused(node, becomes, &format!("it does not begin within 30 s{said}"), ""))
         })?;
         Ok(conversation)
     }
 
-    async fn ready(&mut self, node: &Node, becomes: bool, password: Option<&SecretString>) -> Result<()> {
+    async fn ready(
+        &mut self,
+        listener: &mut Listener,
+        node: &Node,
+        becomes: bool,
+        secrets: &Secrets,
+    ) -> Result<()> {
         let begin = self.words.line("ready");
-        let mut listener = Listener::default();
         loop {
             match timeout(PAUSE, self.read.wait()).await {
                 Err(_) if !becomes => {}
-                Err(_) => match listener.heard() {
-                    PromptEvent::Nothing => {}
-                    PromptEvent::Question => match password {
-                        Some(password) => self.tell(password).await?,
-                        None => {
-                            return Err(self.refused(
-                                node,
-                                becomes,
-                                "it asks for a password, and none is known",
-                                "add become_password = \"ask\" to the node",
-                            ));
-                        }
-                    },
-                    PromptEvent::QuestionAgain => {
+                Err(_) => match (listener.heard(), secrets.of(node, Purpose::Become)) {
+                    (PromptEvent::Nothing, _) => {}
+                    (PromptEvent::Question, Some(password)) => self.tell(password).await?,
+                    (PromptEvent::Question, None) => {
+                        let problem = "it asks for a password, and none is known";
+                        let remedy = "add become_password = \"ask\" to the node";
+                        return Err(self.refused(node, becomes, problem, remedy));
+                    }
+                    (PromptEvent::QuestionAgain, _) => {
                         return Err(self.refused(node, becomes, "the password is wrong", ""));
                     }
                 },
@@ -132,6 +137,13 @@ impl<'s> Conversation<'s> {
                     if let Some(rest) = listener.take(&decoded(&data), &begin) {
                         self.open = rest.into_bytes();
                         return Ok(());
+                    }
+                    if listener.overflowed() {
+                        let said = secrets.hide(&listener.said());
+                        let problem = format!("it prints without end before a command begins: {said}");
+                        let remedy =
+                            "look what the user's profile there prints, and ForceCommand of the node's sshd";
+                        return Err(self.refused(node, becomes, &problem, remedy));
                     }
                 }
                 Ok(Some(ChannelMsg::ExitStatus { exit_status })) => self.status = Some(exit_status),
@@ -142,7 +154,7 @@ impl<'s> Conversation<'s> {
                     if self.session.handle.is_closed() {
                         return Err(self.session.broken(""));
                     }
-                    let said = listener.said();
+                    let said = secrets.hide(&listener.said());
                     let problem = match (listener.answered(), said.is_empty()) {
                         (true, true) => "the password is wrong".to_owned(),
                         (false, true) => format!("it ended with status {}", shown(self.status)),
@@ -178,6 +190,26 @@ impl<'s> Conversation<'s> {
         let Some(write) = &self.write else { return Ok(()) };
         let bytes = format!("{}\n", line.expose_secret()).into_bytes();
         write.data_bytes(bytes).await.map_err(|error| self.session.broken(error))
+    }
+
+    /// The next bytes that the script writes, where that is no text; `None` at the end. What it says on standard error is
+    /// kept.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub(crate) async fn piece(&mut self) -> Result<Option<Vec<u8>>> {
+        loop {
+            match self.read.wait().await {
+                Some(ChannelMsg::Data { data }) if data.is_empty() => {}
+                Some(ChannelMsg::Data { data }) => return Ok(Some(data.to_vec())),
+                Some(ChannelMsg::ExtendedData { data, .. }) => self.keep(&decoded(&data)),
+                Some(ChannelMsg::Close) | None if self.session.handle.is_closed() => {
+                    return Err(self.session.broken(""));
+                }
+                Some(ChannelMsg::Close) | None => return Ok(None),
+                Some(_) => {}
+            }
+        }
     }
 
     /// What the script says next.
@@ -241,6 +273,9 @@ impl<'s> Conversation<'s> {
             tokio::select! {
                 () = sleep_until(deadline) => return Ok(words),
                 said = self.next() => match said? {
+                    ScriptEvent::Word(..) if words.len() == WORDS => {
+                        return Err(self.session.broken("the node says too much"));
+                    }
                     ScriptEvent::Word(word, rest) => words.push((word, rest)),
                     ScriptEvent::Ended(_) => return Ok(words),
                 },

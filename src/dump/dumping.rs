@@ -10,7 +10,8 @@ use crate::dump::secrets::{Purpose, Secrets};
 use crate::dump::session::{Session, Trust};
 use crate::dump::settings::{Dump, Node};
 use crate::dump::thread::in_thread;
-use crate::dump::{dump_check, script, space, transfer, zone};
+use crate::dump::transfer::Transfer;
+use crate::dump::{dump_check, script, space, zone};
 use crate::settings::record::Record;
 use chrono::{SecondsFormat, Utc};
 use parsers::columns::ColumnMap;
@@ -323,8 +324,20 @@ impl<'d> Dumping<'d> {
             }
             let Some(open) = session.as_ref() else { continue };
             let before = fetched.load(Ordering::Relaxed);
-            let done = transfer::fetch(open, &self.what, (&remote.path, remote.bytes), file, &fetched);
-            match done.await {
+            let transfer = Transfer {
+                session: open,
+                node: self.node,
+                secrets: shared.secrets,
+                what: &self.what,
+                remote: (&remote.path, remote.bytes),
+                local: file,
+                fetched: &fetched,
+                say: &|line| {
+                    shared.gauge.say(&format!("etl: {}: {line}", self.what));
+                    tracing::warn!("{}: {line}", self.what);
+                },
+            };
+            match transfer.fetch().await {
                 Ok(()) => return Ok(()),
                 Err(error) if passing(&error) => {
                     *session = None;

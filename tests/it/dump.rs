@@ -14,11 +14,17 @@ mod asked;
 /// Nobody gets in, or nobody is let in.
 mod entering;
 
+/// Nodes that print without end, or do not answer.
+mod hostile;
+
 /// Connections that are cut, and signals.
 mod interrupted;
 
 /// What goes wrong on a node.
 mod node;
+
+/// Nodes without SFTP.
+mod without_sftp;
 
 /// Arguments and settings that do not go together.
 mod usage;
