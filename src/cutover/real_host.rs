@@ -9,10 +9,10 @@ use crate::cutover::host::{Facts, Host, Ran};
 use crate::cutover::local;
 use crate::cutover::settings::Settings;
 use crate::cutover::step::Step;
-use crate::dump::command::trust;
+use crate::dump::command::{operator, trust};
 use crate::dump::secrets::{SecretLines, Secrets, Sources};
 use crate::dump::settings::{Node, NodeSettings};
-use crate::dump::{NodeContext, NodeError, Nodes, RunAs, Trust};
+use crate::dump::{NodeContext, NodeError, Nodes, Operator, RunAs, Trust};
 use crate::session::{Interaction, context};
 use crate::settings::SettingsFile;
 use crate::settings::args::SettingArgs;
@@ -58,6 +58,7 @@ pub(crate) struct RealHost<'w> {
     execute: Execute,
     secret_lines: Option<u32>,
     trust: Trust,
+    operator: Operator,
     secrets: Secrets,
     stop: Arc<Stop>,
     /// Whether a command of etl's own is running, which watches for signals itself and says what stopping means to it.
@@ -94,6 +95,7 @@ impl<'w> RealHost<'w> {
         };
         let watch = watch.map_err(|source| Error::system("signals cannot be watched for", source))?;
         let trust = trust(args.accept_new_host_keys, outputs.terminal && environment.stdin_terminal);
+        let operator = operator(&outputs, &screen);
         Ok(Self {
             settings,
             nodes,
@@ -104,6 +106,7 @@ impl<'w> RealHost<'w> {
             execute,
             secret_lines: args.secrets_fd,
             trust,
+            operator,
             secrets: Secrets::default(),
             stop,
             own,
@@ -146,6 +149,7 @@ impl<'w> RealHost<'w> {
             secrets: self.secrets.clone(),
             trust: self.trust.clone(),
             agent: self.environment.value("SSH_AUTH_SOCK"),
+            operator: self.operator.clone(),
             map: self.sources.clone(),
             stop: Arc::clone(&self.stop),
             screen: self.screen.clone(),

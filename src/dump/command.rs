@@ -4,17 +4,19 @@ use crate::base::error::{Error, Result};
 use crate::base::exit::Exit;
 use crate::base::stop::{Stop, Stopping};
 use crate::dump::args::DumpArgs;
+use crate::dump::entrance::AskCode;
 use crate::dump::options::DumpOptions;
 use crate::dump::report::{Disposition, Document, dry_run, text};
 use crate::dump::secrets::{Secrets, Sources};
 use crate::dump::settings::Node;
-use crate::dump::{Dumped, NodeContext, NodeError, Nodes, Trust};
+use crate::dump::{Dumped, NodeContext, NodeError, Nodes, Operator, Trust};
 use crate::import::report::file::ReportFile;
 use crate::session::log;
 use crate::session::{kept, note, note_failure, say, tell};
+use crate::settings::outputs::Outputs;
 use crate::ui::confirm;
 use crate::ui::environment::Environment;
-use crate::ui::progress::Screen;
+use crate::ui::progress::{Screen, Style};
 use crate::ui::terminal::TextFormat;
 use crate::ui::{password, signals};
 use pipeline::progress::Cancel;
@@ -91,6 +93,7 @@ fn work(options: DumpOptions, environment: &Environment<'_>, screen: &Screen) ->
         secrets: secrets?,
         trust: trust(options.accept_new_host_keys, options.watched),
         agent: options.agent,
+        operator: operator(&options.outputs, screen),
         map: options.columns,
         stop,
         screen: screen.clone(),
@@ -120,6 +123,12 @@ pub(crate) fn trust(accept: bool, watched: bool) -> Trust {
         (false, false) => Trust::Refuse,
         (false, true) => Trust::Ask(Arc::new(confirm::on_terminal)),
     }
+}
+
+/// Who is asked for one-time codes, and told what nodes say.
+pub(crate) fn operator(outputs: &Outputs, screen: &Screen) -> Operator {
+    let ask: Option<AskCode> = outputs.terminal.then(|| Arc::new(password::code) as AskCode);
+    Operator::new(ask, (outputs.progress_style() != Style::Nothing).then(|| screen.clone()))
 }
 
 /// What a signal does: before a node is touched it ends the command at once, then it is a request to stop.

@@ -4,10 +4,11 @@
 use crate::base::number::{bytes, counted};
 use crate::base::stop::{Stop, Stopping};
 use crate::dump::conversation::{Conversation, RunAs, ScriptEvent, shown};
+use crate::dump::entrance::Entrance;
 use crate::dump::error::{Failure, NodeError, Result};
 use crate::dump::gauge::{Phase, ProgressState};
 use crate::dump::secrets::{Purpose, Secrets};
-use crate::dump::session::{Session, Trust};
+use crate::dump::session::Session;
 use crate::dump::settings::{Dump, Node};
 use crate::dump::thread::in_thread;
 use crate::dump::transfer::Transfer;
@@ -44,9 +45,7 @@ const NAMED: usize = 6;
 /// What all dumps of one command share.
 pub(crate) struct Shared<'d> {
     pub(crate) secrets: &'d Secrets,
-    pub(crate) trust: &'d Trust,
-    pub(crate) agent: Option<&'d str>,
-    pub(crate) asking: tokio::sync::Mutex<()>,
+    pub(crate) entrance: Entrance<'d>,
     pub(crate) map: &'d Arc<ColumnMap>,
     /// By what this machine and folder are known on nodes.
     pub(crate) station: &'d str,
@@ -56,7 +55,7 @@ pub(crate) struct Shared<'d> {
 
 impl Shared<'_> {
     pub(crate) async fn open(&self, node: &Node) -> Result<Session> {
-        Session::open(node, self.secrets, self.trust, self.agent, &self.asking).await
+        Session::open(node, &self.entrance).await
     }
 
     pub(crate) fn stopped(&self, what: &str) -> NodeError {

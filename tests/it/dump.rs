@@ -14,6 +14,9 @@ mod asked;
 /// Nobody gets in, or nobody is let in.
 mod entering;
 
+/// Nodes that want more than one proof, and what they say and ask meanwhile.
+mod factors;
+
 /// Nodes that print without end, or do not answer.
 mod hostile;
 
