@@ -11,7 +11,7 @@ use crate::dump::script::{Words, command_line, quoted};
 use crate::dump::secrets::{Purpose, Secrets};
 use crate::dump::session::Session;
 use crate::dump::settings::{Become, Node};
-use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Pty};
+use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Pty};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::time::Duration;
 use tokio::time::{sleep_until, timeout};
@@ -80,13 +80,17 @@ impl<'s> Conversation<'s> {
         } else {
             format!("exec /bin/sh -c {}", quoted(&script))
         };
-        let channel = session.handle.channel_open_session().await.map_err(|error| session.broken(error))?;
+        let mut channel =
+            session.handle.channel_open_session().await.map_err(|error| session.broken(error))?;
         if becomes {
             // Nothing typed comes back, and line ends stay what they are.
             let modes =
                 [(Pty::ECHO, 0), (Pty::ECHONL, 0), (Pty::ICANON, 1), (Pty::ONLCR, 0), (Pty::ICRNL, 0)];
             let asked = channel.request_pty(true, "dumb", 200, 50, 0, 0, &modes).await;
             asked.map_err(|error| session.broken(error))?;
+            if timeout(BEGINNING, answered(&mut channel)).await != Ok(Some(true)) {
+                return Err(without_terminal(session, node));
+            }
         }
         channel.exec(true, line).await.map_err(|error| session.broken(error))?;
         let (read, write) = channel.split();
@@ -296,6 +300,37 @@ impl Drop for Conversation<'_> {
                 let _ = write.close().await;
             });
         }
+    }
+}
+
+/// Whether a request is granted; `None` where the channel is gone.
+pub(crate) async fn answered(channel: &mut Channel<russh::client::Msg>) -> Option<bool> {
+    loop {
+        match channel.wait().await? {
+            ChannelMsg::Success => return Some(true),
+            ChannelMsg::Failure => return Some(false),
+            ChannelMsg::Close => return None,
+            _ => {}
+        }
+    }
+}
+
+fn without_terminal(session: &Session, node: &Node) -> NodeError {
+    if session.handle.is_closed() {
+        return session.broken("");
+    }
+    let Node { name, user, database_user, .. } = node;
+    NodeError::Failed {
+        node: name.clone(),
+        kind: Failure::Become,
+        problem: format!(
+            "the node gives {user} no terminal, and without one {database_user} cannot be become (PermitTTY no in its \
+             sshd_config, or no-pty for the key)"
+        ),
+        remedy: format!(
+            "have sshd there give one: PermitTTY yes; or log in as {database_user}: user = \"{database_user}\", \
+             become = \"none\""
+        ),
     }
 }
 

@@ -1,6 +1,7 @@
 //! SFTP on a node, if it has it: what is there instead is told, and never waited for without end.
 
 use crate::base::text::decoded;
+use crate::dump::conversation::answered;
 use crate::dump::error::Result;
 use crate::dump::session::Session;
 use russh::client::Msg;
@@ -37,18 +38,9 @@ pub(crate) async fn open(session: &Session, patience: Duration) -> Result<Sftp> 
     let mut channel = session.handle.channel_open_session().await.map_err(|error| session.broken(error))?;
     channel.request_subsystem(true, "sftp").await.map_err(|error| session.broken(error))?;
     let limit = humantime::format_duration(patience);
-    let granted = timeout(patience, async {
-        loop {
-            match channel.wait().await {
-                Some(ChannelMsg::Success) => return true,
-                Some(ChannelMsg::Failure | ChannelMsg::Close) | None => return false,
-                Some(_) => {}
-            }
-        }
-    });
-    match granted.await {
-        Ok(true) => {}
-        Ok(false) => return Ok(Sftp::Missing("the node's sshd has no such subsystem".to_owned())),
+    match timeout(patience, answered(&mut channel)).await {
+        Ok(Some(true)) => {}
+        Ok(_) => return Ok(Sftp::Missing("the node's sshd has no such subsystem".to_owned())),
         Err(_) => return Ok(Sftp::Missing(format!("the request is not answered within {limit}"))),
     }
     let (near, far) = tokio::io::duplex(UNDER_WAY);
