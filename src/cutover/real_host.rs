@@ -246,7 +246,12 @@ impl Host for RealHost<'_> {
         let all: Vec<&Node> = nodes.settings().nodes.iter().filter(|node| !node.dumps.is_empty()).collect();
         let screen = self.screen.clone();
         let told = move |what: &str, outcome: &crate::dump::Result<crate::dump::Dumped>| match outcome {
-            Ok(dumped) => dumped.warnings.iter().for_each(|warning| tracing::warn!("{warning}")),
+            Ok(dumped) => {
+                dumped.warnings.iter().chain(&dumped.left).for_each(|warning| tracing::warn!("{warning}"));
+                if let Some(left) = &dumped.left {
+                    screen.say(&crate::base::text::printable(&format!("etl: {left}")));
+                }
+            }
             Err(error) => {
                 tracing::error!("{what}: {error}");
                 let remedy = error.remedy().map(|remedy| format!("\n  → {remedy}")).unwrap_or_default();

@@ -62,7 +62,8 @@ Stopping:
 Exit codes:
   0  all dumps are here, whole, and recorded
   1  some are not; those that are stay
-  2  wrong usage or settings, no node was touched";
+  2  wrong usage or settings, no node was touched
+  3  all dumps are here, but of one something stays on its node: the report says how it is removed";
 
 /// The arguments of `etl dump`.
 #[derive(Debug, Args)]

@@ -52,7 +52,9 @@ pub(crate) fn dump(args: &DumpArgs, environment: &Environment<'_>, out: &mut dyn
         }
         Err(error) => (Vec::new(), Some(error)),
     };
-    let exit = error.as_ref().map_or(Exit::Done, Error::exit);
+    let left = dispositions.iter().any(|disposition| disposition.left.is_some());
+    let done = if left { Exit::Incomplete } else { Exit::Done };
+    let exit = error.as_ref().map_or(done, Error::exit);
     let document = Document::new(&dispositions, exit, error.as_ref(), started.elapsed());
     let written = file.map_or(Ok(()), |file| file.write_json(&document));
     note(&text(&dispositions, TextFormat::PLAIN));
@@ -104,7 +106,7 @@ fn work(options: DumpOptions, environment: &Environment<'_>, screen: &Screen) ->
     let all: Vec<&Node> = nodes.settings().nodes.iter().collect();
     let told = |name: &str, done: &std::result::Result<Dumped, NodeError>| match done {
         Ok(dumped) => {
-            for warning in &dumped.warnings {
+            for warning in dumped.warnings.iter().chain(&dumped.left) {
                 tracing::warn!("{warning}");
             }
         }

@@ -76,6 +76,8 @@ pub struct Dumped {
     pub rows: u64,
     /// What the operator should know of it.
     pub warnings: Vec<String>,
+    /// What stays on the node, and how it is removed there.
+    pub left: Option<String>,
 }
 
 /// A dump as it lies on the node.
@@ -140,7 +142,7 @@ impl<'d> Dumping<'d> {
         shared.gauge.enter(self.place, if done.is_ok() { Phase::Done } else { Phase::Failed });
         match (done, left) {
             (Ok(mut dumped), left) => {
-                dumped.warnings.extend(left);
+                dumped.left = left.map(|left| format!("{}: {left}", self.what));
                 Ok(dumped)
             }
             (Err(error), None) => Err(error),
@@ -427,7 +429,7 @@ impl<'d> Dumping<'d> {
             record.sha256
         );
         let warnings = std::mem::take(&mut self.warnings);
-        Ok(Dumped { node: self.node.name.clone(), file, record, rows: whole.rows, warnings })
+        Ok(Dumped { node: self.node.name.clone(), file, record, rows: whole.rows, warnings, left: None })
     }
 
     /// Looks which tables of the database are in the dump: gs_dump passes over what its user does not own.

@@ -1,8 +1,11 @@
 //! Nodes that print without end, or do not answer: an end with what was seen, within limits of memory and time.
 
-use super::stage::{by_key, check_after, dump, replace, scene, shared, start_with};
+use super::stage::{
+    begin, by_key, by_password, check_after, dump, has_accounts, replace, scene, shared, start, start_with,
+    until,
+};
 use crate::scene::Answer;
-use fixtures::ssh::Asks;
+use fixtures::ssh::{Asks, Proxy};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -105,4 +108,34 @@ fn what_earlier_commands_left_is_not_said_to_be_nothing() {
     assert_eq!(answer.code, 1, "{}", answer.shown());
     let said = format!("nothing was kept; of earlier commands there still is dumps/cinder.sql, {left}\n");
     assert!(answer.stderr.contains(&said), "{}", answer.shown());
+}
+
+#[test]
+fn a_dump_that_is_here_and_whose_file_stays_on_the_node_is_not_all_done() {
+    let node = start(Asks::Plainly);
+    if !has_accounts(&node) {
+        return;
+    }
+    // Slow enough that the folder can be looked for.
+    let proxy = Proxy::to(node.port()).at_most(1 << 20);
+    let scene = scene(&[(&node, by_password("cinder1", &node, proxy.port()))]);
+    let child = begin(&scene, &["--report", "report.json"]);
+    until("the dump lies there", || proxy.passed() > 100 << 10 && !node.left().is_empty());
+    let [folder] = &node.left()[..] else { panic!("{:?}", node.left()) };
+    // Not the database user's, so that it cannot remove it.
+    let foreign = node.remote_folder().join(folder).join("foreign");
+    std::fs::create_dir(&foreign).unwrap();
+    std::fs::write(foreign.join("file"), "").unwrap();
+    let answer = Answer::of(child.wait_with_output().unwrap());
+    std::fs::remove_dir_all(&foreign).unwrap();
+    assert_eq!(answer.code, 3, "{}", answer.shown());
+    assert!(answer.stdout.contains("what is left on cinder1 ("), "{}", answer.shown());
+    assert!(answer.stdout.contains("is removed there by gaussdba with: rm -rf "), "{}", answer.shown());
+    assert!(scene.path("dumps/cinder.sql").exists());
+    let report: serde_json::Value = serde_json::from_str(&scene.read("report.json")).unwrap();
+    assert_eq!(report["exit_code"], 3);
+    assert!(report["dumps"][0]["left"].as_str().unwrap().contains("cannot be removed"), "{report}");
+    // The next one removes it.
+    let answer = dump(&scene, &node, &[]);
+    assert_eq!(answer.code, 0, "{}", answer.shown());
 }
