@@ -14,6 +14,7 @@
 
 pub mod dump_check;
 
+pub mod algorithms;
 pub mod args;
 pub mod attempt;
 pub mod command;

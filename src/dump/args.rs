@@ -35,6 +35,7 @@ Settings file:
   user = \"cps\"
   login = [\"agent\", \"key\", \"password\"]
   key = \"~/.ssh/id_ed25519\"
+  legacy_algorithms = false                # true for an sshd that knows nothing but SHA-1 and CBC
   become = \"su\"                            # none, su or sudo
   become_password = \"ask\"                  # or \"none\"; su: ask, sudo: none if left out
   database_user = \"gaussdba\"

@@ -88,6 +88,8 @@ pub enum NodeError {
 pub enum Failure {
     /// No connection.
     Unreachable,
+    /// No algorithm that both sides know.
+    Algorithms,
     /// A host key that is not known, or another than the known one.
     HostKey,
     /// No way to log in was accepted.

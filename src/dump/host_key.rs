@@ -1,6 +1,8 @@
 //! The host key of a node: known, new, or another than the known one; and what the node says before somebody is logged in.
 
+use crate::dump::algorithms::old_ones;
 use crate::dump::known_hosts::{Known, Verdict};
+use russh::Names;
 use russh::client::{Handler, Session};
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +17,16 @@ pub(crate) struct HostKeyVerifier {
     pub(crate) banner: Arc<Mutex<String>>,
 }
 
+impl HostKeyVerifier {
+    fn keep(&self, text: &str) {
+        let mut kept = self.banner.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < BANNER {
+            kept.extend(text.chars().take(BANNER));
+            kept.push('\n');
+        }
+    }
+}
+
 impl Handler for HostKeyVerifier {
     type Error = russh::Error;
 
@@ -23,10 +35,19 @@ impl Handler for HostKeyVerifier {
         banner: &str,
         _session: &mut Session,
     ) -> std::result::Result<(), russh::Error> {
-        let mut kept = self.banner.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() < BANNER {
-            kept.extend(banner.chars().take(BANNER));
-            kept.push('\n');
+        self.keep(banner);
+        Ok(())
+    }
+
+    async fn kex_done(
+        &mut self,
+        _secret: Option<&[u8]>,
+        names: &Names,
+        _session: &mut Session,
+    ) -> std::result::Result<(), russh::Error> {
+        let old = old_ones(names);
+        if !old.is_empty() {
+            self.keep(&format!("old and weak algorithms are in use: {}", old.join(", ")));
         }
         Ok(())
     }

@@ -180,7 +180,7 @@ impl Visit<'_> {
         };
         let number = keys.len();
         for key in keys {
-            let digest = rsa_digest(self.handle, key.algorithm().is_rsa()).await;
+            let (digest, _) = self.rsa_digest(key.algorithm().is_rsa()).await;
             let offered = self.handle.authenticate_publickey_with(&self.node.user, key, digest, &mut agent);
             match judged(offered).await {
                 Attempt::Refused(_) => {}
@@ -200,23 +200,28 @@ impl Visit<'_> {
             Ok(key) => key,
             Err(problem) => return Attempt::Refused(format!("{}: {problem}", path.display())),
         };
-        let digest = rsa_digest(self.handle, key.algorithm().is_rsa()).await;
+        let (digest, unsaid) = self.rsa_digest(key.algorithm().is_rsa()).await;
         let key = PrivateKeyWithHashAlg::new(Arc::new(key), digest);
         match judged(self.handle.authenticate_publickey(&self.node.user, key)).await {
+            Attempt::Refused(problem) if unsaid && !self.node.legacy_algorithms => Attempt::Refused(format!(
+                "{}: {problem}; an old sshd takes RSA keys with SHA-1 alone (legacy_algorithms = true)",
+                path.display()
+            )),
             Attempt::Refused(problem) => Attempt::Refused(format!("{}: {problem}", path.display())),
             other => other,
         }
     }
-}
 
-/// The digest that an RSA key signs with; the node says what it takes.
-async fn rsa_digest(handle: &Handle<HostKeyVerifier>, rsa: bool) -> Option<HashAlg> {
-    if !rsa {
-        return None;
-    }
-    match handle.best_supported_rsa_hash().await {
-        Ok(Some(digest)) => digest,
-        _ => Some(HashAlg::Sha256),
+    /// The digest that an RSA key signs with, and whether the node does not say which it takes: old ones take SHA-1 alone.
+    async fn rsa_digest(&self, rsa: bool) -> (Option<HashAlg>, bool) {
+        if !rsa {
+            return (None, false);
+        }
+        match self.handle.best_supported_rsa_hash().await {
+            Ok(Some(digest)) => (digest, false),
+            _ if self.node.legacy_algorithms => (None, true),
+            _ => (Some(HashAlg::Sha256), true),
+        }
     }
 }
 

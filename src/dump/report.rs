@@ -146,6 +146,9 @@ pub fn dry_run(settings: &NodeSettings) -> String {
             ways.join(", else ")
         );
         let _ = writeln!(text, "  host key: as in {}", node.known_hosts.display());
+        if node.legacy_algorithms {
+            text.push_str("  old and weak algorithms are allowed (legacy_algorithms)\n");
+        }
         match node.becoming {
             Become::Nobody => {}
             Become::Su => _ = writeln!(text, "  become {} with su", node.database_user),

@@ -3,6 +3,7 @@
 //! The host's key is judged first. An unknown one is asked about with no connection open, so that nobody's patience on the
 //! other side runs out; then the node is connected to anew.
 
+use crate::dump::algorithms;
 use crate::dump::entrance::{Entrance, Trust};
 use crate::dump::error::{Failure, NodeError, Result};
 use crate::dump::host_key::HostKeyVerifier;
@@ -116,6 +117,8 @@ async fn connect(node: &Node) -> Result<Connected> {
         keepalive_interval: Some(node.silence / SIGNS_OF_LIFE),
         keepalive_max: usize::try_from(SIGNS_OF_LIFE).unwrap_or(1),
         nodelay: true,
+        preferred: algorithms::preferred(node.legacy_algorithms),
+        gex: algorithms::groups(node.legacy_algorithms),
         ..client::Config::default()
     };
     config.preferred.key = Cow::Owned(known.preferred(&config.preferred.key));
@@ -157,6 +160,12 @@ async fn connect(node: &Node) -> Result<Connected> {
                 Err(key_failure(node, problem, "ask whoever runs the node"))
             }
         },
+        (Ok(Err(russh::Error::NoCommonAlgo { kind, ours, theirs })), _) => {
+            let (problem, remedy) =
+                algorithms::nothing_in_common(&kind, &ours, &theirs, node.legacy_algorithms);
+            let (node, kind) = (node.name.clone(), Failure::Algorithms);
+            Err(NodeError::Failed { node, kind, problem: format!("{address}: {problem}"), remedy })
+        }
         (Ok(Err(error)), _) => Err(unreachable(error.to_string())),
         (Err(_), _) => {
             Err(unreachable(format!("no answer within {}", humantime::format_duration(node.connect_timeout))))

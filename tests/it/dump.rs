@@ -5,6 +5,8 @@
 
 mod stage;
 
+mod server;
+
 /// Dumps that arrive.
 mod arriving;
 
@@ -25,6 +27,9 @@ mod interrupted;
 
 /// What goes wrong on a node.
 mod node;
+
+/// Old servers, and such that have no algorithm in common with etl.
+mod old;
 
 /// Nodes without SFTP.
 mod without_sftp;

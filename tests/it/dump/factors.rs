@@ -1,10 +1,10 @@
 //! Nodes that want more than one proof, and what they say and ask meanwhile.
 
 use super::asked::on_terminal;
+use super::server::serve;
 use super::stage::{by_key, dump, has_accounts, scene, scene_without_secrets, shared, start_with};
 use crate::scene::Answer;
 use fixtures::ssh::Asks;
-use russh::keys::{PrivateKey, load_secret_key};
 use russh::server::{self, Auth, Response, VerifiedPublicKey};
 use russh::{MethodKind, MethodSet};
 use std::borrow::Cow;
@@ -106,41 +106,12 @@ impl server::Handler for Door {
     }
 }
 
-/// Opens the door; answers its port.
-fn open(door: &Door, key: PrivateKey) -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    listener.set_nonblocking(true).unwrap();
-    let config = server::Config {
-        keys: vec![key],
-        methods: MethodSet::from(&[MethodKind::PublicKey][..]),
-        auth_rejection_time: std::time::Duration::ZERO,
-        ..server::Config::default()
-    };
-    let (config, door) = (Arc::new(config), door.clone());
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            while let Ok((stream, _)) = listener.accept().await {
-                let (config, door) = (Arc::clone(&config), door.clone());
-                tokio::spawn(async move {
-                    if let Ok(session) = server::run_stream(config, stream, door).await {
-                        drop(session.await);
-                    }
-                });
-            }
-        });
-    });
-    port
-}
-
-/// The door, whom it let in, and a command at it for nodes of these names.
+/// The door, and the port at which it is.
 fn door(prompts: &[(&'static str, bool)]) -> (Door, u16) {
     let prompts = prompts.iter().map(|(text, echo)| (Cow::from(*text), *echo)).collect();
     let door = Door { prompts, given: Arc::default() };
-    let key = load_secret_key(shared().user_key().with_file_name("host_key"), None).unwrap();
-    let port = open(&door, key);
+    let methods = MethodSet::from(&[MethodKind::PublicKey][..]);
+    let port = serve(&door, server::Config { methods, ..server::Config::default() });
     (door, port)
 }
 
