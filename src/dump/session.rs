@@ -107,21 +107,8 @@ enum Connected {
 }
 
 async fn connect(node: &Node) -> Result<Connected> {
-    let known = Known::read(&node.known_hosts, &node.host, node.port).map_err(|error| NodeError::Failed {
-        node: node.name.clone(),
-        kind: Failure::Here,
-        problem: format!("{} cannot be read: {error}", node.known_hosts.display()),
-        remedy: "mend its permissions, or name another file: known_hosts = \"…\" in [ssh]".to_owned(),
-    })?;
-    let mut config = client::Config {
-        keepalive_interval: Some(node.silence / SIGNS_OF_LIFE),
-        keepalive_max: usize::try_from(SIGNS_OF_LIFE).unwrap_or(1),
-        nodelay: true,
-        preferred: algorithms::preferred(node.legacy_algorithms),
-        gex: algorithms::groups(node.legacy_algorithms),
-        ..client::Config::default()
-    };
-    config.preferred.key = Cow::Owned(known.preferred(&config.preferred.key));
+    let known = known(node)?;
+    let config = config(node, &known);
     let shown = Arc::new(Mutex::new(None));
     let banner = Arc::default();
     let verifier = HostKeyVerifier { known, shown: Arc::clone(&shown), banner: Arc::clone(&banner) };
@@ -173,14 +160,30 @@ async fn connect(node: &Node) -> Result<Connected> {
     }
 }
 
-fn verdict(node: &Node, key: &PublicKey) -> Result<Verdict> {
-    let known = Known::read(&node.known_hosts, &node.host, node.port);
-    known.map(|known| known.verdict(key)).map_err(|error| NodeError::Failed {
+fn config(node: &Node, known: &Known) -> client::Config {
+    let mut config = client::Config {
+        keepalive_interval: Some(node.silence / SIGNS_OF_LIFE),
+        keepalive_max: usize::try_from(SIGNS_OF_LIFE).unwrap_or(1),
+        nodelay: true,
+        preferred: algorithms::preferred(node.legacy_algorithms),
+        gex: algorithms::groups(node.legacy_algorithms),
+        ..client::Config::default()
+    };
+    config.preferred.key = Cow::Owned(known.preferred(&config.preferred.key));
+    config
+}
+
+fn known(node: &Node) -> Result<Known> {
+    Known::read(&node.known_hosts, &node.host, node.port).map_err(|error| NodeError::Failed {
         node: node.name.clone(),
         kind: Failure::Here,
         problem: format!("{} cannot be read: {error}", node.known_hosts.display()),
         remedy: "mend its permissions, or name another file: known_hosts = \"…\" in [ssh]".to_owned(),
     })
+}
+
+fn verdict(node: &Node, key: &PublicKey) -> Result<Verdict> {
+    known(node).map(|known| known.verdict(key))
 }
 
 /// Accepts an unknown key and records it, if that is to be.
