@@ -3,7 +3,7 @@
 //! ```text
 //!  cutover.toml ── document ── settings ─┐                            ┌─ conversation ── script   (as the database user)
 //!                              secrets ──┼─ session ── known_hosts ───┤
-//!                                        │             login          └─ transfer                 (SFTP)
+//!                                        │             login          └─ transfer ── sftp          (or a program's output)
 //!                                        └─ dumping: look, dump, fetch, check (whole), record, remove
 //! ```
 //!
@@ -14,10 +14,14 @@
 
 pub mod dump_check;
 
+pub mod algorithms;
 pub mod args;
+pub mod attempt;
 pub mod command;
 pub mod conversation;
 pub mod dumping;
+pub mod earlier;
+pub mod entrance;
 pub mod error;
 pub mod gauge;
 pub mod host_key;
@@ -26,11 +30,13 @@ pub mod known_hosts;
 pub mod login;
 pub mod options;
 pub mod prompt;
+pub mod questions;
 pub mod report;
 pub mod script;
 pub mod secrets;
 pub mod session;
 pub mod settings;
+pub mod sftp;
 pub mod space;
 pub mod thread;
 pub mod transfer;
@@ -38,14 +44,15 @@ pub mod zone;
 
 pub use conversation::RunAs;
 pub use dumping::Dumped;
+pub use entrance::{Operator, Trust};
 pub use error::{Failure, NodeError, Result};
-pub use session::Trust;
 
 use crate::base::stop::{Stop, Stopping};
 use crate::settings::site::DUMP_LOCK;
 use crate::ui::progress::{Screen, Style};
 use conversation::{Conversation, ScriptEvent};
 use dumping::{Dumping, Shared};
+use entrance::Entrance;
 use futures_util::future::join_all;
 use gauge::{Display, ProgressState};
 use parsers::columns::ColumnMap;
@@ -73,6 +80,7 @@ pub struct Nodes {
     trust: Trust,
     /// The agent's socket.
     agent: Option<String>,
+    operator: Operator,
     map: Arc<ColumnMap>,
     stop: Arc<Stop>,
     screen: Screen,
@@ -88,6 +96,8 @@ pub struct NodeContext {
     pub trust: Trust,
     /// The socket of the SSH agent, if one runs: SSH_AUTH_SOCK.
     pub agent: Option<String>,
+    /// Who is asked what nodes ask beside passwords, and told what they say.
+    pub operator: Operator,
     /// The names of source tables.
     pub map: ColumnMap,
     /// How it is told that the user wants an end.
@@ -102,8 +112,8 @@ impl Nodes {
     /// Nodes by their settings.
     #[must_use]
     pub fn new(settings: NodeSettings, means: NodeContext) -> Self {
-        let NodeContext { secrets, trust, agent, map, stop, screen, style } = means;
-        Self { settings, secrets, trust, agent, map: Arc::new(map), stop, screen, style }
+        let NodeContext { secrets, trust, agent, operator, map, stop, screen, style } = means;
+        Self { settings, secrets, trust, agent, operator, map: Arc::new(map), stop, screen, style }
     }
 
     /// The settings.
@@ -154,11 +164,10 @@ impl Nodes {
             .iter()
             .flat_map(|node| node.dumps.iter().map(|dump| format!("{}, {}", node.name, dump.database)));
         let gauge = Arc::new(ProgressState::new(names, self.screen.clone()));
+        let asking = tokio::sync::Mutex::new(());
         let shared = Shared {
             secrets: &self.secrets,
-            trust: &self.trust,
-            agent: self.agent.as_deref(),
-            asking: tokio::sync::Mutex::new(()),
+            entrance: self.entrance(&asking),
             map: &self.map,
             station: &station,
             stop: &self.stop,
@@ -179,7 +188,7 @@ impl Nodes {
                 () = self.stop.reached(Stopping::Draining) => Err(self.stopped(&node.name)),
             }
         })));
-        let display = Display::start(self.style, Arc::clone(&gauge));
+        let display = Display::start(self.style, Arc::clone(&gauge), self.operator.is_asked());
         let _display =
             display.map_err(|error| failed_here(folder, &format!("no thread can be started: {error}")))?;
         let dumped = each.iter().zip(opened).map(|((node, first), opened)| {
@@ -233,7 +242,12 @@ impl Nodes {
 
     async fn open(&self, node: &Node) -> Result<session::Session> {
         let asking = tokio::sync::Mutex::new(());
-        session::Session::open(node, &self.secrets, &self.trust, self.agent.as_deref(), &asking).await
+        session::Session::open(node, &self.entrance(&asking)).await
+    }
+
+    fn entrance<'e>(&'e self, asking: &'e tokio::sync::Mutex<()>) -> Entrance<'e> {
+        let agent = self.agent.as_deref();
+        Entrance { secrets: &self.secrets, trust: &self.trust, agent, operator: &self.operator, asking }
     }
 
     async fn command(

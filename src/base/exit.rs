@@ -11,7 +11,7 @@ pub enum Exit {
     Failed,
     /// The arguments or settings are wrong; nothing was begun.
     Usage,
-    /// Committed, but some rows were deferred or set aside.
+    /// Done, but something is left to do: rows were deferred or set aside, or a dump's file stays on its node.
     Incomplete,
     /// The target holds something else than the dumps come to.
     Different,

@@ -9,10 +9,10 @@ use crate::cutover::host::{Facts, Host, Ran};
 use crate::cutover::local;
 use crate::cutover::settings::Settings;
 use crate::cutover::step::Step;
-use crate::dump::command::trust;
+use crate::dump::command::{operator, trust};
 use crate::dump::secrets::{SecretLines, Secrets, Sources};
 use crate::dump::settings::{Node, NodeSettings};
-use crate::dump::{NodeContext, NodeError, Nodes, RunAs, Trust};
+use crate::dump::{NodeContext, NodeError, Nodes, Operator, RunAs, Trust};
 use crate::session::{Interaction, context};
 use crate::settings::SettingsFile;
 use crate::settings::args::SettingArgs;
@@ -58,6 +58,7 @@ pub(crate) struct RealHost<'w> {
     execute: Execute,
     secret_lines: Option<u32>,
     trust: Trust,
+    operator: Operator,
     secrets: Secrets,
     stop: Arc<Stop>,
     /// Whether a command of etl's own is running, which watches for signals itself and says what stopping means to it.
@@ -94,6 +95,7 @@ impl<'w> RealHost<'w> {
         };
         let watch = watch.map_err(|source| Error::system("signals cannot be watched for", source))?;
         let trust = trust(args.accept_new_host_keys, outputs.terminal && environment.stdin_terminal);
+        let operator = operator(&outputs, &screen);
         Ok(Self {
             settings,
             nodes,
@@ -104,6 +106,7 @@ impl<'w> RealHost<'w> {
             execute,
             secret_lines: args.secrets_fd,
             trust,
+            operator,
             secrets: Secrets::default(),
             stop,
             own,
@@ -146,6 +149,7 @@ impl<'w> RealHost<'w> {
             secrets: self.secrets.clone(),
             trust: self.trust.clone(),
             agent: self.environment.value("SSH_AUTH_SOCK"),
+            operator: self.operator.clone(),
             map: self.sources.clone(),
             stop: Arc::clone(&self.stop),
             screen: self.screen.clone(),
@@ -242,7 +246,12 @@ impl Host for RealHost<'_> {
         let all: Vec<&Node> = nodes.settings().nodes.iter().filter(|node| !node.dumps.is_empty()).collect();
         let screen = self.screen.clone();
         let told = move |what: &str, outcome: &crate::dump::Result<crate::dump::Dumped>| match outcome {
-            Ok(dumped) => dumped.warnings.iter().for_each(|warning| tracing::warn!("{warning}")),
+            Ok(dumped) => {
+                dumped.warnings.iter().chain(&dumped.left).for_each(|warning| tracing::warn!("{warning}"));
+                if let Some(left) = &dumped.left {
+                    screen.say(&crate::base::text::printable(&format!("etl: {left}")));
+                }
+            }
             Err(error) => {
                 tracing::error!("{what}: {error}");
                 let remedy = error.remedy().map(|remedy| format!("\n  → {remedy}")).unwrap_or_default();
@@ -251,13 +260,18 @@ impl Host for RealHost<'_> {
         };
         let dumped = nodes.dump(&all, &told)?;
         let of = dumped.len();
-        let (whole, mut failed): (Vec<_>, Vec<_>) = dumped.into_iter().partition(std::result::Result::is_ok);
-        match (failed.len(), failed.pop()) {
-            (1, Some(Err(error))) if of == 1 => return Err(error.into()),
-            (0, _) => {}
-            (failed, _) => return Err(NodeError::Dumps { failed, of }.into()),
+        let places = all.iter().flat_map(|node| &node.dumps).map(|dump| dump.file.as_path());
+        let failed = places.zip(&dumped).filter(|(_, done)| done.is_err()).map(|(place, _)| place);
+        let failed = NodeError::dumps(failed, of);
+        let mut files = Vec::new();
+        for done in dumped {
+            match done {
+                Ok(dumped) => files.push(dumped.file),
+                Err(error) if of == 1 => return Err(error.into()),
+                Err(_) => {}
+            }
         }
-        Ok(whole.into_iter().flatten().map(|dumped| dumped.file).collect())
+        failed.map_or(Ok(files), |error| Err(error.into()))
     }
 
     fn etl(&mut self, line: &[String], out: &mut dyn Write) -> Result<Exit> {

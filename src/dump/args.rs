@@ -35,6 +35,7 @@ Settings file:
   user = \"cps\"
   login = [\"agent\", \"key\", \"password\"]
   key = \"~/.ssh/id_ed25519\"
+  legacy_algorithms = false                # true for an sshd that knows nothing but SHA-1 and CBC
   become = \"su\"                            # none, su or sudo
   become_password = \"ask\"                  # or \"none\"; su: ask, sudo: none if left out
   database_user = \"gaussdba\"
@@ -62,7 +63,8 @@ Stopping:
 Exit codes:
   0  all dumps are here, whole, and recorded
   1  some are not; those that are stay
-  2  wrong usage or settings, no node was touched";
+  2  wrong usage or settings, no node was touched
+  3  all dumps are here, but of one something stays on its node: the report says how it is removed";
 
 /// The arguments of `etl dump`.
 #[derive(Debug, Args)]

@@ -4,21 +4,24 @@ use crate::base::error::{Error, Result};
 use crate::base::exit::Exit;
 use crate::base::stop::{Stop, Stopping};
 use crate::dump::args::DumpArgs;
+use crate::dump::entrance::AskCode;
 use crate::dump::options::DumpOptions;
 use crate::dump::report::{Disposition, Document, dry_run, text};
 use crate::dump::secrets::{Secrets, Sources};
 use crate::dump::settings::Node;
-use crate::dump::{Dumped, NodeContext, NodeError, Nodes, Trust};
+use crate::dump::{Dumped, NodeContext, NodeError, Nodes, Operator, Trust};
 use crate::import::report::file::ReportFile;
 use crate::session::log;
 use crate::session::{kept, note, note_failure, say, tell};
+use crate::settings::outputs::Outputs;
 use crate::ui::confirm;
 use crate::ui::environment::Environment;
-use crate::ui::progress::Screen;
+use crate::ui::progress::{Screen, Style};
 use crate::ui::terminal::TextFormat;
 use crate::ui::{password, signals};
 use pipeline::progress::Cancel;
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -42,13 +45,16 @@ pub(crate) fn dump(args: &DumpArgs, environment: &Environment<'_>, out: &mut dyn
     let dispositions = work(options, environment, &screen);
     let (dispositions, error) = match dispositions {
         Ok(dispositions) => {
-            let failed = dispositions.iter().filter(|disposition| disposition.error.is_some()).count();
-            let error = (failed > 0).then(|| NodeError::Dumps { failed, of: dispositions.len() }.into());
+            let failed = dispositions.iter().filter(|disposition| disposition.error.is_some());
+            let places = failed.map(|disposition| Path::new(&disposition.file));
+            let error = NodeError::dumps(places, dispositions.len()).map(Error::from);
             (dispositions, error)
         }
         Err(error) => (Vec::new(), Some(error)),
     };
-    let exit = error.as_ref().map_or(Exit::Done, Error::exit);
+    let left = dispositions.iter().any(|disposition| disposition.left.is_some());
+    let done = if left { Exit::Incomplete } else { Exit::Done };
+    let exit = error.as_ref().map_or(done, Error::exit);
     let document = Document::new(&dispositions, exit, error.as_ref(), started.elapsed());
     let written = file.map_or(Ok(()), |file| file.write_json(&document));
     note(&text(&dispositions, TextFormat::PLAIN));
@@ -89,6 +95,7 @@ fn work(options: DumpOptions, environment: &Environment<'_>, screen: &Screen) ->
         secrets: secrets?,
         trust: trust(options.accept_new_host_keys, options.watched),
         agent: options.agent,
+        operator: operator(&options.outputs, screen),
         map: options.columns,
         stop,
         screen: screen.clone(),
@@ -99,7 +106,7 @@ fn work(options: DumpOptions, environment: &Environment<'_>, screen: &Screen) ->
     let all: Vec<&Node> = nodes.settings().nodes.iter().collect();
     let told = |name: &str, done: &std::result::Result<Dumped, NodeError>| match done {
         Ok(dumped) => {
-            for warning in &dumped.warnings {
+            for warning in dumped.warnings.iter().chain(&dumped.left) {
                 tracing::warn!("{warning}");
             }
         }
@@ -118,6 +125,12 @@ pub(crate) fn trust(accept: bool, watched: bool) -> Trust {
         (false, false) => Trust::Refuse,
         (false, true) => Trust::Ask(Arc::new(confirm::on_terminal)),
     }
+}
+
+/// Who is asked for one-time codes, and told what nodes say.
+pub(crate) fn operator(outputs: &Outputs, screen: &Screen) -> Operator {
+    let ask: Option<AskCode> = outputs.terminal.then(|| Arc::new(password::code) as AskCode);
+    Operator::new(ask, (outputs.progress_style() != Style::Nothing).then(|| screen.clone()))
 }
 
 /// What a signal does: before a node is touched it ends the command at once, then it is a request to stop.

@@ -11,7 +11,7 @@ use crate::dump::script::{Words, command_line, quoted};
 use crate::dump::secrets::{Purpose, Secrets};
 use crate::dump::session::Session;
 use crate::dump::settings::{Become, Node};
-use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Pty};
+use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Pty};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::time::Duration;
 use tokio::time::{sleep_until, timeout};
@@ -24,6 +24,9 @@ const BEGINNING: Duration = Duration::from_secs(30);
 
 /// How many bytes of what programs say are kept: the end of it.
 const TAIL: usize = 8 << 10;
+
+/// How many words of a script are kept until its end: no script of etl's says as many.
+const WORDS: usize = 1_000;
 
 /// RunAs runs something on a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,13 +80,17 @@ impl<'s> Conversation<'s> {
         } else {
             format!("exec /bin/sh -c {}", quoted(&script))
         };
-        let channel = session.handle.channel_open_session().await.map_err(|error| session.broken(error))?;
+        let mut channel =
+            session.handle.channel_open_session().await.map_err(|error| session.broken(error))?;
         if becomes {
             // Nothing typed comes back, and line ends stay what they are.
             let modes =
                 [(Pty::ECHO, 0), (Pty::ECHONL, 0), (Pty::ICANON, 1), (Pty::ONLCR, 0), (Pty::ICRNL, 0)];
             let asked = channel.request_pty(true, "dumb", 200, 50, 0, 0, &modes).await;
             asked.map_err(|error| session.broken(error))?;
+            if timeout(BEGINNING, answered(&mut channel)).await != Ok(Some(true)) {
+                return Err(without_terminal(session, node));
+            }
         }
         channel.exec(true, line).await.map_err(|error| session.broken(error))?;
         let (read, write) = channel.split();
@@ -97,34 +104,36 @@ impl<'s> Conversation<'s> {
             status: None,
             over: false,
         };
-        let password = secrets.of(node, Purpose::Become).filter(|_| becomes);
-        let ready = timeout(BEGINNING, conversation.ready(node, becomes, password)).await;
+        let mut listener = Listener::default();
+        let ready = timeout(BEGINNING, conversation.ready(&mut listener, node, becomes, secrets)).await;
         ready.unwrap_or_else(|_| {
-            Err(conversation.refused(node, becomes, "it does not begin within 30 s", ""))
+            let said = secrets.hide(&listener.said());
+            let said = if said.is_empty() { said } else { format!(", and says: {said}") };
+            Err(conversation.refused(node, becomes, &format!("it does not begin within 30 s{said}"), ""))
         })?;
         Ok(conversation)
     }
 
-    async fn ready(&mut self, node: &Node, becomes: bool, password: Option<&SecretString>) -> Result<()> {
+    async fn ready(
+        &mut self,
+        listener: &mut Listener,
+        node: &Node,
+        becomes: bool,
+        secrets: &Secrets,
+    ) -> Result<()> {
         let begin = self.words.line("ready");
-        let mut listener = Listener::default();
         loop {
             match timeout(PAUSE, self.read.wait()).await {
                 Err(_) if !becomes => {}
-                Err(_) => match listener.heard() {
-                    PromptEvent::Nothing => {}
-                    PromptEvent::Question => match password {
-                        Some(password) => self.tell(password).await?,
-                        None => {
-                            return Err(self.refused(
-                                node,
-                                becomes,
-                                "it asks for a password, and none is known",
-                                "add become_password = \"ask\" to the node",
-                            ));
-                        }
-                    },
-                    PromptEvent::QuestionAgain => {
+                Err(_) => match (listener.heard(), secrets.of(node, Purpose::Become)) {
+                    (PromptEvent::Nothing, _) => {}
+                    (PromptEvent::Question, Some(password)) => self.tell(password).await?,
+                    (PromptEvent::Question, None) => {
+                        let problem = "it asks for a password, and none is known";
+                        let remedy = "add become_password = \"ask\" to the node";
+                        return Err(self.refused(node, becomes, problem, remedy));
+                    }
+                    (PromptEvent::QuestionAgain, _) => {
                         return Err(self.refused(node, becomes, "the password is wrong", ""));
                     }
                 },
@@ -132,6 +141,13 @@ impl<'s> Conversation<'s> {
                     if let Some(rest) = listener.take(&decoded(&data), &begin) {
                         self.open = rest.into_bytes();
                         return Ok(());
+                    }
+                    if listener.overflowed() {
+                        let said = secrets.hide(&listener.said());
+                        let problem = format!("it prints without end before a command begins: {said}");
+                        let remedy =
+                            "look what the user's profile there prints, and ForceCommand of the node's sshd";
+                        return Err(self.refused(node, becomes, &problem, remedy));
                     }
                 }
                 Ok(Some(ChannelMsg::ExitStatus { exit_status })) => self.status = Some(exit_status),
@@ -142,7 +158,7 @@ impl<'s> Conversation<'s> {
                     if self.session.handle.is_closed() {
                         return Err(self.session.broken(""));
                     }
-                    let said = listener.said();
+                    let said = secrets.hide(&listener.said());
                     let problem = match (listener.answered(), said.is_empty()) {
                         (true, true) => "the password is wrong".to_owned(),
                         (false, true) => format!("it ended with status {}", shown(self.status)),
@@ -178,6 +194,26 @@ impl<'s> Conversation<'s> {
         let Some(write) = &self.write else { return Ok(()) };
         let bytes = format!("{}\n", line.expose_secret()).into_bytes();
         write.data_bytes(bytes).await.map_err(|error| self.session.broken(error))
+    }
+
+    /// The next bytes that the script writes, where that is no text; `None` at the end. What it says on standard error is
+    /// kept.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub(crate) async fn piece(&mut self) -> Result<Option<Vec<u8>>> {
+        loop {
+            match self.read.wait().await {
+                Some(ChannelMsg::Data { data }) if data.is_empty() => {}
+                Some(ChannelMsg::Data { data }) => return Ok(Some(data.to_vec())),
+                Some(ChannelMsg::ExtendedData { data, .. }) => self.keep(&decoded(&data)),
+                Some(ChannelMsg::Close) | None if self.session.handle.is_closed() => {
+                    return Err(self.session.broken(""));
+                }
+                Some(ChannelMsg::Close) | None => return Ok(None),
+                Some(_) => {}
+            }
+        }
     }
 
     /// What the script says next.
@@ -241,6 +277,9 @@ impl<'s> Conversation<'s> {
             tokio::select! {
                 () = sleep_until(deadline) => return Ok(words),
                 said = self.next() => match said? {
+                    ScriptEvent::Word(..) if words.len() == WORDS => {
+                        return Err(self.session.broken("the node says too much"));
+                    }
                     ScriptEvent::Word(word, rest) => words.push((word, rest)),
                     ScriptEvent::Ended(_) => return Ok(words),
                 },
@@ -261,6 +300,37 @@ impl Drop for Conversation<'_> {
                 let _ = write.close().await;
             });
         }
+    }
+}
+
+/// Whether a request is granted; `None` where the channel is gone.
+pub(crate) async fn answered(channel: &mut Channel<russh::client::Msg>) -> Option<bool> {
+    loop {
+        match channel.wait().await? {
+            ChannelMsg::Success => return Some(true),
+            ChannelMsg::Failure => return Some(false),
+            ChannelMsg::Close => return None,
+            _ => {}
+        }
+    }
+}
+
+fn without_terminal(session: &Session, node: &Node) -> NodeError {
+    if session.handle.is_closed() {
+        return session.broken("");
+    }
+    let Node { name, user, database_user, .. } = node;
+    NodeError::Failed {
+        node: name.clone(),
+        kind: Failure::Become,
+        problem: format!(
+            "the node gives {user} no terminal, and without one {database_user} cannot be become (PermitTTY no in its \
+             sshd_config, or no-pty for the key)"
+        ),
+        remedy: format!(
+            "have sshd there give one: PermitTTY yes; or log in as {database_user}: user = \"{database_user}\", \
+             become = \"none\""
+        ),
     }
 }
 

@@ -4,13 +4,15 @@
 use crate::base::number::{bytes, counted};
 use crate::base::stop::{Stop, Stopping};
 use crate::dump::conversation::{Conversation, RunAs, ScriptEvent, shown};
+use crate::dump::entrance::Entrance;
 use crate::dump::error::{Failure, NodeError, Result};
 use crate::dump::gauge::{Phase, ProgressState};
 use crate::dump::secrets::{Purpose, Secrets};
-use crate::dump::session::{Session, Trust};
+use crate::dump::session::Session;
 use crate::dump::settings::{Dump, Node};
 use crate::dump::thread::in_thread;
-use crate::dump::{dump_check, script, space, transfer, zone};
+use crate::dump::transfer::Transfer;
+use crate::dump::{dump_check, script, space, zone};
 use crate::settings::record::Record;
 use chrono::{SecondsFormat, Utc};
 use parsers::columns::ColumnMap;
@@ -43,9 +45,7 @@ const NAMED: usize = 6;
 /// What all dumps of one command share.
 pub(crate) struct Shared<'d> {
     pub(crate) secrets: &'d Secrets,
-    pub(crate) trust: &'d Trust,
-    pub(crate) agent: Option<&'d str>,
-    pub(crate) asking: tokio::sync::Mutex<()>,
+    pub(crate) entrance: Entrance<'d>,
     pub(crate) map: &'d Arc<ColumnMap>,
     /// By what this machine and folder are known on nodes.
     pub(crate) station: &'d str,
@@ -55,7 +55,7 @@ pub(crate) struct Shared<'d> {
 
 impl Shared<'_> {
     pub(crate) async fn open(&self, node: &Node) -> Result<Session> {
-        Session::open(node, self.secrets, self.trust, self.agent, &self.asking).await
+        Session::open(node, &self.entrance).await
     }
 
     pub(crate) fn stopped(&self, what: &str) -> NodeError {
@@ -76,6 +76,8 @@ pub struct Dumped {
     pub rows: u64,
     /// What the operator should know of it.
     pub warnings: Vec<String>,
+    /// What stays on the node, and how it is removed there.
+    pub left: Option<String>,
 }
 
 /// A dump as it lies on the node.
@@ -140,7 +142,7 @@ impl<'d> Dumping<'d> {
         shared.gauge.enter(self.place, if done.is_ok() { Phase::Done } else { Phase::Failed });
         match (done, left) {
             (Ok(mut dumped), left) => {
-                dumped.warnings.extend(left);
+                dumped.left = left.map(|left| format!("{}: {left}", self.what));
                 Ok(dumped)
             }
             (Err(error), None) => Err(error),
@@ -323,8 +325,20 @@ impl<'d> Dumping<'d> {
             }
             let Some(open) = session.as_ref() else { continue };
             let before = fetched.load(Ordering::Relaxed);
-            let done = transfer::fetch(open, &self.what, (&remote.path, remote.bytes), file, &fetched);
-            match done.await {
+            let transfer = Transfer {
+                session: open,
+                node: self.node,
+                secrets: shared.secrets,
+                what: &self.what,
+                remote: (&remote.path, remote.bytes),
+                local: file,
+                fetched: &fetched,
+                say: &|line| {
+                    shared.gauge.say(&format!("etl: {}: {line}", self.what));
+                    tracing::warn!("{}: {line}", self.what);
+                },
+            };
+            match transfer.fetch().await {
                 Ok(()) => return Ok(()),
                 Err(error) if passing(&error) => {
                     *session = None;
@@ -415,7 +429,7 @@ impl<'d> Dumping<'d> {
             record.sha256
         );
         let warnings = std::mem::take(&mut self.warnings);
-        Ok(Dumped { node: self.node.name.clone(), file, record, rows: whole.rows, warnings })
+        Ok(Dumped { node: self.node.name.clone(), file, record, rows: whole.rows, warnings, left: None })
     }
 
     /// Looks which tables of the database are in the dump: gs_dump passes over what its user does not own.

@@ -5,6 +5,8 @@
 use crate::base::error::CommandError;
 use crate::base::exit::Exit;
 use crate::base::toml_document::DocumentError;
+use crate::dump::earlier;
+use std::path::Path;
 
 /// The result of a step on a node.
 pub type Result<T> = std::result::Result<T, NodeError>;
@@ -70,12 +72,14 @@ pub enum NodeError {
         left: String,
     },
     /// Some dumps are not there; what happened to each was told.
-    #[error("{failed} of {of} dumps failed; {}", kept(*.of - *.failed))]
+    #[error("{failed} of {of} dumps failed; {}", kept(*.of - *.failed, .earlier))]
     Dumps {
         /// How many are not there.
         failed: usize,
         /// Of how many.
         of: usize,
+        /// The files of earlier commands that lie in their places.
+        earlier: Vec<String>,
     },
 }
 
@@ -84,6 +88,8 @@ pub enum NodeError {
 pub enum Failure {
     /// No connection.
     Unreachable,
+    /// No algorithm that both sides know.
+    Algorithms,
     /// A host key that is not known, or another than the known one.
     HostKey,
     /// No way to log in was accepted.
@@ -102,11 +108,24 @@ pub enum Failure {
     Here,
 }
 
-fn kept(whole: usize) -> String {
-    match whole {
+fn kept(whole: usize, earlier: &[String]) -> String {
+    let kept = match whole {
         0 => "nothing was kept".to_owned(),
         1 => "the other one is here and whole".to_owned(),
         _ => format!("the other {whole} are here and whole"),
+    };
+    match earlier {
+        [] => kept,
+        earlier => format!("{kept}; of earlier commands there still is {}", earlier.join(", ")),
+    }
+}
+
+impl NodeError {
+    /// Of `of` dumps those for these places are not there.
+    pub(crate) fn dumps<'p>(failed: impl Iterator<Item = &'p Path>, of: usize) -> Option<Self> {
+        let earlier: Vec<Vec<String>> = failed.map(earlier::files).collect();
+        let failed = earlier.len();
+        (failed > 0).then(|| Self::Dumps { failed, of, earlier: earlier.concat() })
     }
 }
 

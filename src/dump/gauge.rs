@@ -4,7 +4,7 @@ use crate::base::number::bytes;
 use crate::ui::progress::{Screen, Style, Ticker};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -112,16 +112,19 @@ pub(crate) struct Display {
 }
 
 impl Display {
-    /// Begins to tell.
+    /// Begins to tell; nothing moves while it is `held`.
     ///
     /// # Errors
     /// The system gives no thread.
-    pub(crate) fn start(style: Style, gauge: Arc<ProgressState>) -> io::Result<Self> {
+    pub(crate) fn start(style: Style, gauge: Arc<ProgressState>, held: Arc<AtomicBool>) -> io::Result<Self> {
         if style == Style::Nothing {
             return Ok(Self { _ticker: None });
         }
         let tellers = ProgressRenderer::all(style, &gauge);
         let tell = move |tellers: &mut Vec<ProgressRenderer>| {
+            if held.load(Ordering::SeqCst) {
+                return;
+            }
             for (teller, place) in tellers.iter_mut().zip(&gauge.places) {
                 teller.tell(place, &gauge.screen);
             }

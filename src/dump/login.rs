@@ -1,185 +1,252 @@
-//! Logging in: the agent's keys, a key file, a password, in the order that the settings say.
+//! Logging in: the agent's keys, a key file, a password, in the order that the settings say, as long as the node wants
+//! more of them (RFC 4252, 5.1).
 
+use crate::dump::attempt::{Attempt, JUDGING, judged};
+use crate::dump::entrance::Entrance;
 use crate::dump::error::{Failure, NodeError, Result};
 use crate::dump::host_key::HostKeyVerifier;
-use crate::dump::secrets::{Purpose, Secrets};
+use crate::dump::questions::Questions;
+use crate::dump::secrets::Purpose;
 use crate::dump::settings::{Login, Node};
-use russh::MethodKind;
-use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse};
+use russh::client::{AuthResult, Handle};
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::AgentClient;
-use russh::keys::{HashAlg, PrivateKeyWithHashAlg, load_secret_key};
+use russh::keys::{HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, load_secret_key};
+use russh::{MethodKind, MethodSet};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::path::Path;
 use std::sync::Arc;
+use tokio::time::timeout;
 
 /// How many keys of an agent are offered: sshd takes six attempts in all before it hangs up.
 const AGENT_KEYS: usize = 4;
 
-/// How many times a node may ask in its own words before it is given up.
-const ROUNDS: usize = 4;
+/// A way to log in, as it is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Of(Login),
+    /// What the node asks for once something else was accepted: one-time codes.
+    Codes,
+}
+
+impl Way {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Of(Login::Agent) => "agent",
+            Self::Of(Login::Key) => "key",
+            Self::Of(Login::Password) => "password",
+            Self::Codes => "keyboard-interactive",
+        }
+    }
+
+    /// Whether the node takes it at this moment.
+    fn fits(self, offered: &MethodSet) -> bool {
+        let takes = |kind| offered.contains(&kind);
+        match self {
+            Self::Of(Login::Agent | Login::Key) => takes(MethodKind::PublicKey),
+            Self::Of(Login::Password) => {
+                takes(MethodKind::Password) || takes(MethodKind::KeyboardInteractive)
+            }
+            Self::Codes => takes(MethodKind::KeyboardInteractive),
+        }
+    }
+}
 
 /// Logs in.
 ///
 /// # Errors
-/// No way is accepted; the message says what was tried, and how each ended.
+/// No way is accepted, or the node wants more ways than there are; the message says what was tried, and how each ended.
 pub(crate) async fn log_in(
     handle: &mut Handle<HostKeyVerifier>,
     node: &Node,
-    secrets: &Secrets,
-    agent: Option<&str>,
+    entrance: &Entrance<'_>,
+    banner: &(dyn Fn() + Sync),
 ) -> Result<()> {
-    let mut tried = Vec::new();
+    let lost = |problem: String| NodeError::Lost { node: node.name.clone(), problem };
     // What the node takes; a node that asks for nothing at all has let the user in.
-    let offered = match handle.authenticate_none(&node.user).await {
-        Ok(AuthResult::Success) => return Ok(()),
-        Ok(AuthResult::Failure { remaining_methods, .. }) => remaining_methods,
-        Err(error) => return Err(NodeError::Lost { node: node.name.clone(), problem: error.to_string() }),
+    let offered = match timeout(JUDGING, handle.authenticate_none(&node.user)).await {
+        Ok(Ok(AuthResult::Success)) => return Ok(()),
+        Ok(Ok(AuthResult::Failure { remaining_methods, .. })) => remaining_methods,
+        Ok(Err(error)) => return Err(lost(error.to_string())),
+        Err(_) => return Err(lost("it does not say how to log in".to_owned())),
     };
-    let takes = |kind: MethodKind| offered.contains(&kind);
-    for login in &node.login {
-        let (name, outcome) = match login {
-            Login::Agent | Login::Key if !takes(MethodKind::PublicKey) => {
-                ("key", Err("the node takes no keys".to_owned()))
-            }
-            Login::Agent => ("agent", with_agent(handle, &node.user, agent).await),
-            Login::Key => {
-                let key = node.key.as_deref().ok_or("no key is named".to_owned());
-                let passphrase = secrets.of(node, Purpose::Key);
-                let outcome = match key {
-                    Ok(path) => with_key(handle, &node.user, path, passphrase).await,
-                    Err(problem) => Err(problem),
-                };
-                ("key", outcome)
-            }
-            Login::Password => {
-                let outcome = match secrets.of(node, Purpose::Login) {
-                    None => Err("none is known".to_owned()),
-                    Some(_) if !takes(MethodKind::Password) && !takes(MethodKind::KeyboardInteractive) => {
-                        Err("the node takes none".to_owned())
+    banner();
+    let ways = node.login.iter().copied().map(Way::Of).collect();
+    let visit = Visit { handle, node, entrance, offered, ways, given: false, codes: true, tried: Vec::new() };
+    visit.run().await
+}
+
+/// One connection on which somebody logs in.
+struct Visit<'v> {
+    handle: &'v mut Handle<HostKeyVerifier>,
+    node: &'v Node,
+    entrance: &'v Entrance<'v>,
+    /// What the node takes now.
+    offered: MethodSet,
+    /// What was not tried yet.
+    ways: Vec<Way>,
+    /// Whether the password was given: it is given once.
+    given: bool,
+    /// Whether the node may ask for more than the password.
+    codes: bool,
+    /// What was tried, and how each ended.
+    tried: Vec<String>,
+}
+
+impl Visit<'_> {
+    async fn run(mut self) -> Result<()> {
+        // A way that the node does not take yet may be what it wants later.
+        while let Some(next) = self.ways.iter().position(|way| way.fits(&self.offered)) {
+            let way = self.ways.remove(next);
+            let name = way.name();
+            match self.attempt(way).await {
+                Attempt::In => return Ok(()),
+                Attempt::More(methods) => {
+                    let wanted: Vec<String> = methods.iter().map(String::from).collect();
+                    self.tried
+                        .push(format!("{name}: accepted, and the node wants {} too", wanted.join(" or ")));
+                    self.offered = methods;
+                    if self.codes {
+                        self.ways.retain(|way| *way != Way::Codes);
+                        self.ways.push(Way::Codes);
                     }
-                    // Never both: each wrong password counts where accounts are locked.
-                    Some(password) if takes(MethodKind::Password) => {
-                        with_password(handle, &node.user, password).await
+                }
+                Attempt::Refused(problem) => {
+                    self.tried.push(format!("{name}: {problem}"));
+                    if way == Way::Of(Login::Password) && self.given {
+                        // It would be asked for again.
+                        self.codes = false;
+                        self.ways.retain(|way| *way != Way::Codes);
                     }
-                    Some(password) => by_prompts(handle, &node.user, password).await,
-                };
-                ("password", outcome)
+                }
+                Attempt::Left(problem) => {
+                    self.tried.push(format!("{name}: {problem}"));
+                    return Err(self.failed());
+                }
             }
+            if self.handle.is_closed() {
+                self.tried.push("then the node closed the connection".to_owned());
+                return Err(self.failed());
+            }
+        }
+        for way in &self.ways {
+            match way {
+                Way::Of(Login::Agent | Login::Key) => {
+                    self.tried.push("key: the node takes no keys".to_owned())
+                }
+                Way::Of(Login::Password) => self.tried.push("password: the node takes none".to_owned()),
+                Way::Codes => {}
+            }
+        }
+        Err(self.failed())
+    }
+
+    fn failed(mut self) -> NodeError {
+        self.tried.dedup();
+        let node = self.node;
+        NodeError::Failed {
+            node: node.name.clone(),
+            kind: Failure::Login,
+            problem: format!("{} cannot log in on {} ({})", node.user, node.host, self.tried.join("; ")),
+            remedy: "check user, login and key in the settings, and the password; too many wrong ones may lock the account"
+                .to_owned(),
+        }
+    }
+
+    async fn attempt(&mut self, way: Way) -> Attempt {
+        let password = self.entrance.secrets.of(self.node, Purpose::Login);
+        match (way, password) {
+            (Way::Of(Login::Agent), _) => self.with_agent().await,
+            (Way::Of(Login::Key), _) => self.with_key().await,
+            (Way::Of(Login::Password), None) => Attempt::Refused("none is known".to_owned()),
+            // Never both: each wrong password counts where accounts are locked.
+            (Way::Of(Login::Password), Some(password)) if self.offered.contains(&MethodKind::Password) => {
+                self.given = true;
+                judged(self.handle.authenticate_password(&self.node.user, password.expose_secret())).await
+            }
+            (Way::Of(Login::Password) | Way::Codes, password) => {
+                let given = std::mem::replace(&mut self.given, true);
+                let questions = Questions::new(self.node, self.entrance, password, given);
+                questions.answer(self.handle).await
+            }
+        }
+    }
+
+    async fn with_agent(&mut self) -> Attempt {
+        let keys = agent_keys(self.entrance.agent).await;
+        let (mut agent, keys) = match keys {
+            Ok(found) => found,
+            Err(problem) => return Attempt::Refused(problem),
         };
-        match outcome {
-            Ok(()) => return Ok(()),
-            Err(problem) => tried.push(format!("{name}: {problem}")),
+        let number = keys.len();
+        for key in keys {
+            let (digest, _) = self.rsa_digest(key.algorithm().is_rsa()).await;
+            let offered = self.handle.authenticate_publickey_with(&self.node.user, key, digest, &mut agent);
+            match judged(offered).await {
+                Attempt::Refused(_) => {}
+                other => return other,
+            }
         }
-        if handle.is_closed() {
-            tried.push("then the node closed the connection".to_owned());
-            break;
-        }
-    }
-    tried.dedup();
-    Err(NodeError::Failed {
-        node: node.name.clone(),
-        kind: Failure::Login,
-        problem: format!("{} cannot log in on {} ({})", node.user, node.host, tried.join("; ")),
-        remedy: "check user, login and key in the settings, and the password; too many wrong ones may lock the account"
-            .to_owned(),
-    })
-}
-
-/// What an attempt came to, for the message.
-type Attempt = std::result::Result<(), String>;
-
-fn accepted(result: std::result::Result<AuthResult, impl std::fmt::Display>) -> Attempt {
-    match result {
-        Ok(AuthResult::Success) => Ok(()),
-        Ok(AuthResult::Failure { partial_success: true, .. }) => {
-            Err("accepted, but the node wants more".to_owned())
-        }
-        Ok(AuthResult::Failure { .. }) => Err("refused".to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-/// The digest that an RSA key signs with; the node says what it takes.
-async fn rsa_digest(handle: &Handle<HostKeyVerifier>, rsa: bool) -> Option<HashAlg> {
-    if !rsa {
-        return None;
-    }
-    match handle.best_supported_rsa_hash().await {
-        Ok(Some(digest)) => digest,
-        _ => Some(HashAlg::Sha256),
-    }
-}
-
-async fn with_agent(handle: &mut Handle<HostKeyVerifier>, user: &str, socket: Option<&str>) -> Attempt {
-    let socket = socket.ok_or("none runs (SSH_AUTH_SOCK is not set)")?;
-    let agent = AgentClient::connect_uds(socket).await;
-    let mut agent = agent.map_err(|error| format!("it does not answer: {error}"))?;
-    let identities =
-        agent.request_identities().await.map_err(|error| format!("it does not answer: {error}"))?;
-    let keys: Vec<_> = identities
-        .into_iter()
-        .filter_map(|identity| match identity {
-            AgentIdentity::PublicKey { key, .. } => Some(key),
-            AgentIdentity::Certificate { .. } => None,
+        Attempt::Refused(match number {
+            1 => "its key is refused".to_owned(),
+            number => format!("its {number} keys are refused"),
         })
-        .take(AGENT_KEYS)
-        .collect();
-    if keys.is_empty() {
-        return Err("it holds no keys".to_owned());
     }
-    let number = keys.len();
-    for key in keys {
-        let digest = rsa_digest(handle, key.algorithm().is_rsa()).await;
-        if accepted(handle.authenticate_publickey_with(user, key, digest, &mut agent).await).is_ok() {
-            return Ok(());
-        }
-    }
-    Err(if number == 1 { "its key is refused".to_owned() } else { format!("its {number} keys are refused") })
-}
 
-async fn with_key(
-    handle: &mut Handle<HostKeyVerifier>,
-    user: &str,
-    path: &Path,
-    passphrase: Option<&SecretString>,
-) -> Attempt {
-    let key = load_secret_key(path, passphrase.map(|secret| secret.expose_secret()));
-    let key = key.map_err(|error| match &error {
-        russh::keys::Error::IO(error) => format!("{}: {error}", path.display()),
-        russh::keys::Error::KeyIsEncrypted => format!("{}: its passphrase is not known", path.display()),
-        _ if passphrase.is_some() => format!("{}: the passphrase does not open it", path.display()),
-        _ => format!("{}: {error}", path.display()),
-    })?;
-    let digest = rsa_digest(handle, key.algorithm().is_rsa()).await;
-    let key = PrivateKeyWithHashAlg::new(Arc::new(key), digest);
-    accepted(handle.authenticate_publickey(user, key).await)
-        .map_err(|problem| format!("{}: {problem}", path.display()))
-}
-
-async fn with_password(handle: &mut Handle<HostKeyVerifier>, user: &str, password: &SecretString) -> Attempt {
-    accepted(handle.authenticate_password(user, password.expose_secret()).await)
-}
-
-/// Answers what the node asks: the password wherever nothing is echoed.
-async fn by_prompts(handle: &mut Handle<HostKeyVerifier>, user: &str, password: &SecretString) -> Attempt {
-    let mut answer = handle.authenticate_keyboard_interactive_start(user, None).await;
-    let mut given = false;
-    for _ in 0..ROUNDS {
-        let prompts = match answer.map_err(|error| error.to_string())? {
-            KeyboardInteractiveAuthResponse::Success => return Ok(()),
-            KeyboardInteractiveAuthResponse::Failure { .. } => return Err("refused".to_owned()),
-            KeyboardInteractiveAuthResponse::InfoRequest { prompts, .. } => prompts,
+    async fn with_key(&mut self) -> Attempt {
+        let Some(path) = &self.node.key else { return Attempt::Refused("no key is named".to_owned()) };
+        let passphrase = self.entrance.secrets.of(self.node, Purpose::Key);
+        let key = match read_key(path, passphrase) {
+            Ok(key) => key,
+            Err(problem) => return Attempt::Refused(format!("{}: {problem}", path.display())),
         };
-        if given && prompts.iter().any(|prompt| !prompt.echo) {
-            return Err("refused, or the node asks for a second one".to_owned());
+        let (digest, unsaid) = self.rsa_digest(key.algorithm().is_rsa()).await;
+        let key = PrivateKeyWithHashAlg::new(Arc::new(key), digest);
+        match judged(self.handle.authenticate_publickey(&self.node.user, key)).await {
+            Attempt::Refused(problem) if unsaid && !self.node.legacy_algorithms => Attempt::Refused(format!(
+                "{}: {problem}; an old sshd takes RSA keys with SHA-1 alone (legacy_algorithms = true)",
+                path.display()
+            )),
+            Attempt::Refused(problem) => Attempt::Refused(format!("{}: {problem}", path.display())),
+            other => other,
         }
-        let answers = prompts.iter().map(|prompt| match prompt.echo {
-            true => user.to_owned(),
-            false => password.expose_secret().to_owned(),
-        });
-        given |= !prompts.is_empty();
-        answer = handle.authenticate_keyboard_interactive_respond(answers.collect()).await;
     }
-    Err("the node asks too often".to_owned())
+
+    /// The digest that an RSA key signs with, and whether the node does not say which it takes: old ones take SHA-1 alone.
+    async fn rsa_digest(&self, rsa: bool) -> (Option<HashAlg>, bool) {
+        if !rsa {
+            return (None, false);
+        }
+        match self.handle.best_supported_rsa_hash().await {
+            Ok(Some(digest)) => (digest, false),
+            _ if self.node.legacy_algorithms => (None, true),
+            _ => (Some(HashAlg::Sha256), true),
+        }
+    }
+}
+
+type Agent = AgentClient<tokio::net::UnixStream>;
+
+/// The agent, and the keys of it that are offered.
+async fn agent_keys(socket: Option<&str>) -> std::result::Result<(Agent, Vec<PublicKey>), String> {
+    let socket = socket.ok_or("none runs (SSH_AUTH_SOCK is not set)")?;
+    let silent = |error: russh::keys::Error| format!("it does not answer: {error}");
+    let mut agent = AgentClient::connect_uds(socket).await.map_err(silent)?;
+    let identities = agent.request_identities().await.map_err(silent)?;
+    let key = |identity| match identity {
+        AgentIdentity::PublicKey { key, .. } => Some(key),
+        AgentIdentity::Certificate { .. } => None,
+    };
+    let keys: Vec<_> = identities.into_iter().filter_map(key).take(AGENT_KEYS).collect();
+    if keys.is_empty() { Err("it holds no keys".to_owned()) } else { Ok((agent, keys)) }
+}
+
+fn read_key(path: &Path, passphrase: Option<&SecretString>) -> std::result::Result<PrivateKey, String> {
+    let key = load_secret_key(path, passphrase.map(|secret| secret.expose_secret()));
+    key.map_err(|error| match &error {
+        russh::keys::Error::IO(error) => error.to_string(),
+        russh::keys::Error::KeyIsEncrypted => "its passphrase is not known".to_owned(),
+        _ if passphrase.is_some() => "the passphrase does not open it".to_owned(),
+        _ => error.to_string(),
+    })
 }

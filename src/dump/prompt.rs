@@ -1,13 +1,23 @@
 //! What a program writes on a pseudo-terminal before it lets etl's own script begin: a question for a password, or
 //! nothing. Questions are told by their form, because their words depend on the node's language.
 
+/// How much is kept of what comes before the script's first word, in bytes: its first lines.
+const KEPT: usize = 1 << 10;
+
+/// How much may come before the script's first word, in bytes: no login shell has that much to say.
+const MOST: usize = 1 << 20;
+
 /// Listens to what comes before the script's first word.
 #[derive(Debug, Default)]
 pub(crate) struct Listener {
     /// The line that is not ended yet.
     open: String,
-    /// The lines that are, without those of the script's own.
+    /// The first lines that are, without those of the script's own.
     lines: Vec<String>,
+    /// How many bytes these lines have.
+    kept: usize,
+    /// How many bytes came.
+    heard: usize,
     answered: bool,
 }
 
@@ -25,16 +35,32 @@ pub(crate) enum PromptEvent {
 impl Listener {
     /// Takes a piece of output; answers whether the line `begin` was in it, and what came behind it.
     pub(crate) fn take(&mut self, piece: &str, begin: &str) -> Option<String> {
-        self.open.push_str(piece);
-        while let Some((line, rest)) = self.open.split_once('\n') {
-            let (line, rest) = (line.trim_end_matches('\r').to_owned(), rest.to_owned());
-            self.open = rest;
+        self.heard = self.heard.saturating_add(piece.len());
+        let mut text = std::mem::take(&mut self.open);
+        text.push_str(piece);
+        let mut rest = text.as_str();
+        while let Some((line, behind)) = rest.split_once('\n') {
+            let line = line.trim_end_matches('\r');
             if line.ends_with(begin) {
-                return Some(std::mem::take(&mut self.open));
+                return Some(behind.to_owned());
             }
-            self.lines.push(line);
+            self.keep(line);
+            rest = behind;
         }
+        self.open = rest.to_owned();
         None
+    }
+
+    /// Whether so much came that the script's first word is waited for no longer.
+    pub(crate) fn overflowed(&self) -> bool {
+        self.heard > MOST
+    }
+
+    fn keep(&mut self, line: &str) {
+        if self.kept < KEPT {
+            self.kept += line.len() + 1;
+            self.lines.push(line.chars().take(KEPT).collect());
+        }
     }
 
     /// What is asked at this moment; whoever asks for it answers a question at once.
@@ -45,7 +71,7 @@ impl Listener {
         }
         // What was answered is no question any more.
         let asked = std::mem::take(&mut self.open);
-        self.lines.push(asked.trim().to_owned());
+        self.keep(asked.trim());
         if std::mem::replace(&mut self.answered, true) {
             PromptEvent::QuestionAgain
         } else {
@@ -58,12 +84,16 @@ impl Listener {
         self.answered
     }
 
-    /// What was said, in one line: it tells why nothing began.
+    /// The first of what was said, in one line: it tells why nothing began.
     pub(crate) fn said(&self) -> String {
         let lines = self.lines.iter().map(|line| line.trim()).chain([self.open.trim()]);
         let lines: Vec<&str> =
             lines.filter(|line| !line.is_empty() && !line.ends_with([':', '：'])).collect();
-        lines.join("; ")
+        let said = lines.join("; ");
+        match said.char_indices().nth(KEPT) {
+            Some((end, _)) => format!("{}…", said.get(..end).unwrap_or_default()),
+            None => said,
+        }
     }
 }
 
@@ -107,6 +137,25 @@ mod tests {
         listener.take("\r\nSorry, try again.\r\nPassword: ", BEGIN);
         assert_eq!(listener.heard(), PromptEvent::QuestionAgain);
         assert_eq!(listener.said(), "Sorry, try again.");
+    }
+
+    #[test]
+    fn what_is_printed_without_end_is_not_kept() {
+        for piece in ["Welcome\n".repeat(4096), "no line end ".repeat(4096)] {
+            let mut listener = Listener::default();
+            let mut pieces = 0;
+            while !listener.overflowed() {
+                assert_eq!(listener.take(&piece, BEGIN), None);
+                pieces += 1;
+            }
+            assert_eq!(pieces, MOST / piece.len() + 1);
+            let said = listener.said();
+            assert!(said.chars().count() <= KEPT + 1, "{}", said.len());
+            assert!(
+                said.starts_with("Welcome; Welcome; ") || said.starts_with("no line end no line"),
+                "{said}"
+            );
+        }
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub struct Disposition {
     pub rows: Option<u64>,
     /// What the operator should know.
     pub warnings: Vec<String>,
+    /// What stays on the node although the dump is here, and how it is removed.
+    pub left: Option<String>,
     /// Why it is not here.
     pub error: Option<String>,
     /// What to do about that.
@@ -45,6 +47,7 @@ impl Disposition {
             record: None,
             rows: None,
             warnings: Vec::new(),
+            left: None,
             error: None,
             remedy: None,
         };
@@ -53,6 +56,7 @@ impl Disposition {
                 disposition.record = Some(dumped.record);
                 disposition.rows = Some(dumped.rows);
                 disposition.warnings = dumped.warnings;
+                disposition.left = dumped.left;
             }
             Err(error) => {
                 disposition.error = Some(error.to_string());
@@ -109,7 +113,7 @@ pub fn text(dispositions: &[Disposition], text_format: TextFormat) -> String {
             let zone = record.server_timezone.as_deref().unwrap_or("not known");
             let _ = writeln!(text, "  time zone of the node: {zone}");
         }
-        for warning in &disposition.warnings {
+        for warning in disposition.warnings.iter().chain(&disposition.left) {
             let _ = writeln!(text, "  {}", text_format.palette.paint(Emphasis::Yellow, warning));
         }
         if let Some(error) = &disposition.error {
@@ -142,6 +146,9 @@ pub fn dry_run(settings: &NodeSettings) -> String {
             ways.join(", else ")
         );
         let _ = writeln!(text, "  host key: as in {}", node.known_hosts.display());
+        if node.legacy_algorithms {
+            text.push_str("  old and weak algorithms are allowed (legacy_algorithms)\n");
+        }
         match node.becoming {
             Become::Nobody => {}
             Become::Su => _ = writeln!(text, "  become {} with su", node.database_user),

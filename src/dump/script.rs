@@ -63,6 +63,11 @@ pub(crate) fn run(words: &Words, command: &str) -> String {
     format!("/bin/sh -c {} </dev/null 2>&1\nstatus=$?\nprintf '\\n'\n{end}\n", quoted(command))
 }
 
+/// Waits for the name of a file, and writes that file from byte `at` on, the first being 0. The name stands in no argument.
+pub(crate) fn send(at: u64) -> String {
+    format!("IFS= read -r file || exit 1\nexec <\"$file\" || exit 1\nexec tail -c +{}\n", at + 1)
+}
+
 /// By what a folder of etl's is known on a node: the station (this machine and folder), the node and the database.
 /// Another dump with the same tag cannot be under way: the folder here is locked.
 pub(crate) fn tag(station: &str, node: &Node, dump: &Dump) -> String {
@@ -279,6 +284,18 @@ mod tests {
         assert_eq!(said, format!("no line end\n{} 0\n", words.line("end")));
         // What is no shell at all is a status as well.
         assert!(sh(&run(&words, "if 2>/dev/null")).ends_with(&format!("{} 2\n", words.line("end"))));
+    }
+
+    #[test]
+    fn a_file_is_written_from_a_byte_on_and_its_name_is_no_argument() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("it's a file");
+        std::fs::write(&file, "0123456789\n").unwrap();
+        for (at, expected) in [(0, "0123456789\n"), (1, "123456789\n"), (10, "\n"), (11, "")] {
+            let name = quoted(&file.display().to_string());
+            let script = quoted(&send(at));
+            assert_eq!(sh(&format!("printf '%s\\n' {name} | /bin/sh -c {script}")), expected, "{at}");
+        }
     }
 
     #[test]

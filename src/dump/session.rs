@@ -3,11 +3,12 @@
 //! The host's key is judged first. An unknown one is asked about with no connection open, so that nobody's patience on the
 //! other side runs out; then the node is connected to anew.
 
+use crate::dump::algorithms;
+use crate::dump::entrance::{Entrance, Trust};
 use crate::dump::error::{Failure, NodeError, Result};
 use crate::dump::host_key::HostKeyVerifier;
 use crate::dump::known_hosts::{Known, Verdict, fingerprint, shown_host};
 use crate::dump::login;
-use crate::dump::secrets::Secrets;
 use crate::dump::settings::Node;
 use crate::dump::thread::in_thread;
 use russh::client::{self, Handle};
@@ -24,27 +25,6 @@ const SIGNS_OF_LIFE: u32 = 3;
 /// How often it is looked whether a connection is still there.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// What becomes of a host key that is not known.
-#[derive(Clone)]
-pub enum Trust {
-    /// The operator is shown it and asked.
-    Ask(Arc<dyn Fn(&str) -> bool + Send + Sync>),
-    /// It is refused: nobody can be asked.
-    Refuse,
-    /// It is accepted and recorded.
-    Accept,
-}
-
-impl std::fmt::Debug for Trust {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Ask(_) => "Ask",
-            Self::Refuse => "Refuse",
-            Self::Accept => "Accept",
-        })
-    }
-}
-
 /// A connection with somebody logged in.
 pub(crate) struct Session {
     pub(crate) handle: Handle<HostKeyVerifier>,
@@ -59,27 +39,21 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    /// Connects and logs in. `asking` is held while the operator is asked, so that there is one question at a time.
+    /// Connects and logs in.
     ///
     /// # Errors
     /// The node is not reached, its key is not accepted, or no way to log in is.
-    pub(crate) async fn open(
-        node: &Node,
-        secrets: &Secrets,
-        trust: &Trust,
-        agent: Option<&str>,
-        asking: &tokio::sync::Mutex<()>,
-    ) -> Result<Self> {
-        let handle = match connect(node).await? {
-            Connected::Yes(handle) => handle,
+    pub(crate) async fn open(node: &Node, entrance: &Entrance<'_>) -> Result<Self> {
+        let (handle, banner) = match connect(node).await? {
+            Connected::Yes(handle, banner) => (handle, banner),
             Connected::UnknownKey(key) => {
-                let _one_at_a_time = asking.lock().await;
+                let _one_at_a_time = entrance.asking.lock().await;
                 // Another node on the same host may have been asked about meanwhile.
                 if verdict(node, &key)? != Verdict::Known {
-                    accept(node, &key, trust).await?;
+                    accept(node, &key, entrance.trust).await?;
                 }
                 match connect(node).await? {
-                    Connected::Yes(handle) => handle,
+                    Connected::Yes(handle, banner) => (handle, banner),
                     Connected::UnknownKey(other) => {
                         let problem = format!(
                             "the host key was {} a moment ago and is {} now",
@@ -96,7 +70,13 @@ impl Session {
             }
         };
         let mut session = Self { handle, node: node.name.clone() };
-        login::log_in(&mut session.handle, node, secrets, agent).await?;
+        let tell = || {
+            let said = std::mem::take(&mut *banner.lock().unwrap_or_else(PoisonError::into_inner));
+            entrance.operator.tell(&node.name, &entrance.secrets.hide(&said));
+        };
+        let logged_in = login::log_in(&mut session.handle, node, entrance, &tell).await;
+        tell();
+        logged_in?;
         tracing::info!("{}: logged in as {}", node.name, node.user);
         Ok(session)
     }
@@ -121,26 +101,17 @@ impl Session {
 }
 
 enum Connected {
-    Yes(Handle<HostKeyVerifier>),
+    /// With what the node says before somebody is logged in, as it comes.
+    Yes(Handle<HostKeyVerifier>, Arc<Mutex<String>>),
     UnknownKey(PublicKey),
 }
 
 async fn connect(node: &Node) -> Result<Connected> {
-    let known = Known::read(&node.known_hosts, &node.host, node.port).map_err(|error| NodeError::Failed {
-        node: node.name.clone(),
-        kind: Failure::Here,
-        problem: format!("{} cannot be read: {error}", node.known_hosts.display()),
-        remedy: "mend its permissions, or name another file: known_hosts = \"…\" in [ssh]".to_owned(),
-    })?;
-    let mut config = client::Config {
-        keepalive_interval: Some(node.silence / SIGNS_OF_LIFE),
-        keepalive_max: usize::try_from(SIGNS_OF_LIFE).unwrap_or(1),
-        nodelay: true,
-        ..client::Config::default()
-    };
-    config.preferred.key = Cow::Owned(known.preferred(&config.preferred.key));
+    let known = known(node)?;
+    let config = config(node, &known);
     let shown = Arc::new(Mutex::new(None));
-    let verifier = HostKeyVerifier { known, shown: Arc::clone(&shown) };
+    let banner = Arc::default();
+    let verifier = HostKeyVerifier { known, shown: Arc::clone(&shown), banner: Arc::clone(&banner) };
     let address = shown_host(&node.host, node.port);
     let unreachable = |problem: String| NodeError::Failed {
         node: node.name.clone(),
@@ -156,7 +127,7 @@ async fn connect(node: &Node) -> Result<Connected> {
     let connected = timeout(node.connect_timeout, connecting).await;
     let key = shown.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (connected, key) {
-        (Ok(Ok(handle)), _) => Ok(Connected::Yes(handle)),
+        (Ok(Ok(handle)), _) => Ok(Connected::Yes(handle, banner)),
         (Ok(Err(russh::Error::UnknownKey)), Some(key)) => match verdict(node, &key)? {
             Verdict::Known | Verdict::Unknown => Ok(Connected::UnknownKey(key)),
             Verdict::Changed { recorded, line } => {
@@ -176,6 +147,12 @@ async fn connect(node: &Node) -> Result<Connected> {
                 Err(key_failure(node, problem, "ask whoever runs the node"))
             }
         },
+        (Ok(Err(russh::Error::NoCommonAlgo { kind, ours, theirs })), _) => {
+            let (problem, remedy) =
+                algorithms::nothing_in_common(&kind, &ours, &theirs, node.legacy_algorithms);
+            let (node, kind) = (node.name.clone(), Failure::Algorithms);
+            Err(NodeError::Failed { node, kind, problem: format!("{address}: {problem}"), remedy })
+        }
         (Ok(Err(error)), _) => Err(unreachable(error.to_string())),
         (Err(_), _) => {
             Err(unreachable(format!("no answer within {}", humantime::format_duration(node.connect_timeout))))
@@ -183,14 +160,30 @@ async fn connect(node: &Node) -> Result<Connected> {
     }
 }
 
-fn verdict(node: &Node, key: &PublicKey) -> Result<Verdict> {
-    let known = Known::read(&node.known_hosts, &node.host, node.port);
-    known.map(|known| known.verdict(key)).map_err(|error| NodeError::Failed {
+fn config(node: &Node, known: &Known) -> client::Config {
+    let mut config = client::Config {
+        keepalive_interval: Some(node.silence / SIGNS_OF_LIFE),
+        keepalive_max: usize::try_from(SIGNS_OF_LIFE).unwrap_or(1),
+        nodelay: true,
+        preferred: algorithms::preferred(node.legacy_algorithms),
+        gex: algorithms::groups(node.legacy_algorithms),
+        ..client::Config::default()
+    };
+    config.preferred.key = Cow::Owned(known.preferred(&config.preferred.key));
+    config
+}
+
+fn known(node: &Node) -> Result<Known> {
+    Known::read(&node.known_hosts, &node.host, node.port).map_err(|error| NodeError::Failed {
         node: node.name.clone(),
         kind: Failure::Here,
         problem: format!("{} cannot be read: {error}", node.known_hosts.display()),
         remedy: "mend its permissions, or name another file: known_hosts = \"…\" in [ssh]".to_owned(),
     })
+}
+
+fn verdict(node: &Node, key: &PublicKey) -> Result<Verdict> {
+    known(node).map(|known| known.verdict(key))
 }
 
 /// Accepts an unknown key and records it, if that is to be.

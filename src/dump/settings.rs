@@ -71,6 +71,8 @@ pub struct Node {
     pub key: Option<PathBuf>,
     /// The file of known host keys.
     pub known_hosts: PathBuf,
+    /// Whether older algorithms are allowed: SHA-1 and CBC.
+    pub legacy_algorithms: bool,
     /// How long the node may take to answer.
     pub connect_timeout: Duration,
     /// How long the connection may be dead before it is given up.
@@ -274,6 +276,7 @@ impl Node {
         let become_password = asked(&mut section, "become_password")?.unwrap_or(by_default);
         let connect_timeout = section.duration("connect_timeout")?;
         let known_hosts = section.text("known_hosts")?;
+        let legacy_algorithms = section.flag("legacy_algorithms")?.is_some_and(|flag| flag.value);
         let dumps = section.sections("dump")?;
         let dumps = dumps.into_iter().map(|dump| Dump::take(dump, context)).collect::<Result<_>>()?;
         section.finish()?;
@@ -288,6 +291,7 @@ impl Node {
                 || context.common.known_hosts.clone(),
                 |path| in_home(&path.value, context.home),
             ),
+            legacy_algorithms,
             connect_timeout: connect_timeout.map_or(context.common.connect_timeout, |time| time.value),
             silence: context.common.silence,
             reconnects: context.common.reconnects,

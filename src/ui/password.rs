@@ -13,6 +13,13 @@ use std::sync::Arc;
 /// Passwords that were typed, by what was asked: one command asks nobody twice for the same.
 pub type Typed = Rc<RefCell<HashMap<String, SecretString>>>;
 
+/// Asks on the terminal for what is good for one login only, with nothing echoed; it is kept nowhere. Nothing is held while
+/// the operator types: whoever has to tell that the command stops can tell it.
+#[must_use]
+pub fn code(prompt: &str) -> Option<SecretString> {
+    rpassword::prompt_password(crate::base::text::printable(prompt)).ok().map(SecretString::from)
+}
+
 /// Asks on the terminal, with nothing echoed. Nobody is asked where standard error is no terminal: then nobody
 /// watches, even if the process has a terminal somewhere.
 ///

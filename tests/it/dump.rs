@@ -5,6 +5,8 @@
 
 mod stage;
 
+mod server;
+
 /// Dumps that arrive.
 mod arriving;
 
@@ -14,11 +16,23 @@ mod asked;
 /// Nobody gets in, or nobody is let in.
 mod entering;
 
+/// Nodes that want more than one proof, and what they say and ask meanwhile.
+mod factors;
+
+/// Nodes that print without end, or do not answer.
+mod hostile;
+
 /// Connections that are cut, and signals.
 mod interrupted;
 
 /// What goes wrong on a node.
 mod node;
+
+/// Old servers, and such that have no algorithm in common with etl.
+mod old;
+
+/// Nodes without SFTP.
+mod without_sftp;
 
 /// Arguments and settings that do not go together.
 mod usage;

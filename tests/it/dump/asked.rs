@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 const CTRL_C: &str = "\u{3}";
 
 /// Runs the command on a terminal; each question is answered once, in this order.
-fn on_terminal(scene: &Scene, node: &Node, dialogue: &[(&str, &str)]) -> Answer {
+pub(super) fn on_terminal(scene: &Scene, node: &Node, dialogue: &[(&str, &str)]) -> Answer {
     let pty = openpty(None, None).unwrap();
     let mut command = Command::new("setsid");
     command.args(["--ctty", env!("CARGO_BIN_EXE_etl"), "dump", "cutover.toml"]);

@@ -1,6 +1,6 @@
 //! What goes wrong on a node: the disk, the dump program.
 
-use super::stage::{by_key, by_password, cinder, dump, has_accounts, scene, shared, start};
+use super::stage::{by_key, by_password, cinder, dump, has_accounts, scene, shared, start, start_with};
 use fixtures::ssh::{Asks, Behaviour};
 
 #[test]
@@ -158,4 +158,25 @@ fn a_dump_that_takes_too_long_is_stopped() {
     let answer = dump(&scene, &node, &[]);
     assert_eq!(answer.code, 1, "{}", answer.shown());
     assert!(answer.stdout.contains("gs_dump was stopped: it took longer than 3s"), "{}", answer.shown());
+}
+
+#[test]
+fn a_node_that_gives_no_terminal_says_so_where_one_is_needed() {
+    let node = start_with(Asks::Plainly, "PermitTTY no", &[]);
+    let with_key = scene(&[(&node, by_key("cinder1", &node, node.port()))]);
+    let answer = dump(&with_key, &node, &[]);
+    assert_eq!(answer.code, 0, "{}", answer.shown());
+    if !has_accounts(&node) {
+        return;
+    }
+    let with_su = scene(&[(&node, by_password("cinder1", &node, node.port()))]);
+    let answer = dump(&with_su, &node, &[]);
+    assert_eq!(answer.code, 1, "{}", answer.shown());
+    for words in [
+        "the node gives cps no terminal",
+        "(PermitTTY no in its sshd_config",
+        "user = \"gaussdba\", become = \"none\"",
+    ] {
+        assert!(answer.stdout.contains(words), "{}", answer.shown());
+    }
 }

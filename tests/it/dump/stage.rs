@@ -53,6 +53,19 @@ pub(super) fn start(asks: Asks) -> Node {
     Node::start(&source().server, asks)
 }
 
+/// A node with further lines of sshd_config, and programs.
+pub(super) fn start_with(asks: Asks, lines: &str, programs: &[(&str, &str)]) -> Node {
+    Node::start_with(&source().server, asks, lines, programs)
+}
+
+/// Replaces a setting of the whole file, which has to be there.
+#[track_caller]
+pub(super) fn replace(scene: &Scene, from: &str, to: &str) {
+    let text = scene.read("cutover.toml");
+    assert!(text.contains(from), "{text}");
+    scene.write("cutover.toml", text.replace(from, to));
+}
+
 /// Whether accounts can be had; says so where not.
 pub(super) fn has_accounts(node: &Node) -> bool {
     if !node.is_whole() {

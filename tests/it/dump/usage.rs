@@ -27,7 +27,8 @@ fn settings_that_cannot_be_are_told_with_their_line() {
         (
             format!("{NODE}prot = 22\n"),
             "etl: cutover.toml:5: there is no setting \"prot\" in [[node]]\n  → the settings are name, host, port, user, login, \
-             key, become, database_user, become_password, connect_timeout, known_hosts, dump",
+             key, become, database_user, become_password, connect_timeout, known_hosts, \
+             legacy_algorithms, dump",
         ),
         (
             format!("{NODE}port = \"22\"\n"),
