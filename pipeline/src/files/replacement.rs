@@ -4,8 +4,9 @@
 //! opened. What is replaced is compared with what was at the place in the beginning, in one step with the renaming.
 
 use crate::files::place::{PRIVATE, folder_of, inode, resolve, sync_folder};
-use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, RenameFlags, renameat2};
+use nix::fcntl::OFlag;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::hash::{BuildHasher as _, RandomState};
@@ -135,7 +136,7 @@ impl Replacement {
                 self.settled = true;
                 // Under its present name the next run would take it for one that a killed run left.
                 let kept = self.path.with_extension("kept");
-                let moved = rename(&self.path, &kept, RenameFlags::RENAME_NOREPLACE);
+                let moved = rename(&self.path, &kept, RenameFlags::NOREPLACE);
                 Err((if moved.is_ok() { kept } else { self.path.clone() }, error))
             }
         }
@@ -156,24 +157,24 @@ impl Replacement {
     }
 
     fn move_to_free_place(&self) -> io::Result<()> {
-        match rename(&self.path, &self.place, RenameFlags::RENAME_NOREPLACE) {
-            Err(Errno::EEXIST) => Err(changed()),
-            Err(Errno::EINVAL | Errno::ENOSYS) => self.check_and_move(),
+        match rename(&self.path, &self.place, RenameFlags::NOREPLACE) {
+            Err(Errno::EXIST) => Err(changed()),
+            Err(Errno::INVAL | Errno::NOSYS) => self.check_and_move(),
             moved => Ok(moved?),
         }
     }
 
     /// Changes places with the file that is replaced, so that it can be looked at before it is removed.
     fn exchange(&self, before: Stamp) -> io::Result<()> {
-        match rename(&self.path, &self.place, RenameFlags::RENAME_EXCHANGE) {
-            Err(Errno::ENOENT) => return self.move_to_free_place(),
-            Err(Errno::EINVAL | Errno::ENOSYS) => return self.check_and_move(),
+        match rename(&self.path, &self.place, RenameFlags::EXCHANGE) {
+            Err(Errno::NOENT) => return self.move_to_free_place(),
+            Err(Errno::INVAL | Errno::NOSYS) => return self.check_and_move(),
             exchanged => exchanged?,
         }
         if Stamp::at(&self.path).is_ok_and(|found| found == Some(before)) {
             return fs::remove_file(&self.path);
         }
-        rename(&self.path, &self.place, RenameFlags::RENAME_EXCHANGE)?;
+        rename(&self.path, &self.place, RenameFlags::EXCHANGE)?;
         Err(changed())
     }
 
@@ -262,8 +263,9 @@ fn remove_left(folder: &Path, name: &OsStr) {
     }
 }
 
-fn rename(from: &Path, to: &Path, flags: RenameFlags) -> nix::Result<()> {
-    renameat2(AT_FDCWD, from, AT_FDCWD, to, flags)
+/// Asks the kernel itself: the function that glibc has for it since 2.28 is missing on older nodes.
+fn rename(from: &Path, to: &Path, flags: RenameFlags) -> rustix::io::Result<()> {
+    renameat_with(CWD, from, CWD, to, flags)
 }
 
 fn is_at(file: &File, path: &Path) -> bool {
