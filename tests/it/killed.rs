@@ -3,6 +3,7 @@
 
 use crate::karbor::{TABLES, database};
 use crate::scene::{Scene, fixture};
+use fixtures::gauss;
 use fixtures::server::shared;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -34,7 +35,7 @@ impl Victim {
 
     fn arguments(&self, command: &str, more: &[&str]) -> Vec<String> {
         let target = match &self.place {
-            Place::Postgres { database, .. } => shared().url(database),
+            Place::Postgres { database, .. } => gauss::target(shared(), database),
             Place::Sqlite => "karbor.db".to_owned(),
         };
         let dumps = if command == "rollback" {

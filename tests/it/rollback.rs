@@ -2,6 +2,7 @@
 
 use crate::karbor::{Rows, counts, database, postgres_rows, sqlite_rows};
 use crate::scene::{Answer, Scene, fixture};
+use fixtures::gauss;
 use fixtures::server::{SUPERUSER, Server, shared};
 use fixtures::{Database, Layout, Site};
 use rusqlite::Connection;
@@ -78,7 +79,7 @@ impl Place {
 
     fn target(&self) -> String {
         match self {
-            Self::Postgres(database) => shared().url(database),
+            Self::Postgres(database) => gauss::target(shared(), database),
             Self::Embedded => "karbor.db".to_owned(),
         }
     }
@@ -658,7 +659,7 @@ fn ids_of_type_uuid_and_other_names_are_no_hindrance() {
         "names.toml",
         "[target.plans]\nname = \"Policies of 'x'\"\n[target.plans.columns]\ndescription = \"remark\"\n",
     );
-    let (target, before) = (server.url(&database), pg_dump(server, &database));
+    let (target, before) = (gauss::target(server, &database), pg_dump(server, &database));
     let dumps = ALL.map(fixture);
     let import = || {
         let mut line = vec!["run", "--quiet", "--columns", "names.toml", "--target", &target];
@@ -864,7 +865,7 @@ fn check_large(scene: &Scene, target: &str, rows: impl Fn() -> Rows, imported: &
 fn a_large_import_killed_in_the_middle_of_its_rollback_is_still_whole() {
     let (scene, server) = (Scene::new(), Server::start());
     let database = database(&server);
-    let target = server.url(&database);
+    let target = gauss::target(&server, &database);
     large(&scene, &target, 100_000);
     let rows = || postgres_rows(&server, &database);
     let imported = counts(&rows());

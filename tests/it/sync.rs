@@ -2,6 +2,7 @@
 
 use crate::karbor::{Rows, database, postgres_rows, sqlite_rows};
 use crate::scene::Scene;
+use fixtures::gauss;
 use fixtures::server::shared;
 use fixtures::{Database, Inputs, Layout, Shares, Site, Unfinished};
 
@@ -88,7 +89,10 @@ fn a_sync_settles_what_was_carried_in_every_target() {
     let expected = dumped(&scene);
     assert_eq!(scene.etl(&["run", "cinder.sql", "vbs.sql"]).code, 3);
     let (direct, scripted) = (database(server), database(server));
-    assert_eq!(scene.etl(&["run", "cinder.sql", "vbs.sql", "--target", &server.url(&direct)]).code, 3);
+    assert_eq!(
+        scene.etl(&["run", "cinder.sql", "vbs.sql", "--target", &gauss::target(server, &direct)]).code,
+        3
+    );
     assert_eq!(scene.etl(&["run", "cinder.sql", "vbs.sql", "--target", "karbor.sql"]).code, 3);
     server.psql(&scripted, &scene.read("karbor.sql"));
     let before = sqlite_rows(&scene.path("karbor.db"));
@@ -126,7 +130,7 @@ fn a_sync_settles_what_was_carried_in_every_target() {
         assert!(*table == "checkpoint_items" || rows == &after[table], "{table}");
     }
     for loaded in [&direct, &scripted] {
-        let answer = scene.etl(&["sync", "taskmgr.sql", "--target", &server.url(loaded)]);
+        let answer = scene.etl(&["sync", "taskmgr.sql", "--target", &gauss::target(server, loaded)]);
         assert_eq!(answer.code, 3, "{}", answer.shown());
         assert_eq!(postgres_rows(server, loaded), after);
     }

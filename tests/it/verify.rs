@@ -2,6 +2,7 @@
 
 use crate::karbor::{Rows, database, postgres_rows, sqlite_rows};
 use crate::scene::{Answer, Scene, fixture};
+use fixtures::gauss;
 use fixtures::server::shared;
 use fixtures::{Database, Layout, Site};
 use serde_json::{Value, json};
@@ -26,7 +27,7 @@ impl Loaded {
     fn name(&self) -> String {
         match self {
             Self::Sqlite => "karbor.db".to_owned(),
-            Self::Postgres(database) => shared().url(database),
+            Self::Postgres(database) => gauss::target(shared(), database),
         }
     }
 

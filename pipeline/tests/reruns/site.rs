@@ -1,6 +1,7 @@
 //! A target of each kind that a test runs into again and again, and looks at.
 
 use crate::dumps::{Form, Source, dump, file_of};
+use fixtures::gauss;
 use fixtures::server::shared;
 use parsers::columns::ColumnMap;
 use parsers::columns::need::{Need, needs};
@@ -97,7 +98,7 @@ impl Site {
         match &self.place {
             Place::Postgres(database) => {
                 let only_reads = if self.only_reads { "&options=-crole%3Donly_reads" } else { "" };
-                let url = format!("{}?sslmode=disable{only_reads}", shared().url(database));
+                let url = format!("{}?sslmode=disable{only_reads}", gauss::target(shared(), database));
                 Box::new(Postgres::new(&url, context).unwrap())
             }
             Place::Sqlite => Box::new(Sqlite::new(&self.file(), context)),

@@ -4,6 +4,7 @@ use crate::locks::{sessions, wait_for};
 use crate::proxy::{self, Break};
 use crate::rows::{NAMES, load, with_row};
 use crate::{begun, context, context_with, count, karbor, karbor_on, postgres, postgres_at, refused};
+use fixtures::gauss;
 use fixtures::server::{Server, Stop, shared};
 use pipeline::karbor::layout::Layout;
 use pipeline::progress::Cancel;
@@ -53,7 +54,7 @@ fn a_request_to_stop_is_heard_while_the_server_takes_no_rows() {
         CREATE TRIGGER stall BEFORE INSERT ON checkpoint_items FOR EACH ROW EXECUTE PROCEDURE stall()",
     );
     let cancel = Arc::new(Cancel::default());
-    let (survey, mut sink) = begun(postgres_at(&shared().url(&database), context_with(&cancel)));
+    let (survey, mut sink) = begun(postgres_at(&gauss::target(shared(), &database), context_with(&cancel)));
     sink.table(&survey.layouts[5]).unwrap();
     let asked = thread::spawn(move || {
         thread::sleep(Duration::from_secs(2));
@@ -79,7 +80,7 @@ fn a_server_that_dies_in_mid_copy_is_told() {
     let mut server = Server::start();
     let database = karbor_on(&server);
     for stop in [Stop::Kill, Stop::Immediate, Stop::Fast] {
-        let (survey, mut sink) = begun(postgres_at(&server.url(&database), context()));
+        let (survey, mut sink) = begun(postgres_at(&gauss::target(&server, &database), context()));
         let layout = &survey.layouts[5];
         sink.table(layout).unwrap();
         sink.rows(bulk(layout, 0), 1000).unwrap_or_else(|refusal| panic!("{}", refusal.error));

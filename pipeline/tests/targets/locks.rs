@@ -2,6 +2,7 @@
 
 use crate::rows::load;
 use crate::{begun, context_with, count, karbor, postgres, postgres_at, refused};
+use fixtures::gauss;
 use fixtures::server::shared;
 use pipeline::load::{Intent, LOCK_KEY, LOCK_PATIENCE, Target};
 use pipeline::progress::Cancel;
@@ -106,7 +107,7 @@ fn a_request_to_stop_is_heard_while_waiting_for_a_lock() {
     let database = karbor();
     beside(&database, "LOCK TABLE plans IN ROW EXCLUSIVE MODE", || {
         let cancel = Arc::new(Cancel::default());
-        let mut target = postgres_at(&shared().url(&database), context_with(&cancel));
+        let mut target = postgres_at(&gauss::target(shared(), &database), context_with(&cancel));
         target.survey().unwrap();
         thread::scope(|scope| {
             scope.spawn(|| {

@@ -17,6 +17,7 @@ mod sqlite;
 mod survey;
 mod sync;
 
+use fixtures::gauss;
 use fixtures::server::{Server, shared};
 use pipeline::error::Error;
 use pipeline::karbor::ddl::{Dialect, script as schema};
@@ -58,7 +59,7 @@ fn karbor_on(server: &Server) -> String {
 }
 
 fn postgres(database: &str) -> Box<Postgres> {
-    postgres_at(&shared().url(database), context())
+    postgres_at(&gauss::target(shared(), database), context())
 }
 
 fn postgres_at(url: &str, context: Context) -> Box<Postgres> {
