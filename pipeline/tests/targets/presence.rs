@@ -42,7 +42,7 @@ fn a_servers_copies_are_those_of_its_items() {
     let server = shared();
     server.psql(&database, &format!("UPDATE checkpoint_items SET extend_info = '{INFO}'"));
     let first = server.psql(&database, "SELECT min(id) FROM checkpoint_items");
-    let spec = Spec::Postgres(format!("{}?sslmode=disable", gauss::target(&server, &database)));
+    let spec = Spec::Postgres(format!("{}?sslmode=disable", gauss::target(server, &database)));
     check(&ask(&spec, &TargetNames::default()).unwrap(), &first);
 
     server.psql(&database, "ALTER TABLE checkpoint_items RENAME TO items");
