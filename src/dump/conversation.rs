@@ -125,7 +125,7 @@ impl<'s> Conversation<'s> {
         loop {
             match timeout(PAUSE, self.read.wait()).await {
                 Err(_) if !becomes => {}
-                Err(_) => match (listener.heard(), secrets.of(node, Purpose::Become)) {
+                Err(_) => match (listener.event(), secrets.of(node, Purpose::Become)) {
                     (PromptEvent::Nothing, _) => {}
                     (PromptEvent::Question, Some(password)) => self.tell(password).await?,
                     (PromptEvent::Question, None) => {
@@ -226,7 +226,7 @@ impl<'s> Conversation<'s> {
                 let line: Vec<u8> = self.open.drain(..=end).collect();
                 let line = decoded(&line);
                 let line = line.trim_end_matches(['\r', '\n']);
-                match self.words.heard(line) {
+                match self.words.parse(line) {
                     Some((word, rest)) => return Ok(ScriptEvent::Word(word, rest)),
                     None => self.keep(line),
                 }

@@ -188,12 +188,12 @@ impl<'d> Dumping<'d> {
         {
             talk.tell(password).await?;
         }
-        let mut heard = ScriptReport::default();
+        let mut script_report = ScriptReport::default();
         loop {
             match talk.next().await? {
                 ScriptEvent::Word(word, rest) => match word.as_str() {
                     "asked" => {
-                        self.space(&heard)?;
+                        self.space(&script_report)?;
                         shared.gauge.enter(self.place, Phase::Dumping);
                         self.begun = true;
                         talk.tell(&SecretString::from("go")).await?;
@@ -204,22 +204,22 @@ impl<'d> Dumping<'d> {
                             "make room there, or name another folder on the node: remote_folder = \"…\"";
                         return Err(self.failed(Failure::Space, &problem, remedy));
                     }
-                    _ => heard.take(&word, rest),
+                    _ => script_report.take(&word, rest),
                 },
                 ScriptEvent::Ended(status) => {
                     let said = secrets.hide(talk.tail.trim());
                     for line in said.lines() {
                         tracing::info!("{}: {line}", self.what);
                     }
-                    return self.made(heard, status, &said);
+                    return self.made(script_report, status, &said);
                 }
             }
         }
     }
 
-    fn made(&mut self, heard: ScriptReport, status: Option<u32>, said: &str) -> Result<Remote> {
-        if heard.status.as_deref() != Some("0") {
-            let status = heard.status.unwrap_or_else(|| shown(status));
+    fn made(&mut self, script_report: ScriptReport, status: Option<u32>, said: &str) -> Result<Remote> {
+        if script_report.status.as_deref() != Some("0") {
+            let status = script_report.status.unwrap_or_else(|| shown(status));
             let last: Vec<&str> = said.lines().rev().take(3).collect();
             let last = last.into_iter().rev().collect::<Vec<_>>().join("; ");
             let full =
@@ -244,10 +244,10 @@ impl<'d> Dumping<'d> {
             };
             return Err(self.failed(kind, &problem, remedy));
         }
-        let zone = zone::of_node(&heard.localtime, &heard.timezone, &heard.offset);
+        let zone = zone::of_node(&script_report.localtime, &script_report.timezone, &script_report.offset);
         let hex = |text: &String| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let digest = heard.digest.filter(hex);
-        match (heard.file, heard.size.and_then(|size| size.trim().parse().ok()), digest) {
+        let digest = script_report.digest.filter(hex);
+        match (script_report.file, script_report.size.and_then(|size| size.trim().parse().ok()), digest) {
             (Some(path), Some(bytes), Some(digest)) => Ok(Remote { path, bytes, digest, zone }),
             (_, _, None) => Err(self.failed(
                 Failure::Program,
@@ -263,10 +263,13 @@ impl<'d> Dumping<'d> {
     }
 
     /// Checks that there is room, on the node and here.
-    fn space(&mut self, heard: &ScriptReport) -> Result<()> {
-        let wanted = space::wanted(self.dump, heard.estimate.as_deref());
-        let free =
-            heard.free.as_ref().and_then(|free| free.trim().parse::<u64>().ok()).map(|free| free << 10);
+    fn space(&mut self, script_report: &ScriptReport) -> Result<()> {
+        let wanted = space::wanted(self.dump, script_report.estimate.as_deref());
+        let free = script_report
+            .free
+            .as_ref()
+            .and_then(|free| free.trim().parse::<u64>().ok())
+            .map(|free| free << 10);
         let there = format!("on {} in {}", self.node.name, self.dump.remote_folder);
         let folder = self.dump.file.parent().unwrap_or(Path::new("."));
         let here = format!("here in {}", folder.display());

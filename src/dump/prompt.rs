@@ -17,7 +17,7 @@ pub(crate) struct Listener {
     /// How many bytes these lines have.
     kept: usize,
     /// How many bytes came.
-    heard: usize,
+    received: usize,
     answered: bool,
 }
 
@@ -35,7 +35,7 @@ pub(crate) enum PromptEvent {
 impl Listener {
     /// Takes a piece of output; answers whether the line `begin` was in it, and what came behind it.
     pub(crate) fn take(&mut self, piece: &str, begin: &str) -> Option<String> {
-        self.heard = self.heard.saturating_add(piece.len());
+        self.received = self.received.saturating_add(piece.len());
         let mut text = std::mem::take(&mut self.open);
         text.push_str(piece);
         let mut rest = text.as_str();
@@ -53,7 +53,7 @@ impl Listener {
 
     /// Whether so much came that the script's first word is waited for no longer.
     pub(crate) fn overflowed(&self) -> bool {
-        self.heard > MOST
+        self.received > MOST
     }
 
     fn keep(&mut self, line: &str) {
@@ -64,7 +64,7 @@ impl Listener {
     }
 
     /// What is asked at this moment; whoever asks for it answers a question at once.
-    pub(crate) fn heard(&mut self) -> PromptEvent {
+    pub(crate) fn event(&mut self) -> PromptEvent {
         let text = self.open.trim_end();
         if !text.ends_with([':', '：']) {
             return PromptEvent::Nothing;
@@ -113,8 +113,8 @@ mod tests {
             for c in question.chars() {
                 assert_eq!(listener.take(&c.to_string(), BEGIN), None);
             }
-            assert_eq!(listener.heard(), PromptEvent::Question, "{question}");
-            assert_eq!(listener.heard(), PromptEvent::Nothing, "{question}");
+            assert_eq!(listener.event(), PromptEvent::Question, "{question}");
+            assert_eq!(listener.event(), PromptEvent::Nothing, "{question}");
         }
     }
 
@@ -122,9 +122,9 @@ mod tests {
     fn a_line_that_ended_asks_nothing() {
         let mut listener = Listener::default();
         assert_eq!(listener.take("Welcome:\r\nLast login: yesterday\r\n", BEGIN), None);
-        assert_eq!(listener.heard(), PromptEvent::Nothing);
+        assert_eq!(listener.event(), PromptEvent::Nothing);
         assert_eq!(listener.take("\r\n@0123 rea", BEGIN), None);
-        assert_eq!(listener.heard(), PromptEvent::Nothing);
+        assert_eq!(listener.event(), PromptEvent::Nothing);
         assert_eq!(listener.take("dy\r\n@0123 dir /tmp/x\n", BEGIN).as_deref(), Some("@0123 dir /tmp/x\n"));
         assert!(!listener.answered());
     }
@@ -133,9 +133,9 @@ mod tests {
     fn a_second_question_means_that_the_first_answer_was_wrong() {
         let mut listener = Listener::default();
         listener.take("Password: ", BEGIN);
-        assert_eq!(listener.heard(), PromptEvent::Question);
+        assert_eq!(listener.event(), PromptEvent::Question);
         listener.take("\r\nSorry, try again.\r\nPassword: ", BEGIN);
-        assert_eq!(listener.heard(), PromptEvent::QuestionAgain);
+        assert_eq!(listener.event(), PromptEvent::QuestionAgain);
         assert_eq!(listener.said(), "Sorry, try again.");
     }
 
@@ -162,7 +162,7 @@ mod tests {
     fn what_su_says_is_the_reason() {
         let mut listener = Listener::default();
         listener.take("Password: ", BEGIN);
-        listener.heard();
+        listener.event();
         listener.take("\r\nsu: Authentication failure\r\n", BEGIN);
         assert_eq!(listener.said(), "su: Authentication failure");
     }

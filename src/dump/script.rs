@@ -30,7 +30,7 @@ impl Words {
     }
 
     /// The word in a line, if it is a script's own.
-    pub(crate) fn heard(&self, line: &str) -> Option<(String, String)> {
+    pub(crate) fn parse(&self, line: &str) -> Option<(String, String)> {
         let rest = line.strip_prefix(self.0.as_str())?.strip_prefix(' ')?;
         let (word, rest) = rest.split_once(' ').unwrap_or((rest, ""));
         Some((word.to_owned(), rest.to_owned()))
@@ -268,11 +268,11 @@ mod tests {
     fn a_script_s_own_words_are_told_from_what_programs_say() {
         let words = Words::new();
         let said = sh(&format!("{}\nvalue='a  b'\n{}", words.say("ready"), words.tell("file", "$value")));
-        let heard: Vec<_> = said.lines().filter_map(|line| words.heard(line)).collect();
+        let found: Vec<_> = said.lines().filter_map(|line| words.parse(line)).collect();
         let pair = |word: &str, rest: &str| (word.to_owned(), rest.to_owned());
-        assert_eq!(heard, [pair("ready", ""), pair("file", "a  b")]);
-        assert_eq!(words.heard("@ready"), None);
-        assert_eq!(Words::new().heard(&words.line("ready")), None);
+        assert_eq!(found, [pair("ready", ""), pair("file", "a  b")]);
+        assert_eq!(words.parse("@ready"), None);
+        assert_eq!(Words::new().parse(&words.line("ready")), None);
     }
 
     #[test]

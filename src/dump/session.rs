@@ -93,7 +93,7 @@ impl Session {
         NodeError::Lost { node: self.node.clone(), problem: error.to_string() }
     }
 
-    /// Says goodbye. Nobody cares whether it is heard.
+    /// Ends the session; no answer to it is needed.
     pub(crate) async fn close(self) {
         let goodbye = self.handle.disconnect(russh::Disconnect::ByApplication, "", "");
         drop(timeout(Duration::from_secs(2), goodbye).await);

@@ -96,6 +96,6 @@ async fn pass(channel: Channel<Msg>, far: DuplexStream, printed: Arc<Mutex<Vec<u
             },
         }
     }
-    // Nobody cares whether it is heard.
+    // No answer to it is needed.
     let _ = write.close().await;
 }
