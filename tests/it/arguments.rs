@@ -234,7 +234,7 @@ fn an_argument_that_is_not_utf_8_is_named() {
     let scene = scene();
     let mut command = scene.process(&["run"]);
     command.arg(std::ffi::OsStr::from_bytes(b"bad\xff\x1b.sql"));
-    let answer = Answer::to(command);
+    let answer = Answer::run(command);
     let begin = "etl: invalid UTF-8 was detected in one or more arguments\n  → it is \"bad\\xFF\\u{1b}.sql\": name the file";
     assert!(answer.code == 2 && answer.stderr.starts_with(begin), "{}", answer.shown());
 }

@@ -129,7 +129,7 @@ impl Stage {
             self.scene.give_to(NOBODY);
             command.uid(NOBODY).gid(NOBODY);
         }
-        let answer = Answer::to(command);
+        let answer = Answer::run(command);
         assert!(!answer.stderr.contains("panicked"), "{}", answer.stderr);
         let _ = writeln!(self.told, "exit code {}", answer.code);
         if !answer.stderr.is_empty() {

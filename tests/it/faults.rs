@@ -41,7 +41,7 @@ fn line(command: &str, target: &str, more: &[&str]) -> Vec<String> {
 /// Runs a command in the scene.
 #[track_caller]
 fn etl(scene: &Scene, arguments: &[String]) -> Answer {
-    Answer::to(command(scene, arguments))
+    Answer::run(command(scene, arguments))
 }
 
 /// A command in the scene, to be run.

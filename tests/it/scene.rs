@@ -103,7 +103,7 @@ impl Scene {
 impl Answer {
     /// Runs a command to its end, with nothing on its standard input.
     #[track_caller]
-    pub(crate) fn to(command: std::process::Command) -> Self {
+    pub(crate) fn run(command: std::process::Command) -> Self {
         Self::of(assert_cmd::Command::from_std(command).timeout(LONGEST).output().unwrap())
     }
 

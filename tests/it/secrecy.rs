@@ -168,7 +168,7 @@ fn what_holds_data_is_its_owners_alone_whatever_the_mask() {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", &format!("umask 0; exec \"$0\" {line}"), env!("CARGO_BIN_EXE_etl")]);
         command.current_dir(scene.path("")).env_clear().stdin(Stdio::null());
-        let answer = Answer::to(command);
+        let answer = Answer::run(command);
         assert!(answer.code != 2, "{line}: {}", answer.shown());
     }
     let mut files = Vec::new();

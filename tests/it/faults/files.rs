@@ -13,7 +13,7 @@ fn limited(scene: &Scene, blocks: u64, arguments: &[&str]) -> Answer {
     let mut command = Command::new("/bin/sh");
     command.args(["-c", "ulimit -f \"$0\" && exec \"$@\"", &blocks.to_string(), env!("CARGO_BIN_EXE_etl")]);
     command.args(arguments).current_dir(scene.path("")).env_clear().stdin(Stdio::null());
-    Answer::to(command)
+    Answer::run(command)
 }
 
 /// How many blocks of 512 bytes a file takes.

@@ -18,7 +18,7 @@ fn impatient(victim: &Victim, name: &str, more: &[&str]) -> Answer {
     let mut command = command(&victim.scene, &line(name, &target, more));
     let begun = Instant::now();
     command.env("ETL_TARGET_TIMEOUT", "1");
-    let answer = Answer::to(command);
+    let answer = Answer::run(command);
     assert!(begun.elapsed() < END, "{:?}: {}", begun.elapsed(), answer.shown());
     answer
 }
@@ -180,7 +180,7 @@ fn a_commit_that_waits_for_a_standby_that_is_gone_ends() {
     let target = format!("{}?sslmode=disable", server.url(&database));
     let mut command = command(&scene, &line("run", &target, &["--quiet", "--log", "etl.log"]));
     command.env("ETL_TARGET_TIMEOUT", "1");
-    let answer = Answer::to(command);
+    let answer = Answer::run(command);
     assert_eq!(answer.code, 3, "{}", answer.shown());
     let log = scene.read("etl.log");
     assert!(

@@ -319,7 +319,7 @@ fn where_nothing_can_be_written_down_nothing_more_is_sent() {
     ] {
         command.env(name, value);
     }
-    let answer = Answer::to(command);
+    let answer = Answer::run(command);
     assert_eq!(answer.code, 1, "{}", answer.shown());
     assert!(
         answer.stderr.contains("the journal etl-purge.journal cannot be read or written"),
