@@ -6,7 +6,6 @@ use crate::maintain::args::ColumnsArgs;
 use crate::session::{Interaction, context, tell};
 use crate::settings::columns::{Maps, SourceEntry, read_columns};
 use crate::settings::error::OptionError;
-use crate::settings::output_args::OutputArgs;
 use crate::settings::outputs::Outputs;
 use crate::settings::target::Choice;
 use crate::ui::environment::Environment;
@@ -57,7 +56,7 @@ pub(crate) fn columns(
 /// The target's names, completed by the tables that it has.
 fn completed_target(target: &str, maps: &Maps, environment: &Environment<'_>) -> Result<String> {
     let target = Choice::find(Some(target), environment)?.ok_or(OptionError::NoTarget)?;
-    let outputs = Outputs::check(&OutputArgs { no_log: true, ..OutputArgs::default() }, environment);
+    let outputs = Outputs::printed(environment);
     let interaction = Interaction::new(&outputs, &environment.typed())?;
     let context = context(&maps.target, &interaction, (interaction.ask)());
     let tables = interaction.stopped(inventory::read(&target.spec, context))?;

@@ -5,7 +5,6 @@ use crate::import::options::Options;
 use crate::maintain::args::{RollbackArgs, SourceChoice, StatusArgs};
 use crate::settings::columns::{Maps, read_columns};
 use crate::settings::error::OptionError;
-use crate::settings::output_args::OutputArgs;
 use crate::settings::outputs;
 use crate::settings::outputs::Outputs;
 use crate::settings::target::Choice;
@@ -116,7 +115,7 @@ impl StatusOptions {
             return Err(OptionError::NothingToShow.into());
         }
         let Maps { target: names, .. } = read_columns(args.columns.as_deref())?;
-        let outputs = Outputs::check(&OutputArgs { no_log: true, ..OutputArgs::default() }, environment);
+        let outputs = Outputs::printed(environment);
         Ok(Self { target, names, json: args.json, outputs })
     }
 }

@@ -91,6 +91,12 @@ impl Outputs {
         }
     }
 
+    /// Those of a command that only prints: no log, and no report file.
+    #[must_use]
+    pub fn printed(environment: &Environment<'_>) -> Self {
+        Self::check(&OutputArgs { no_log: true, ..OutputArgs::default() }, environment)
+    }
+
     /// What becomes of a file at `path` that etl did not write.
     #[must_use]
     pub fn foreign(&self, path: &Path) -> Foreign {
