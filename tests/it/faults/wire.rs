@@ -7,6 +7,7 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// Where a connection breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,9 @@ struct State {
     /// Whether new connections are accepted, and nothing is done with them.
     closed_to_new: bool,
 }
+
+/// How long the server may take to answer a message after which the connection is cut.
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// A port that leads to a server.
 pub(crate) struct Wire {
@@ -131,8 +135,11 @@ fn pass(client: TcpStream, server: TcpStream, state: &Mutex<State>) {
         return;
     }
     if cut == Some(Cut::After) {
-        // Its first answer says that the server has heard the message; the thread ends there.
-        let _ = back.join();
+        // Its first answer says that the server has the message; the thread ends there.
+        let begun = Instant::now();
+        while !back.is_finished() && begun.elapsed() < ANSWER {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
     let _ = server.shutdown(Shutdown::Both);
     if let Some(meanwhile) = meanwhile {
@@ -149,9 +156,17 @@ fn pass_on(
     deaf: &Mutex<bool>,
 ) -> io::Result<Option<Plan>> {
     let (mut first, mut parsed) = (true, String::new());
+    let mut bytes = Vec::new();
     loop {
-        let Message { bytes, says } = read(&mut client, first, &mut parsed)?;
+        let Message { bytes: message, says } = read(&mut client, first, &mut parsed)?;
         first = false;
+        let tag = message[0];
+        bytes.extend(message);
+        // These go with the Sync that ends them: the server begins a COPY at Execute, and does not answer the Sync after it.
+        if matches!(tag, b'P' | b'B' | b'D' | b'E' | b'C') {
+            continue;
+        }
+        let bytes = std::mem::take(&mut bytes);
         let mut plan = None;
         if let Some(says) = says {
             let mut state = state.lock().unwrap();
@@ -164,7 +179,7 @@ fn pass_on(
             continue;
         };
         // A server says nothing to rows, and nothing to their end before a Sync.
-        let unanswered = matches!(bytes.first(), Some(b'd' | b'c'));
+        let unanswered = matches!(tag, b'd' | b'c');
         match plan.cut {
             Cut::Before => {}
             Cut::Within => server.write_all(&bytes[..bytes.len() / 2])?,
