@@ -57,9 +57,6 @@ mod run;
 /// Rows that break rules: listed, counted, set aside, mended.
 mod rejections;
 
-/// Dumps, settings and targets that are not as they should be, and what is said of them.
-mod bad;
-
 /// Dumps at the edge of what a file can hold, and the memory that they take.
 mod limits;
 

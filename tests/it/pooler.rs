@@ -19,7 +19,7 @@ impl Pooler {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let server = shared().port();
         // It refuses to run as root.
-        let user = if crate::bad::is_root() { "user = nobody" } else { "" };
+        let user = if nix::unistd::geteuid().is_root() { "user = nobody" } else { "" };
         scene.write(
             "pgbouncer.ini",
             format!(

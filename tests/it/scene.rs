@@ -59,14 +59,6 @@ impl Scene {
         names
     }
 
-    /// Makes the folder and what is in it another user's.
-    pub(crate) fn give_to(&self, user: u32) {
-        std::os::unix::fs::chown(self.folder.path(), Some(user), Some(user)).unwrap();
-        for name in self.files() {
-            std::os::unix::fs::lchown(self.path(&name), Some(user), Some(user)).unwrap();
-        }
-    }
-
     /// The command, not yet started.
     pub(crate) fn command(&self, arguments: &[&str]) -> assert_cmd::Command {
         assert_cmd::Command::from_std(self.process(arguments))

@@ -1,13 +1,13 @@
 //! A sound dump, and what can be done to it.
 
-use super::script::{Step, bytes};
+use super::cases::{Step, bytes};
 use std::io::Write as _;
 
 /// A dump's bytes.
 pub(super) struct Dump(Vec<u8>);
 
 /// A dump of one row for each table of all four databases, which converts without a rejection.
-const SOUND: &str = include_str!("../../../fixtures/bad/sound.sql");
+const SOUND: &str = include_str!("../../fixtures/bad/sound.sql");
 
 impl Dump {
     /// The dump before anything was done to it.
