@@ -4,7 +4,6 @@ use std::fmt;
 
 /// A table that etl knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs, reason = "the tables are described in columns.toml")]
 pub enum Table {
     Backups,
     Quotas,

@@ -3,12 +3,15 @@
 //! Reading a row never stops at the first bad value: whether the row is skipped or deferred, and which family it belongs to,
 //! may be readable all the same. The first fault is kept beside the model; the rules decide what becomes of it.
 
+mod declare;
+
 pub mod cinder;
 pub mod dps;
 pub mod taskmgr;
 pub mod vbs;
 
 use crate::columns::Binding;
+use crate::json;
 use crate::position::Origin;
 use crate::row::{Column, FieldError, Row};
 use crate::value::Timestamp;
@@ -140,9 +143,7 @@ impl SoftDeletion {
 /// When a row was made and last changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Times {
-    /// created_at.
     pub created: Option<Timestamp>,
-    /// updated_at.
     pub updated: Option<Timestamp>,
 }
 
@@ -176,7 +177,7 @@ impl TimesColumns {
 
 /// Several texts of one row in one allocation; the empty text is the absent one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Texts<const N: usize> {
+struct Texts<const N: usize> {
     text: Box<str>,
     ends: [u32; N],
 }
@@ -184,7 +185,7 @@ pub struct Texts<const N: usize> {
 impl<const N: usize> Texts<N> {
     /// Keeps `parts`. A row is far shorter than the 4 GiB that the ends can say.
     #[must_use]
-    pub fn new(parts: [&str; N]) -> Self {
+    fn new(parts: [&str; N]) -> Self {
         let text = parts.concat().into_boxed_str();
         let mut end = 0;
         let ends = parts.map(|part| {
@@ -196,16 +197,27 @@ impl<const N: usize> Texts<N> {
 
     /// The text at `index`; empty where absent.
     #[must_use]
-    pub fn get(&self, index: usize) -> &str {
+    fn get(&self, index: usize) -> &str {
         let at = |index: usize| self.ends.get(index).and_then(|end| usize::try_from(*end).ok()).unwrap_or(0);
         let start = if index == 0 { 0 } else { at(index - 1) };
         self.text.get(start..at(index)).unwrap_or_default()
     }
 }
 
+/// The time zone that a JSON object of extra_info names, under `time_zone`, `timezone` or `timeZone`; empty where there is none.
+/// What is no object counts as an empty one.
+fn zone(extra_info: &str) -> String {
+    if extra_info.is_empty() {
+        return String::new();
+    }
+    let members = json::members(extra_info, ["time_zone", "timezone", "timeZone"]).unwrap_or_default();
+    let zone = members.into_iter().flatten().find_map(json::Raw::text);
+    zone.map(std::borrow::Cow::into_owned).unwrap_or_default()
+}
+
 /// `None` for the empty text, which means absent.
 #[must_use]
-pub fn present(text: &str) -> Option<&str> {
+fn present(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
 }
 

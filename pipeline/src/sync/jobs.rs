@@ -9,7 +9,7 @@ use crate::sync::options::Options;
 use parsers::error::ErrorKind;
 use parsers::input::Input;
 use parsers::models::taskmgr::Job;
-use parsers::models::{Model as _, Reading, SoftDeletion};
+use parsers::models::{Model, Reading, SoftDeletion};
 use parsers::position::{DumpId, Place};
 use parsers::row::RowFault;
 use parsers::scan::scanner::Scanner;
@@ -150,7 +150,7 @@ impl Jobs {
         name: &str,
         block: &Block,
         chunk: &Chunk,
-        (columns, soft): &(parsers::models::taskmgr::Columns, SoftDeletion),
+        (columns, soft): &(<Job as Model>::Columns, SoftDeletion),
     ) {
         self.rows += chunk.rows;
         let mut rows = block.rows(chunk);
@@ -177,7 +177,7 @@ impl Jobs {
     fn note(&mut self, job: &Job) {
         let outcome = match job.status() {
             "SUCCESS" => Outcome::Success,
-            "FAIL" => Outcome::Failed(self.text(job.fail_reason())),
+            "FAIL" => Outcome::Failed(self.text(job.fail_reason().unwrap_or_default())),
             state @ ("INIT" | "RUNNING") => Outcome::Unfinished(self.text(state)),
             state => Outcome::Unknown(self.text(state)),
         };
