@@ -6,7 +6,7 @@
 mod likeness;
 pub mod need;
 
-use self::need::{ColumnNeed, Need, need, needs};
+use self::need::{ColumnNeed, Need, TableSpec, need, needs, specs};
 use crate::error::{ErrorKind, Result};
 use crate::position::Place;
 use crate::row::{Column, Values};
@@ -15,24 +15,17 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// The map as it is built in.
-pub const BUILT_IN: &str = include_str!("columns.toml");
-
 /// One table's entry.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 struct Entry {
     database: String,
     /// What the database is called where it is called otherwise.
-    #[serde(default)]
     called: Option<String>,
     names: Vec<String>,
     columns: BTreeMap<String, Vec<String>>,
     /// Columns that need not be there although rules read them.
-    #[serde(skip)]
     absent: BTreeSet<String>,
     /// What words of the database stand for, by column.
-    #[serde(skip)]
     values: BTreeMap<String, Values>,
 }
 
@@ -124,10 +117,9 @@ impl ColumnMap {
     /// # Errors
     /// None as shipped: a test reads the map.
     pub fn built_in() -> std::result::Result<Self, MapError> {
-        let parsed: BTreeMap<String, Entry> = toml::from_str(BUILT_IN)?;
         let mut entries = HashMap::new();
-        for (name, entry) in parsed {
-            entries.insert(table_named(&name)?, entry);
+        for (name, spec) in specs() {
+            entries.insert(table_named(name)?, Entry::of(spec));
         }
         let mut map = Self { entries, tables: HashMap::new() };
         map.index()?;
@@ -318,6 +310,18 @@ impl ColumnMap {
 }
 
 impl Entry {
+    fn of(spec: &TableSpec) -> Self {
+        let columns = spec.columns.iter().map(|(column, need)| (column.clone(), need.names(column)));
+        Self {
+            database: spec.database.clone(),
+            called: None,
+            names: spec.names.clone(),
+            columns: columns.collect(),
+            absent: BTreeSet::new(),
+            values: BTreeMap::new(),
+        }
+    }
+
     fn declare_absent(&mut self, table: Table, column: String) -> std::result::Result<(), MapError> {
         let name = table.name().to_owned();
         match need(table, &column) {

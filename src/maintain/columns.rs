@@ -9,12 +9,10 @@ use crate::settings::error::OptionError;
 use crate::settings::outputs::Outputs;
 use crate::settings::target::Choice;
 use crate::ui::environment::Environment;
-use parsers::columns::BUILT_IN;
-use parsers::columns::need::{Need, need};
+use parsers::columns::need::{ColumnNeed, Need, TableSpec, specs};
 use parsers::error::ErrorKind;
 use parsers::input::Input;
 use parsers::scan::Limits;
-use parsers::table::Table;
 use pipeline::contact::{self, Found, SAMPLE_ROWS};
 use pipeline::load::inventory;
 use pipeline::progress::Cancel;
@@ -37,7 +35,7 @@ pub(crate) fn columns(
             problems = found.problems(&maps.sources);
         }
     } else if args.target.is_none() {
-        text.push_str(&sources(BUILT_IN, &maps.overrides));
+        text.push_str(&sources(&maps.overrides));
     }
     if let Some(target) = &args.target {
         text.push_str(&completed_target(target, &maps, environment)?);
@@ -77,76 +75,65 @@ pub(super) fn look(
     Ok(contact::look(&mut inputs, &maps.sources, Limits::default(), rows_max, &Cancel::default())?)
 }
 
-/// The built-in map of source tables with `overrides` in their places. What a file of names cannot change (a table's
-/// database, and which columns must be there) is told as comments.
-fn sources(built_in: &str, overrides: &BTreeMap<String, SourceEntry>) -> String {
-    let mut out = String::with_capacity(built_in.len());
-    let mut section = "";
-    for line in built_in.lines() {
-        if line.is_empty() {
-            let (table, _) = section.split_once('.').unwrap_or((section, ""));
-            out.push_str(&values(table, overrides));
-            section = "";
-        }
-        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
-            section = name;
-        }
-        let (key, _) = line.split_once(" = ").unwrap_or_default();
-        let (table, below) = section.split_once('.').unwrap_or((section, ""));
-        let entry = overrides.get(table);
-        let names = match (below, key) {
-            ("columns", column) => {
-                if let Some(found) = need_of(table, column) {
-                    out.push_str(&format!("# {column}: {found}\n"));
-                }
-                entry.and_then(|entry| entry.columns.get(column))
-            }
-            (_, "names") => entry.and_then(|entry| entry.names.as_ref()),
-            _ => None,
-        };
-        if below.is_empty() && key == "database" {
-            out.push_str("# ");
-        }
-        match names {
-            Some(names) => out.push_str(&format!("{key} = {}", toml::Value::from(names.clone()))),
-            None => out.push_str(line),
-        }
-        if below.is_empty() && key == "names" && entry.is_some_and(|entry| !entry.absent.is_empty()) {
-            let absent = entry.map(|entry| entry.absent.clone()).unwrap_or_default();
-            out.push_str(&format!("\nabsent = {}", toml::Value::from(absent)));
-        }
-        out.push('\n');
+/// What stands above the map of source tables.
+const ABOUT: &str = "\
+# The source tables and their columns: what etl looks for in a dump.
+#
+# `names` are the names a table may have, `columns` the names each column may have; the first that a dump has is taken.
+# What each column is needed for stands above it. A column of which a rule reads the values must be there, unless
+# `absent = [\"COLUMN\"]` under its table says that the database has none.
+# `[TABLE.values]` says what words of the database stand for: policy_type = { \"0\" = \"local\" }.
+# Any other column of a table is ignored and named once in the report.
+# `database` is what the database is called; a dump that names databases (\\connect) is read by it.
+# Only the columns of `backups`, `backup_policy`, the two job record tables and `taskmgr_job` are known for certain.
+# Where a database differs, give the entries that differ in a file of this form: `--columns FILE`.
+";
+
+/// The map of source tables as it is declared, with `overrides` in their places; what a file of names cannot change is a comment.
+fn sources(overrides: &BTreeMap<String, SourceEntry>) -> String {
+    let none = SourceEntry::default();
+    let tables = specs().map(|(name, spec)| source(name, spec, overrides.get(name).unwrap_or(&none)));
+    ABOUT.to_owned() + &tables.collect::<String>()
+}
+
+/// One table of the map.
+fn source(table: &str, spec: &TableSpec, changed: &SourceEntry) -> String {
+    let list = |names: &[String]| toml::Value::from(names.to_vec());
+    let names = list(changed.names.as_ref().unwrap_or(&spec.names));
+    let mut out = format!("\n[{table}]\n# database = {:?}\nnames = {names}\n", spec.database);
+    if !changed.absent.is_empty() {
+        out.push_str(&format!("absent = {}\n", list(&changed.absent)));
     }
-    out.push_str(&values(section.split_once('.').unwrap_or((section, "")).0, overrides));
+    out.push_str(&format!("[{table}.columns]\n"));
+    for (column, need) in &spec.columns {
+        if let Some(found) = need_of(need) {
+            out.push_str(&format!("# {column}: {found}\n"));
+        }
+        let names = changed.columns.get(column).cloned().unwrap_or_else(|| need.names(column));
+        out.push_str(&format!("{column} = {}\n", list(&names)));
+    }
+    if !changed.values.is_empty() {
+        out.push_str(&format!("[{table}.values]\n"));
+    }
+    for (column, words) in &changed.values {
+        let words = words.iter().map(|(from, to)| (from.clone(), toml::Value::from(to.clone())));
+        out.push_str(&format!("{column} = {}\n", toml::Value::from(words.collect::<toml::Table>())));
+    }
     out
 }
 
-/// The words of a table's values that a file of names gives.
-fn values(table: &str, overrides: &BTreeMap<String, SourceEntry>) -> String {
-    let Some(entry) = overrides.get(table).filter(|entry| !entry.values.is_empty()) else {
-        return String::new();
-    };
-    let lines = entry.values.iter().map(|(column, words)| {
-        let words: toml::Table =
-            words.iter().map(|(from, to)| (from.clone(), toml::Value::from(to.clone()))).collect();
-        format!("{column} = {}\n", toml::Value::from(words))
-    });
-    format!("[{table}.values]\n{}", lines.collect::<String>())
-}
-
 /// What a column is needed for, in words; `None` for one that no rule reads.
-fn need_of(table: &str, column: &str) -> Option<String> {
-    let table = Table::ALL.into_iter().find(|known| known.name() == table)?;
-    let found = need(table, column)?;
-    let use_of = match found.need {
+fn need_of(column: &ColumnNeed) -> Option<String> {
+    let use_of = match column.need {
         Need::Required => "required",
         Need::Meaning => "read by a rule",
         Need::Optional => "optional",
         Need::Unread => return None,
     };
-    let words = if found.words.is_empty() { String::new() } else { format!(" ({})", found.words.join(", ")) };
-    let why = found.why.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
-    Some(format!("{use_of}, {}{words}{why}", found.kind))
+    let words =
+        if column.words.is_empty() { String::new() } else { format!(" ({})", column.words.join(", ")) };
+    let why = column.why.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+    Some(format!("{use_of}, {}{words}{why}", column.kind))
 }
 
 #[cfg(test)]
@@ -156,7 +143,7 @@ mod tests {
 
     fn printed(file: Option<&Path>) -> String {
         let maps = read_columns(file).unwrap();
-        format!("{}\n{}", sources(BUILT_IN, &maps.overrides), maps.target.to_toml())
+        format!("{}\n{}", sources(&maps.overrides), maps.target.to_toml())
     }
 
     #[test]

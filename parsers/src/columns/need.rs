@@ -1,8 +1,8 @@
-//! What each column is needed for, as data: `needs.toml`.
+//! The declaration of the source tables, as data: `columns.toml`.
 
 use crate::table::Table;
+use indexmap::IndexMap;
 use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -51,10 +51,22 @@ impl fmt::Display for Type {
     }
 }
 
-/// What is known of one column.
+/// What is declared of one table.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableSpec {
+    pub database: String,
+    pub names: Vec<String>,
+    pub columns: IndexMap<String, ColumnNeed>,
+}
+
+/// What is declared of one column.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ColumnNeed {
+    /// The names it may have, where they are others than its own.
+    #[serde(default)]
+    names: Vec<String>,
     /// What it is needed for.
     pub need: Need,
     /// What its values are.
@@ -73,6 +85,12 @@ pub struct ColumnNeed {
 const BOOLEANS: [&str; 2] = ["true", "false"];
 
 impl ColumnNeed {
+    /// The names that the column may have, of which `own` is the contract's; the first that a dump has is taken.
+    #[must_use]
+    pub fn names(&self, own: &str) -> Vec<String> {
+        if self.names.is_empty() { vec![own.to_owned()] } else { self.names.clone() }
+    }
+
     /// The words that a value of the column can be mapped to; none where it has no set of words.
     #[must_use]
     pub fn vocabulary(&'static self) -> Vec<&'static str> {
@@ -118,18 +136,27 @@ impl ColumnNeed {
     }
 }
 
-static NEEDS: LazyLock<BTreeMap<String, BTreeMap<String, ColumnNeed>>> =
-    LazyLock::new(|| toml::from_str(include_str!("needs.toml")).unwrap_or_default());
+/// The tables, as they are declared and in that order; a test reads them all.
+static SPECS: LazyLock<IndexMap<String, TableSpec>> =
+    LazyLock::new(|| toml::from_str(include_str!("../columns.toml")).unwrap_or_default());
+
+/// All tables, in the order of their declaration.
+pub fn specs() -> impl Iterator<Item = (&'static str, &'static TableSpec)> {
+    SPECS.iter().map(|(name, spec)| (name.as_str(), spec))
+}
 
 /// The columns of a table and what they are needed for, by name.
 pub fn needs(table: Table) -> impl Iterator<Item = (&'static str, &'static ColumnNeed)> {
-    NEEDS.get(table.name()).into_iter().flatten().map(|(name, need)| (name.as_str(), need))
+    let columns = SPECS.get(table.name()).into_iter().flat_map(|spec| &spec.columns);
+    let mut columns: Vec<_> = columns.map(|(name, need)| (name.as_str(), need)).collect();
+    columns.sort_by_key(|(name, _)| *name);
+    columns.into_iter()
 }
 
 /// What a column is needed for; `None` for one that the map does not have.
 #[must_use]
 pub fn need(table: Table, column: &str) -> Option<&'static ColumnNeed> {
-    NEEDS.get(table.name())?.get(column)
+    SPECS.get(table.name())?.columns.get(column)
 }
 
 #[cfg(test)]
@@ -137,11 +164,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_of_needs_is_complete() {
-        let parsed: Result<BTreeMap<String, BTreeMap<String, ColumnNeed>>, _> =
-            toml::from_str(include_str!("needs.toml"));
-        let parsed = parsed.unwrap();
-        assert_eq!(parsed.len(), Table::ALL.len());
+    fn every_table_is_declared() {
+        let specs: Result<IndexMap<String, TableSpec>, _> = toml::from_str(include_str!("../columns.toml"));
+        assert_eq!(specs.unwrap().len(), Table::ALL.len());
         for table in Table::ALL {
             for (column, need) in needs(table) {
                 assert_eq!(need.why.is_some(), need.need == Need::Optional, "{table}.{column}");
