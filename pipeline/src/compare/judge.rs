@@ -188,8 +188,8 @@ impl Judge {
         let judged = match self.table {
             OPERATIONS => {
                 let tag = self.tag(target, MARKS.len());
-                let named = |source: &Source| tag.as_deref() == Some(source.tag());
-                SOURCES.into_iter().find(named).is_none_or(|source| self.knows_operations(source))
+                let source = tag.as_deref().and_then(Source::of_tag);
+                source.is_none_or(|source| self.knows_operations(source))
             }
             // Whose they are does not stand in them.
             TRIGGERS | STATES => self.compared.iter().all(|source| self.knows_operations(*source)),
@@ -200,5 +200,9 @@ impl Judge {
 }
 
 fn is_set(by_source: [bool; 2], source: Source) -> bool {
-    SOURCES.iter().zip(by_source).any(|(known, set)| *known == source && set)
+    let [vbs, dps] = by_source;
+    match source {
+        Source::Vbs => vbs,
+        Source::Dps => dps,
+    }
 }

@@ -264,6 +264,16 @@ impl Source {
         }
     }
 
+    /// Whose tag a text is.
+    #[must_use]
+    pub fn of_tag(tag: &str) -> Option<Self> {
+        match tag {
+            _ if tag == Self::Vbs.tag() => Some(Self::Vbs),
+            _ if tag == Self::Dps.tag() => Some(Self::Dps),
+            _ => None,
+        }
+    }
+
     /// The version of imported checkpoint items.
     #[must_use]
     pub fn version(self) -> &'static str {
