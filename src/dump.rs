@@ -1,7 +1,8 @@
 //! Work on the nodes of a cutover over SSH: dumps are made and fetched, commands are run.
 //!
 //! ```text
-//!  cutover.toml ── document ── settings ─┐                            ┌─ conversation ── script   (as the database user)
+//!  ~/.ssh/config ── ssh_config ── jumps ─┐
+//!  cutover.toml ── document ── settings ─┤                            ┌─ conversation ── script   (as the database user)
 //!                              secrets ──┼─ session ── known_hosts ───┤
 //!                                        │             login          └─ transfer ── sftp          (or a program's output)
 //!                                        └─ dumping: look, dump, fetch, check (whole), record, remove

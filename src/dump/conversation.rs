@@ -110,8 +110,7 @@ impl<'s> Conversation<'s> {
             Become::Command => (node.become_command.clone(), Some(format!(" exec {receiver}"))),
             _ => (command_line(becoming, &node.database_user, &receiver), None),
         };
-        let mut channel =
-            session.handle.channel_open_session().await.map_err(|error| session.broken(error))?;
+        let mut channel = session.channel().await?;
         if becomes {
             let asked = channel.request_pty(true, "dumb", COLUMNS, 50, 0, 0, &MODES).await;
             asked.map_err(|error| session.broken(error))?;

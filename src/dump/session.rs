@@ -12,14 +12,15 @@ use crate::dump::login;
 use crate::dump::prompt::{EXPIRED, is_expiry};
 use crate::dump::settings::Node;
 use crate::dump::thread::in_thread;
-use russh::client::{self, Handle};
+use russh::Channel;
+use russh::client::{self, Handle, Msg};
 use russh::keys::PublicKey;
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 /// How many times a silent node is asked for a sign of life before it is given up, at least.
 const SIGNS_OF_LIFE: u32 = 3;
@@ -29,6 +30,9 @@ const IDLE: Duration = Duration::from_secs(20);
 
 /// How long is waited before a node is tried again that hung up before anybody could log in.
 const HUNG_UP: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+
+/// How long a session that is over may be counted by the node.
+const ENDING: Duration = Duration::from_secs(3);
 
 /// How often it is looked whether a connection is still there.
 const LOOK: Duration = Duration::from_millis(200);
@@ -118,7 +122,21 @@ impl Session {
     /// Waits until the connection is gone.
     pub(crate) async fn lost(&self) {
         while !self.handle.is_closed() {
-            tokio::time::sleep(LOOK).await;
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Opens a channel. Where the node allows one session alone, the last one may not be over there yet.
+    ///
+    /// # Errors
+    /// The node opens none, or the connection is lost.
+    pub(crate) async fn channel(&self) -> Result<Channel<Msg>> {
+        let since = Instant::now();
+        loop {
+            match self.handle.channel_open_session().await {
+                Err(russh::Error::ChannelOpenFailure(_)) if since.elapsed() < ENDING => sleep(LOOK).await,
+                opened => return opened.map_err(|error| self.broken(error)),
+            }
         }
     }
 
@@ -153,7 +171,7 @@ async fn reach(node: &Node, through: Option<&Session>) -> Result<Connected> {
                     node.name,
                     humantime::format_duration(pause)
                 );
-                tokio::time::sleep(pause).await;
+                sleep(pause).await;
             }
             (Err(NodeError::Lost { problem, .. }), None) => {
                 let address = shown_host(&node.host, node.port);
@@ -325,4 +343,30 @@ async fn accept(node: &Node, key: &PublicKey, trust: &Trust) -> Result<()> {
 
 fn key_failure(node: &Node, problem: String, remedy: &str) -> NodeError {
     NodeError::Failed { node: node.name.clone(), kind: Failure::HostKey, problem, remedy: remedy.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::toml_document::Section;
+    use crate::dump::settings::NodeSettings;
+    use crate::ui::environment::Environment;
+    use parsers::columns::ColumnMap;
+    use std::path::Path;
+
+    #[test]
+    fn a_connection_is_never_silent_for_as_long_as_firewalls_wait_and_is_given_up_when_the_settings_say() {
+        for (silence, interval, signs) in [("3s", 1, 3), ("60s", 20, 3), ("10m", 20, 30)] {
+            let text = format!(
+                "[ssh]\nsilence = \"{silence}\"\n[[node]]\nname = \"n\"\nhost = \"h\"\nuser = \"u\"\n"
+            );
+            let mut section = Section::parse(Path::new("cutover.toml"), &text).unwrap();
+            let environment = Environment { variable: &|_| None, ..Environment::of_process() };
+            let map = ColumnMap::built_in().unwrap();
+            let node = NodeSettings::take(&mut section, &map, &environment).unwrap().nodes.remove(0);
+            let config = config(&node, &Known::default());
+            assert_eq!(config.keepalive_interval, Some(Duration::from_secs(interval)), "{silence}");
+            assert_eq!(config.keepalive_max, signs, "{silence}");
+        }
+    }
 }
