@@ -1,7 +1,8 @@
 //! Work on the nodes of a cutover over SSH: dumps are made and fetched, commands are run.
 //!
 //! ```text
-//!  cutover.toml ── document ── settings ─┐                            ┌─ conversation ── script   (as the database user)
+//!  ~/.ssh/config ── ssh_config ── jumps ─┐
+//!  cutover.toml ── document ── settings ─┤                            ┌─ conversation ── script   (as the database user)
 //!                              secrets ──┼─ session ── known_hosts ───┤
 //!                                        │             login          └─ transfer ── sftp          (or a program's output)
 //!                                        └─ dumping: look, dump, fetch, check (whole), record, remove
@@ -25,9 +26,11 @@ pub mod entrance;
 pub mod error;
 pub mod gauge;
 pub mod host_key;
+pub mod jumps;
 pub mod key_file;
 pub mod known_hosts;
 pub mod login;
+pub mod node;
 pub mod options;
 pub mod prompt;
 pub mod questions;
@@ -38,6 +41,7 @@ pub mod session;
 pub mod settings;
 pub mod sftp;
 pub mod space;
+pub mod ssh_config;
 pub mod thread;
 pub mod transfer;
 pub mod zone;
@@ -133,7 +137,10 @@ impl Nodes {
     /// command ended), or the time is over. A command that fails is no error here: see [`Ended::status`].
     pub fn run(&self, node: &Node, who: RunAs, command: &str, patience: Duration) -> Result<Ended> {
         let work = async {
-            let session = self.open(node).await?;
+            let session = tokio::select! {
+                opened = self.open(node) => opened?,
+                () = self.stop.reached(Stopping::Draining) => return Err(self.stopped(&node.name)),
+            };
             let ended = tokio::select! {
                 ended = tokio::time::timeout(patience, self.command(&session, node, who, command)) => {
                     ended.unwrap_or_else(|_| Err(late(node, patience)))

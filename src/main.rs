@@ -19,5 +19,6 @@ fn main() -> ExitCode {
             error.exit()
         }
     };
+    etl::ui::echo::restore();
     exit.into()
 }

@@ -1,6 +1,7 @@
 //! What the operator sees and types: terminal, text format, progress, prompts, signals, log.
 
 pub mod confirm;
+pub mod echo;
 pub mod environment;
 pub mod page;
 pub mod password;

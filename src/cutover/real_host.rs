@@ -21,6 +21,7 @@ use crate::settings::outputs::Outputs;
 use crate::ui::environment::Environment;
 use crate::ui::progress::Screen;
 use crate::ui::signals::Watch;
+use crate::ui::{echo, password};
 use connect::ConnInfo;
 use parsers::columns::ColumnMap;
 use pipeline::engine::{Engine, look_at};
@@ -80,6 +81,10 @@ impl<'w> RealHost<'w> {
         let (stop, own, begun) =
             (Arc::new(Stop::default()), Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
         let screen = Screen::new(outputs.progress_style());
+        for remark in &nodes.remarks {
+            tracing::warn!("{remark}");
+            screen.say(&format!("etl: {remark}"));
+        }
         let watch = {
             let (stop, own, begun, screen) =
                 (Arc::clone(&stop), Arc::clone(&own), Arc::clone(&begun), screen.clone());
@@ -122,9 +127,8 @@ impl<'w> RealHost<'w> {
         let watched = self.outputs.terminal;
         let screen = self.screen.clone();
         let mut ask = |prompt: &str| {
-            let prompt = crate::base::text::printable(prompt).into_owned();
-            let asked = watched.then(|| screen.suspend(|| rpassword::prompt_password(&prompt)));
-            asked.and_then(std::result::Result::ok).map(SecretString::from)
+            let asked = watched.then(|| screen.suspend(|| password::hidden(prompt)));
+            asked.and_then(std::result::Result::ok)
         };
         let dumps = steps.iter().any(|step| step.dumps());
         let commands: Vec<&str> = steps.iter().flat_map(|step| self.settings.nodes_of(*step)).collect();
@@ -296,7 +300,7 @@ fn leave(signal: &'static str) {
     let error = Error::from(NodeError::Unbegun { signal });
     tracing::error!(target: crate::ui::PRINTED, "{error}");
     crate::session::say(&error.text());
-    std::process::exit(error.exit().code().into());
+    echo::leave(error.exit());
 }
 
 /// What a signal means between commands of etl's own, and while something runs here or on nodes.

@@ -26,6 +26,14 @@ pub(crate) fn preferred(legacy: bool) -> Preferred {
     preferred
 }
 
+/// The kinds of host keys that etl takes.
+pub(crate) fn host_keys() -> &'static [Algorithm] {
+    match Preferred::DEFAULT.key {
+        std::borrow::Cow::Borrowed(all) => all,
+        std::borrow::Cow::Owned(_) => &[],
+    }
+}
+
 /// The sizes of groups that are asked for.
 pub(crate) fn groups(legacy: bool) -> GexParams {
     let groups = GexParams::default();

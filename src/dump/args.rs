@@ -27,6 +27,7 @@ Settings file:
   known_hosts = \"~/.ssh/known_hosts\"
   connect_timeout = \"10s\"
   silence = \"60s\"                          # so long a dead connection is waited for
+  ssh_config = \"~/.ssh/config\"            # has what is not said below; \"none\" uses none
   reconnects = 5                           # so often a lost connection is made again
   [[node]]
   name = \"vbs1\"
@@ -34,9 +35,11 @@ Settings file:
   port = 22
   user = \"cps\"
   login = [\"agent\", \"key\", \"password\"]
-  key = \"~/.ssh/id_ed25519\"
+  key = \"~/.ssh/id_ed25519\"                # and the certificate beside it: id_ed25519-cert.pub
+  proxy_jump = [\"gate\", \"ops@192.0.2.1:22\"]  # the way there: names of [[node]], or addresses
   legacy_algorithms = false                # true for an sshd that knows nothing but SHA-1 and CBC
   become = \"su\"                            # none, su or sudo
+  become_command = \"sudo su - gaussdba\"    # instead of become: what opens a shell of that user
   become_password = \"ask\"                  # or \"none\"; su: ask, sudo: none if left out
   database_user = \"gaussdba\"
   [[node.dump]]
@@ -54,6 +57,7 @@ Settings file:
 Secrets:
   ETL_SSH_PASSWORD_NODE, ETL_KEY_PASSPHRASE_NODE, ETL_SU_PASSWORD_NODE, ETL_DATABASE_PASSWORD_NODE
   with the node's name in capitals, other characters as _ (vbs-1: VBS_1); without it for all nodes.
+  A host of proxy_jump that is no [[node]] is named as written (ops@192.0.2.1: OPS_192_0_2_1).
   They are lines NAME=value of --secrets-fd, else variables of the environment, else asked for.
 
 Stopping:

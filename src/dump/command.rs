@@ -41,6 +41,10 @@ pub(crate) fn dump(args: &DumpArgs, environment: &Environment<'_>, out: &mut dyn
     if let Some(warning) = unlogged {
         screen.say(&format!("etl: {warning}"));
     }
+    for remark in &options.settings.remarks {
+        tracing::warn!("{remark}");
+        screen.say(&format!("etl: {remark}"));
+    }
     let outputs = options.outputs.clone();
     let dispositions = work(options, environment, &screen);
     let (dispositions, error) = match dispositions {
@@ -129,7 +133,7 @@ pub(crate) fn trust(accept: bool, watched: bool) -> Trust {
 
 /// Who is asked for one-time codes, and told what nodes say.
 pub(crate) fn operator(outputs: &Outputs, screen: &Screen) -> Operator {
-    let ask: Option<AskCode> = outputs.terminal.then(|| Arc::new(password::code) as AskCode);
+    let ask: Option<AskCode> = outputs.terminal.then(|| Arc::new(password::hidden) as AskCode);
     Operator::new(ask, (outputs.progress_style() != Style::Nothing).then(|| screen.clone()))
 }
 
@@ -140,7 +144,7 @@ fn answer(name: &'static str, begun: bool, stop: &Stop, screen: &Screen) {
         tracing::error!(target: crate::ui::PRINTED, "{error}");
         // Not through the screen, which may be held by a question.
         say(&error.text());
-        std::process::exit(error.exit().code().into());
+        crate::ui::echo::leave(error.exit());
     }
     screen.say(&match stop.ask(name) {
         Stopping::Now => format!("etl: {name}: leaving what is on the nodes as it is"),

@@ -1,26 +1,32 @@
 //! A script of etl's own that runs on a node, as whoever is to run it, and what the two say to each other.
 //!
 //! The script says `@NONCE word rest` in lines; anything else is what programs say. `@NONCE ready` is its first word:
-//! whatever comes before is `su`, `sudo`, or a login shell. What the script is told goes through its standard input, so
-//! that it stands in no argument; its end tells the script that nobody listens any more.
+//! whatever comes before is `su`, `sudo`, or a login shell. The script itself, and what it is told, go through its standard
+//! input, so that they stand in no argument; its end tells the script that nobody listens any more.
 
 use crate::base::text::decoded;
 use crate::dump::error::{Failure, NodeError, Result};
-use crate::dump::prompt::{Listener, PromptEvent};
-use crate::dump::script::{Words, command_line, quoted};
+use crate::dump::prompt::{EXPIRED, Listener, PromptEvent, is_expiry};
+use crate::dump::script::{Words, command_line, in_lines, receiver};
 use crate::dump::secrets::{Purpose, Secrets};
 use crate::dump::session::Session;
 use crate::dump::settings::{Become, Node};
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Pty};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::time::Duration;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// How long nothing must come before the end of a line is taken for a question.
 const PAUSE: Duration = Duration::from_millis(150);
 
 /// How long a program that logs in or becomes may take: a wrong password is answered slowly on purpose.
 const BEGINNING: Duration = Duration::from_secs(30);
+
+/// How long nothing may come behind a line that is not ended, before it is taken for a question that nobody will answer.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// How long a shell may be silent before it is taken for one without a prompt.
+const UNPROMPTED: Duration = Duration::from_secs(3);
 
 /// How many bytes of what programs say are kept: the end of it.
 const TAIL: usize = 8 << 10;
@@ -35,6 +41,30 @@ pub enum RunAs {
     Login,
     /// The user who is become, where the node has one; else the one who logs in.
     Database,
+}
+
+/// What a pseudo-terminal does: nothing typed comes back, and what is written stays what it is, to the byte.
+const MODES: [(Pty, u32); 6] =
+    [(Pty::ECHO, 0), (Pty::ECHONL, 0), (Pty::ICANON, 1), (Pty::ICRNL, 0), (Pty::OPOST, 0), (Pty::ONLCR, 0)];
+
+/// How wide it is: a shell that shows what is typed breaks no line.
+const COLUMNS: u32 = 2_000;
+
+/// By what it is known that sudo refuses a command.
+const REFUSES: &str = "is not allowed to";
+
+/// What to do where sudo refuses a command.
+const NOT_ALLOWED: &str = "sudo has to allow /bin/sh as that user; or name the command that it allows and that opens a shell of that user: \
+                           become_command = \"sudo su - gaussdba\"";
+
+/// What is known until the script's first word.
+struct Beginning<'b> {
+    listener: Listener,
+    node: &'b Node,
+    becomes: bool,
+    secrets: &'b Secrets,
+    /// What is typed once a shell waits for it.
+    typed: Option<String>,
 }
 
 /// A script as it runs.
@@ -73,20 +103,16 @@ impl<'s> Conversation<'s> {
         body: impl FnOnce(&Words) -> String,
     ) -> Result<Self> {
         let words = Words::new();
-        let script = format!("umask 077\n{}\n{}", words.say("ready"), body(&words));
         let becomes = who == RunAs::Database && node.becomes();
-        let line = if becomes {
-            command_line(node.becoming, &node.database_user, &script)
-        } else {
-            format!("exec /bin/sh -c {}", quoted(&script))
+        let becoming = if becomes { node.becoming } else { Become::Nobody };
+        let receiver = receiver(&words);
+        let (line, typed) = match becoming {
+            Become::Command => (node.become_command.clone(), Some(format!(" exec {receiver}"))),
+            _ => (command_line(becoming, &node.database_user, &receiver), None),
         };
-        let mut channel =
-            session.handle.channel_open_session().await.map_err(|error| session.broken(error))?;
+        let mut channel = session.channel().await?;
         if becomes {
-            // Nothing typed comes back, and line ends stay what they are.
-            let modes =
-                [(Pty::ECHO, 0), (Pty::ECHONL, 0), (Pty::ICANON, 1), (Pty::ONLCR, 0), (Pty::ICRNL, 0)];
-            let asked = channel.request_pty(true, "dumb", 200, 50, 0, 0, &modes).await;
+            let asked = channel.request_pty(true, "dumb", COLUMNS, 50, 0, 0, &MODES).await;
             asked.map_err(|error| session.broken(error))?;
             if timeout(BEGINNING, answered(&mut channel)).await != Ok(Some(true)) {
                 return Err(without_terminal(session, node));
@@ -104,85 +130,112 @@ impl<'s> Conversation<'s> {
             status: None,
             over: false,
         };
-        let mut listener = Listener::default();
-        let ready = timeout(BEGINNING, conversation.ready(&mut listener, node, becomes, secrets)).await;
+        let script = in_lines(&body(&conversation.words));
+        let mut beginning = Beginning { listener: Listener::default(), node, becomes, secrets, typed };
+        let ready = timeout(BEGINNING, conversation.ready(&mut beginning)).await;
         ready.unwrap_or_else(|_| {
-            let said = secrets.hide(&listener.said());
+            let said = secrets.hide(&beginning.listener.said());
             let said = if said.is_empty() { said } else { format!(", and says: {said}") };
-            Err(conversation.refused(node, becomes, &format!("it does not begin within 30 s{said}"), ""))
+            Err(conversation.refused(&beginning, &format!("it does not begin within 30 s{said}"), ""))
         })?;
+        conversation.write(script.into_bytes()).await?;
         Ok(conversation)
     }
 
-    async fn ready(
-        &mut self,
-        listener: &mut Listener,
-        node: &Node,
-        becomes: bool,
-        secrets: &Secrets,
-    ) -> Result<()> {
+    async fn ready(&mut self, beginning: &mut Beginning<'_>) -> Result<()> {
         let begin = self.words.line("ready");
+        let mut since = Instant::now();
         loop {
             match timeout(PAUSE, self.read.wait()).await {
-                Err(_) if !becomes => {}
-                Err(_) => match (listener.event(), secrets.of(node, Purpose::Become)) {
-                    (PromptEvent::Nothing, _) => {}
-                    (PromptEvent::Question, Some(password)) => self.tell(password).await?,
-                    (PromptEvent::Question, None) => {
-                        let problem = "it asks for a password, and none is known";
-                        let remedy = "add become_password = \"ask\" to the node";
-                        return Err(self.refused(node, becomes, problem, remedy));
-                    }
-                    (PromptEvent::QuestionAgain, _) => {
-                        return Err(self.refused(node, becomes, "the password is wrong", ""));
-                    }
-                },
+                Err(_) => self.quiet(beginning, since.elapsed()).await?,
                 Ok(Some(ChannelMsg::Data { data } | ChannelMsg::ExtendedData { data, .. })) => {
-                    if let Some(rest) = listener.take(&decoded(&data), &begin) {
-                        self.open = rest.into_bytes();
+                    since = Instant::now();
+                    if let Some(rest) = beginning.listener.take(&data, &begin) {
+                        self.open = rest;
                         return Ok(());
                     }
-                    if listener.overflowed() {
-                        let said = secrets.hide(&listener.said());
+                    if beginning.listener.overflowed() {
+                        let said = beginning.secrets.hide(&beginning.listener.said());
                         let problem = format!("it prints without end before a command begins: {said}");
                         let remedy =
                             "look what the user's profile there prints, and ForceCommand of the node's sshd";
-                        return Err(self.refused(node, becomes, &problem, remedy));
+                        return Err(self.refused(beginning, &problem, remedy));
                     }
                 }
                 Ok(Some(ChannelMsg::ExitStatus { exit_status })) => self.status = Some(exit_status),
                 Ok(Some(ChannelMsg::Failure)) => {
-                    return Err(self.refused(node, becomes, "the node runs no commands for this user", ""));
+                    return Err(self.refused(beginning, "the node runs no commands for this user", ""));
                 }
                 Ok(Some(ChannelMsg::Close) | None) => {
                     if self.session.handle.is_closed() {
                         return Err(self.session.broken(""));
                     }
-                    let said = secrets.hide(&listener.said());
-                    let problem = match (listener.answered(), said.is_empty()) {
+                    let said = beginning.secrets.hide(&beginning.listener.said());
+                    let problem = match (beginning.listener.answered(), said.is_empty()) {
                         (true, true) => "the password is wrong".to_owned(),
                         (false, true) => format!("it ended with status {}", shown(self.status)),
                         (_, false) => said,
                     };
-                    return Err(self.refused(node, becomes, &problem, ""));
+                    return Err(self.refused(beginning, &problem, ""));
                 }
                 Ok(Some(_)) => {}
             }
         }
     }
 
-    fn refused(&self, node: &Node, becomes: bool, problem: &str, remedy: &str) -> NodeError {
+    /// What is done once nothing has come for a while.
+    async fn quiet(&mut self, beginning: &mut Beginning<'_>, since: Duration) -> Result<()> {
+        let event = beginning.listener.event();
+        let asks = matches!(event, PromptEvent::Question | PromptEvent::QuestionAgain);
+        if asks && beginning.becomes {
+            return match (event, beginning.secrets.of(beginning.node, Purpose::Become)) {
+                (PromptEvent::QuestionAgain, _) => Err(self.refused(beginning, "the password is wrong", "")),
+                (_, Some(password)) => self.tell(password).await,
+                (_, None) => {
+                    let remedy = "add become_password = \"ask\" to the node";
+                    Err(self.refused(beginning, "it asks for a password, and none is known", remedy))
+                }
+            };
+        }
+        let waits = matches!(event, PromptEvent::Waiting | PromptEvent::Other);
+        let prompts = event == PromptEvent::Waiting || (event == PromptEvent::Nothing && since >= UNPROMPTED);
+        if prompts && let Some(line) = beginning.typed.take() {
+            return self.write(format!("{line}\n").into_bytes()).await;
+        }
+        if event == PromptEvent::Other || (waits && since >= QUIET) {
+            let waiting = beginning.secrets.hide(&beginning.listener.waiting());
+            return Err(self.refused(beginning, &format!("it waits for an answer: {waiting}"), ""));
+        }
+        Ok(())
+    }
+
+    fn refused(&self, beginning: &Beginning<'_>, problem: &str, remedy: &str) -> NodeError {
+        let Beginning { node, becomes, secrets, .. } = beginning;
         let (user, how) = match (becomes, node.becoming) {
             (true, Become::Su) => (&node.database_user, "su to"),
+            (true, Become::Command) => (&node.database_user, "become_command to"),
             (true, _) => (&node.database_user, "sudo to"),
             (false, _) => (&node.user, "the shell of"),
         };
-        let variable = "check database_user and become in the settings, and the password";
+        let said = secrets.hide(&beginning.listener.said());
+        let expired = is_expiry(&said) || is_expiry(problem);
+        let (problem, remedy) = match (expired, remedy) {
+            (true, _) => {
+                let also =
+                    if said.is_empty() || problem == said { String::new() } else { format!(" ({said})") };
+                (format!("a password has expired, and is to be changed first: {problem}{also}"), EXPIRED)
+            }
+            (false, "") if problem.contains(REFUSES) => (without_script(problem), NOT_ALLOWED),
+            (false, "") => {
+                (problem.to_owned(), "check database_user and become in the settings, and the password")
+            }
+            (false, remedy) => (problem.to_owned(), remedy),
+        };
         NodeError::Failed {
             node: node.name.clone(),
             kind: Failure::Become,
             problem: format!("{how} {user} fails: {problem}"),
-            remedy: if remedy.is_empty() { variable.to_owned() } else { remedy.to_owned() },
+            remedy: remedy.to_owned(),
         }
     }
 
@@ -191,8 +244,11 @@ impl<'s> Conversation<'s> {
     /// # Errors
     /// The connection is lost.
     pub(crate) async fn tell(&mut self, line: &SecretString) -> Result<()> {
+        self.write(format!("{}\n", line.expose_secret()).into_bytes()).await
+    }
+
+    async fn write(&self, bytes: Vec<u8>) -> Result<()> {
         let Some(write) = &self.write else { return Ok(()) };
-        let bytes = format!("{}\n", line.expose_secret()).into_bytes();
         write.data_bytes(bytes).await.map_err(|error| self.session.broken(error))
     }
 
@@ -202,6 +258,9 @@ impl<'s> Conversation<'s> {
     /// # Errors
     /// The connection is lost.
     pub(crate) async fn piece(&mut self) -> Result<Option<Vec<u8>>> {
+        if !self.open.is_empty() {
+            return Ok(Some(std::mem::take(&mut self.open)));
+        }
         loop {
             match self.read.wait().await {
                 Some(ChannelMsg::Data { data }) if data.is_empty() => {}
@@ -271,7 +330,7 @@ impl<'s> Conversation<'s> {
     }
 
     /// Waits for the end, at most until `deadline`; what is said until then is passed over.
-    pub(crate) async fn end(mut self, deadline: tokio::time::Instant) -> Result<Vec<(String, String)>> {
+    pub(crate) async fn end(mut self, deadline: Instant) -> Result<Vec<(String, String)>> {
         let mut words = Vec::new();
         loop {
             tokio::select! {
@@ -331,6 +390,15 @@ fn without_terminal(session: &Session, node: &Node) -> NodeError {
             "have sshd there give one: PermitTTY yes; or log in as {database_user}: user = \"{database_user}\", \
              become = \"none\""
         ),
+    }
+}
+
+/// What sudo says of a command that it refuses, without the whole of it.
+fn without_script(said: &str) -> String {
+    let (Some(begin), Some(end)) = (said.find(" -c "), said.rfind("' as ")) else { return said.to_owned() };
+    match (said.get(..begin), said.get(end..)) {
+        (Some(before), Some(behind)) if begin < end => format!("{before} …{behind}"),
+        _ => said.to_owned(),
     }
 }
 

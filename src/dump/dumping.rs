@@ -84,7 +84,8 @@ pub struct Dumped {
 struct Remote {
     path: String,
     bytes: u64,
-    digest: String,
+    /// `None` where the node has no program for it.
+    digest: Option<String>,
     zone: Option<String>,
 }
 
@@ -247,13 +248,8 @@ impl<'d> Dumping<'d> {
         let zone = zone::of_node(&script_report.localtime, &script_report.timezone, &script_report.offset);
         let hex = |text: &String| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         let digest = script_report.digest.filter(hex);
-        match (script_report.file, script_report.size.and_then(|size| size.trim().parse().ok()), digest) {
-            (Some(path), Some(bytes), Some(digest)) => Ok(Remote { path, bytes, digest, zone }),
-            (_, _, None) => Err(self.failed(
-                Failure::Program,
-                "the node computes no SHA-256 of the dump",
-                "install sha256sum (coreutils) on the node",
-            )),
+        match (script_report.file, script_report.size.and_then(|size| size.trim().parse().ok())) {
+            (Some(path), Some(bytes)) => Ok(Remote { path, bytes, digest, zone }),
             _ => Err(self.failed(
                 Failure::Program,
                 "the node does not say where the dump is",
@@ -340,6 +336,7 @@ impl<'d> Dumping<'d> {
                     shared.gauge.say(&format!("etl: {}: {line}", self.what));
                     tracing::warn!("{}: {line}", self.what);
                 },
+                reader: RunAs::Login,
             };
             match transfer.fetch().await {
                 Ok(()) => return Ok(()),
@@ -390,12 +387,20 @@ impl<'d> Dumping<'d> {
                 "check the disk",
             )
         })?;
-        if (size, digest.as_str()) != (remote.bytes, remote.digest.as_str()) {
+        if size != remote.bytes || remote.digest.as_ref().is_some_and(|sent| *sent != digest) {
+            let sent = remote.digest.as_deref().unwrap_or("one that is not known");
             let problem = format!(
-                "what arrived is not what was sent: {size} bytes with SHA-256 {digest}, and not {} with {}",
-                remote.bytes, remote.digest
+                "what arrived is not what was sent: {size} bytes with SHA-256 {digest}, and not {} with {sent}",
+                remote.bytes
             );
             return Err(self.failed(Failure::Content, &problem, "run the same command again"));
+        }
+        if remote.digest.is_none() {
+            self.warnings.push(format!(
+                "{}: the node has no program that computes a SHA-256 (sha256sum, shasum, openssl, busybox): that what arrived is \
+                 what was sent is known by its size and its end",
+                self.what
+            ));
         }
         let whole = whole.map_err(|error| {
             let problem = format!("the dump is not whole: {error}");

@@ -6,12 +6,17 @@ use crate::dump::thread::in_thread;
 use crate::ui::progress::Screen;
 use secrecy::SecretString;
 use std::collections::HashSet;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// How many lines of what a node says before somebody is logged in are shown, and how long each may be.
 const LINES: usize = 20;
 const LINE: usize = 200;
+
+/// How long a signal may take after the key was pressed that sends it.
+const INTERRUPTED: Duration = Duration::from_secs(1);
 
 /// What becomes of a host key that is not known.
 #[derive(Clone)]
@@ -35,7 +40,7 @@ impl std::fmt::Debug for Trust {
 }
 
 /// Asks on the terminal, with nothing echoed.
-pub type AskCode = Arc<dyn Fn(&str) -> Option<SecretString> + Send + Sync>;
+pub type AskCode = Arc<dyn Fn(&str) -> io::Result<SecretString> + Send + Sync>;
 
 /// Whoever sits before the terminal, if anybody does: is asked what nodes ask beside passwords, and shown what they say.
 #[derive(Clone)]
@@ -65,7 +70,12 @@ impl Operator {
         self.asked.store(true, Ordering::SeqCst);
         let answer = in_thread(move || ask(&question)).await;
         self.asked.store(false, Ordering::SeqCst);
-        answer.ok().flatten()
+        let answer = answer.and_then(|answer| answer);
+        if answer.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {
+            // Ctrl-C: its signal is under way, and says more than that nobody answered.
+            tokio::time::sleep(INTERRUPTED).await;
+        }
+        answer.ok()
     }
 
     /// Whether somebody is being asked at this moment: no bar is to move then.

@@ -2,6 +2,7 @@
 
 use crate::dump::algorithms::old_ones;
 use crate::dump::known_hosts::{Known, Verdict};
+use chrono::Utc;
 use russh::Names;
 use russh::client::{Handler, Session};
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
@@ -10,10 +11,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// How much is kept of what a node says before somebody is logged in, in bytes.
 const BANNER: usize = 4 << 10;
 
+/// What a host showed and was not accepted by.
+pub(crate) enum Shown {
+    /// A key.
+    Key(PublicKey),
+    /// A certificate, and why it is not valid.
+    Certificate(String),
+}
+
 /// Judges the host's key and keeps it for whoever has to tell of it.
 pub(crate) struct HostKeyVerifier {
     pub(crate) known: Known,
-    pub(crate) shown: Arc<Mutex<Option<PublicKey>>>,
+    /// The host's name or address: a certificate is for such.
+    pub(crate) host: String,
+    pub(crate) shown: Arc<Mutex<Option<Shown>>>,
     pub(crate) banner: Arc<Mutex<String>>,
 }
 
@@ -56,10 +67,22 @@ impl Handler for HostKeyVerifier {
         &mut self,
         key: &PublicKeyOrCertificate,
     ) -> std::result::Result<bool, russh::Error> {
-        // No certificate is asked for; one that comes all the same is nobody's.
-        let PublicKeyOrCertificate::PublicKey { key, .. } = key else { return Ok(false) };
-        let known = self.known.verdict(key) == Verdict::Known;
-        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(key.clone());
+        let (shown, known) = match key {
+            PublicKeyOrCertificate::PublicKey { key, .. } => {
+                (Shown::Key(key.clone()), self.known.verdict(key) == Verdict::Known)
+            }
+            PublicKeyOrCertificate::Certificate(certificate) => {
+                match self.known.certified(certificate, &self.host, Utc::now().timestamp()) {
+                    Ok(()) => return Ok(true),
+                    Err(problem) => {
+                        // The key itself may be recorded as well.
+                        let key = PublicKey::new(certificate.public_key().clone(), "");
+                        (Shown::Certificate(problem), self.known.verdict(&key) == Verdict::Known)
+                    }
+                }
+            }
+        };
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(shown);
         Ok(known)
     }
 }

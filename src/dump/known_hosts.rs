@@ -4,8 +4,10 @@
 //! Nothing is decided here about a key that is unknown; one that is not the recorded one is never accepted by anybody.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use russh::keys::ssh_key::certificate::CertType;
 use russh::keys::ssh_key::known_hosts::{Entry, HostPatterns, Marker};
-use russh::keys::{Algorithm, HashAlg, PublicKey};
+use russh::keys::ssh_key::public::KeyData;
+use russh::keys::{Algorithm, Certificate, HashAlg, PublicKey};
 use sha1::Sha1;
 use std::io;
 use std::path::Path;
@@ -18,6 +20,8 @@ const SSH_PORT: u16 = 22;
 pub(crate) struct Known {
     keys: Vec<(usize, PublicKey)>,
     revoked: Vec<(usize, PublicKey)>,
+    /// Whose certificates are those of the host.
+    authorities: Vec<(usize, PublicKey)>,
 }
 
 /// What known_hosts says of a key.
@@ -72,8 +76,7 @@ impl Known {
             match entry.marker() {
                 None => known.keys.push(key),
                 Some(Marker::Revoked) => known.revoked.push(key),
-                // Certificates are not asked for, so nobody's authority matters.
-                Some(Marker::CertAuthority) => {}
+                Some(Marker::CertAuthority) => known.authorities.push(key),
             }
         }
         known
@@ -93,6 +96,43 @@ impl Known {
             Some((line, recorded)) => Verdict::Changed { recorded: fingerprint(recorded), line: *line },
             None => Verdict::Unknown,
         }
+    }
+
+    /// Whether certificates of the host can be judged.
+    pub(crate) fn has_authorities(&self) -> bool {
+        !self.authorities.is_empty()
+    }
+
+    /// Whether a certificate proves that a key is the host's, at a time in seconds since 1970; an error says why not.
+    pub(crate) fn certified(&self, certificate: &Certificate, host: &str, now: i64) -> Result<(), String> {
+        let authority = certificate.signature_key();
+        let revoked = |key: &KeyData| self.revoked.iter().any(|(_, revoked)| revoked.key_data() == key);
+        let fits_host = |principal: &String| fits(principal.as_bytes(), host.as_bytes());
+        let shown = authority.fingerprint(HashAlg::Sha256);
+        if certificate.cert_type() != CertType::Host {
+            return Err("it is that of a user".to_owned());
+        }
+        if revoked(authority) || revoked(certificate.public_key()) {
+            return Err("known_hosts revokes its key, or that of its authority".to_owned());
+        }
+        if !self.authorities.iter().any(|(_, known)| known.key_data() == authority) {
+            return Err(format!("{shown} signed it, which is no authority in known_hosts"));
+        }
+        if !certificate.valid_principals().iter().any(fits_host) {
+            let names = certificate.valid_principals().join(", ");
+            return Err(format!(
+                "it is for {}, and not for {host}",
+                if names.is_empty() { "nobody" } else { &names }
+            ));
+        }
+        if let Some(option) = certificate.critical_options().iter().next() {
+            return Err(format!("it has the critical option {}", option.0));
+        }
+        let now = u64::try_from(now).unwrap_or(0);
+        if now < certificate.valid_after() || now >= certificate.valid_before() {
+            return Err("its time is over, or has not come".to_owned());
+        }
+        certificate.validate_at(now, [&shown]).map_err(|_| "its signature is wrong".to_owned())
     }
 
     /// `all` with those first of which the host has keys here: of several keys that a host has, it is to show a known one.

@@ -5,15 +5,17 @@ use crate::dump::attempt::{Attempt, JUDGING, judged};
 use crate::dump::entrance::Entrance;
 use crate::dump::error::{Failure, NodeError, Result};
 use crate::dump::host_key::HostKeyVerifier;
+use crate::dump::key_file::{self, KeySigner};
 use crate::dump::questions::Questions;
 use crate::dump::secrets::Purpose;
 use crate::dump::settings::{Login, Node};
+use chrono::Utc;
 use russh::client::{AuthResult, Handle};
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::AgentClient;
-use russh::keys::{HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, load_secret_key};
+use russh::keys::{HashAlg, PrivateKeyWithHashAlg};
 use russh::{MethodKind, MethodSet};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::time::timeout;
@@ -157,7 +159,7 @@ impl Visit<'_> {
         let password = self.entrance.secrets.of(self.node, Purpose::Login);
         match (way, password) {
             (Way::Of(Login::Agent), _) => self.with_agent().await,
-            (Way::Of(Login::Key), _) => self.with_key().await,
+            (Way::Of(Login::Key), _) => self.with_keys().await,
             (Way::Of(Login::Password), None) => Attempt::Refused("none is known".to_owned()),
             // Never both: each wrong password counts where accounts are locked.
             (Way::Of(Login::Password), Some(password)) if self.offered.contains(&MethodKind::Password) => {
@@ -179,11 +181,27 @@ impl Visit<'_> {
             Err(problem) => return Attempt::Refused(problem),
         };
         let number = keys.len();
+        let user = self.node.user.clone();
         for key in keys {
-            let (digest, _) = self.rsa_digest(key.algorithm().is_rsa()).await;
-            let offered = self.handle.authenticate_publickey_with(&self.node.user, key, digest, &mut agent);
-            match judged(offered).await {
-                Attempt::Refused(_) => {}
+            let offered = match key {
+                AgentIdentity::PublicKey { key, .. } => {
+                    let (digest, _) = self.rsa_digest(key.algorithm().is_rsa()).await;
+                    judged(self.handle.authenticate_publickey_with(user.clone(), key, digest, &mut agent))
+                        .await
+                }
+                AgentIdentity::Certificate { certificate, .. } => {
+                    let (digest, _) = self.rsa_digest(certificate.algorithm().is_rsa()).await;
+                    let offered = self.handle.authenticate_certificate_with(
+                        user.clone(),
+                        certificate,
+                        digest,
+                        &mut agent,
+                    );
+                    judged(offered).await
+                }
+            };
+            match offered {
+                Attempt::Refused(_) if !self.handle.is_closed() => {}
                 other => return other,
             }
         }
@@ -193,21 +211,49 @@ impl Visit<'_> {
         })
     }
 
-    async fn with_key(&mut self) -> Attempt {
-        let Some(path) = &self.node.key else { return Attempt::Refused("no key is named".to_owned()) };
+    async fn with_keys(&mut self) -> Attempt {
+        let node = self.node;
+        let mut problems = Vec::new();
+        for path in &node.keys {
+            match self.with_key(path).await {
+                Attempt::Refused(problem) if !self.handle.is_closed() => problems.push(problem),
+                other => return other,
+            }
+        }
+        Attempt::Refused(if problems.is_empty() { "no key is named".to_owned() } else { problems.join("; ") })
+    }
+
+    /// Offers the key of a file, and before it the certificate that lies beside it, as OpenSSH does.
+    async fn with_key(&mut self, path: &Path) -> Attempt {
         let passphrase = self.entrance.secrets.of(self.node, Purpose::Key);
-        let key = match read_key(path, passphrase) {
-            Ok(key) => key,
+        let key = match key_file::read(path, passphrase) {
+            Ok(key) => Arc::new(key),
             Err(problem) => return Attempt::Refused(format!("{}: {problem}", path.display())),
         };
         let (digest, unsaid) = self.rsa_digest(key.algorithm().is_rsa()).await;
-        let key = PrivateKeyWithHashAlg::new(Arc::new(key), digest);
+        let certified = match key_file::certificate(path, Utc::now().timestamp()) {
+            None => String::new(),
+            Some((file, Err(problem))) => format!("{}: {problem}; ", file.display()),
+            Some((file, Ok(certificate))) => {
+                let mut signer = KeySigner(Arc::clone(&key));
+                let user = self.node.user.clone();
+                let offered =
+                    self.handle.authenticate_certificate_with(user, certificate, digest, &mut signer);
+                match judged(offered).await {
+                    Attempt::Refused(problem) => format!("{}: {problem}; ", file.display()),
+                    other => return other,
+                }
+            }
+        };
+        let key = PrivateKeyWithHashAlg::new(key, digest);
         match judged(self.handle.authenticate_publickey(&self.node.user, key)).await {
             Attempt::Refused(problem) if unsaid && !self.node.legacy_algorithms => Attempt::Refused(format!(
-                "{}: {problem}; an old sshd takes RSA keys with SHA-1 alone (legacy_algorithms = true)",
+                "{certified}{}: {problem}; an old sshd takes RSA keys with SHA-1 alone (legacy_algorithms = true)",
                 path.display()
             )),
-            Attempt::Refused(problem) => Attempt::Refused(format!("{}: {problem}", path.display())),
+            Attempt::Refused(problem) => {
+                Attempt::Refused(format!("{certified}{}: {problem}", path.display()))
+            }
             other => other,
         }
     }
@@ -227,26 +273,15 @@ impl Visit<'_> {
 
 type Agent = AgentClient<tokio::net::UnixStream>;
 
-/// The agent, and the keys of it that are offered.
-async fn agent_keys(socket: Option<&str>) -> std::result::Result<(Agent, Vec<PublicKey>), String> {
+/// The agent, and what of it is offered: certificates first, as OpenSSH does.
+async fn agent_keys(socket: Option<&str>) -> std::result::Result<(Agent, Vec<AgentIdentity>), String> {
     let socket = socket.ok_or("none runs (SSH_AUTH_SOCK is not set)")?;
     let silent = |error: russh::keys::Error| format!("it does not answer: {error}");
     let mut agent = AgentClient::connect_uds(socket).await.map_err(silent)?;
     let identities = agent.request_identities().await.map_err(silent)?;
-    let key = |identity| match identity {
-        AgentIdentity::PublicKey { key, .. } => Some(key),
-        AgentIdentity::Certificate { .. } => None,
-    };
-    let keys: Vec<_> = identities.into_iter().filter_map(key).take(AGENT_KEYS).collect();
+    let is_certificate = |identity: &AgentIdentity| matches!(identity, AgentIdentity::Certificate { .. });
+    let (mut keys, rest): (Vec<_>, Vec<_>) = identities.into_iter().partition(is_certificate);
+    keys.extend(rest);
+    keys.truncate(AGENT_KEYS);
     if keys.is_empty() { Err("it holds no keys".to_owned()) } else { Ok((agent, keys)) }
-}
-
-fn read_key(path: &Path, passphrase: Option<&SecretString>) -> std::result::Result<PrivateKey, String> {
-    let key = load_secret_key(path, passphrase.map(|secret| secret.expose_secret()));
-    key.map_err(|error| match &error {
-        russh::keys::Error::IO(error) => error.to_string(),
-        russh::keys::Error::KeyIsEncrypted => "its passphrase is not known".to_owned(),
-        _ if passphrase.is_some() => "the passphrase does not open it".to_owned(),
-        _ => error.to_string(),
-    })
 }

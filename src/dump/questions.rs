@@ -5,6 +5,7 @@ use crate::base::text::printable;
 use crate::dump::attempt::{Attempt, JUDGING};
 use crate::dump::entrance::Entrance;
 use crate::dump::host_key::HostKeyVerifier;
+use crate::dump::prompt::{CODES, PASSWORDS, is_expiry};
 use crate::dump::settings::Node;
 use parsers::row::shortened;
 use russh::client::{Handle, KeyboardInteractiveAuthResponse, Prompt};
@@ -15,26 +16,6 @@ use tokio::time::timeout;
 const ROUNDS: usize = 6;
 const PROMPTS: usize = 8;
 
-/// By what a question for a code is told from one for the password, in small letters.
-const CODES: [&str; 12] = [
-    "code",
-    "otp",
-    "token",
-    "one-time",
-    "one time",
-    "verification",
-    "duo",
-    "验证码",
-    "驗證碼",
-    "动态",
-    "一次性",
-    "令牌",
-];
-
-/// By what a question for a password is known, in small letters.
-const PASSWORDS: [&str; 8] =
-    ["password", "passwort", "mot de passe", "contraseña", "пароль", "密码", "密碼", "口令"];
-
 /// The questions of one login.
 pub(crate) struct Questions<'q> {
     node: &'q Node,
@@ -42,6 +23,8 @@ pub(crate) struct Questions<'q> {
     password: Option<&'q SecretString>,
     /// Whether the password was given: it is given once.
     given: bool,
+    /// Whether the node says that the password has expired.
+    expired: bool,
     /// What was typed: the node may repeat it.
     typed: Vec<SecretString>,
 }
@@ -53,7 +36,7 @@ impl<'q> Questions<'q> {
         password: Option<&'q SecretString>,
         given: bool,
     ) -> Self {
-        Self { node, entrance, password, given, typed: Vec::new() }
+        Self { node, entrance, password, given, expired: false, typed: Vec::new() }
     }
 
     /// Answers all that the node asks.
@@ -81,6 +64,7 @@ impl<'q> Questions<'q> {
             if prompts.len() > PROMPTS {
                 return Attempt::Left(format!("the node asks {} things at once", prompts.len()));
             }
+            self.expired |= is_expiry(&text);
             self.tell(&text);
             let mut answers = Vec::new();
             for prompt in &prompts {
@@ -96,6 +80,9 @@ impl<'q> Questions<'q> {
 
     /// Which of several answers is wrong is not said.
     fn refused(&self) -> &'static str {
+        if self.expired {
+            return "the password has expired: log in there by hand and change it";
+        }
         match (self.given && self.password.is_some(), self.typed.is_empty()) {
             (true, false) => "it or what was typed is refused",
             _ => "refused",
@@ -133,6 +120,11 @@ impl<'q> Questions<'q> {
         let shown = printable(&shortened(&shown)).replace('\n', " ");
         if is_password {
             return Err(match self.password {
+                Some(_) if is_expiry(prompt.prompt.trim()) => {
+                    format!(
+                        "the password has expired, and the node wants a new one ({shown}): log in there by hand and change it"
+                    )
+                }
                 Some(_) => format!("refused, or the node asks for another one ({shown})"),
                 None => format!("the node asks for a password ({shown}), and none is known"),
             });

@@ -134,17 +134,19 @@ pub fn text(dispositions: &[Disposition], text_format: TextFormat) -> String {
 #[must_use]
 pub fn dry_run(settings: &NodeSettings) -> String {
     let mut text = String::new();
+    for remark in &settings.remarks {
+        let _ = writeln!(text, "{remark}");
+    }
     for node in &settings.nodes {
-        let ways: Vec<String> = node.login.iter().map(|login| way(node, *login)).collect();
-        let _ = writeln!(
-            text,
-            "{}: log in to {} port {} as {} by {}",
-            node.name,
-            node.host,
-            node.port,
-            node.user,
-            ways.join(", else ")
-        );
+        let _ = writeln!(text, "{}: {}", node.name, way(node));
+        for hop in &node.hops {
+            let _ = writeln!(text, "  through {}: {}", hop.name, way(hop));
+        }
+        for told in node.hops.iter().chain([node]) {
+            if let Some(from) = &told.from_config {
+                let _ = writeln!(text, "  {}: {from}", told.name);
+            }
+        }
         let _ = writeln!(text, "  host key: as in {}", node.known_hosts.display());
         if node.legacy_algorithms {
             text.push_str("  old and weak algorithms are allowed (legacy_algorithms)\n");
@@ -152,6 +154,9 @@ pub fn dry_run(settings: &NodeSettings) -> String {
         match node.becoming {
             Become::Nobody => {}
             Become::Su => _ = writeln!(text, "  become {} with su", node.database_user),
+            Become::Command => {
+                let _ = writeln!(text, "  become {} with {}", node.database_user, node.become_command);
+            }
             Become::Sudo => _ = writeln!(text, "  become {} with sudo", node.database_user),
         }
         for dump in &node.dumps {
@@ -171,11 +176,20 @@ pub fn dry_run(settings: &NodeSettings) -> String {
     printable(&text).into_owned()
 }
 
-fn way(node: &Node, login: Login) -> String {
-    match (login, &node.key) {
+/// Where somebody logs in, and how.
+fn way(node: &Node) -> String {
+    let logins: Vec<String> = node.login.iter().map(|login| login_by(node, *login)).collect();
+    format!("log in to {} port {} as {} by {}", node.host, node.port, node.user, logins.join(", else "))
+}
+
+fn login_by(node: &Node, login: Login) -> String {
+    match (login, node.keys.as_slice()) {
         (Login::Agent, _) => "the agent's keys".to_owned(),
-        (Login::Key, Some(key)) => format!("the key {}", key.display()),
-        (Login::Key, None) => "a key".to_owned(),
+        (Login::Key, []) => "a key".to_owned(),
+        (Login::Key, keys) => {
+            let keys: Vec<String> = keys.iter().map(|key| format!("the key {}", key.display())).collect();
+            keys.join(", else ")
+        }
         (Login::Password, _) => "password".to_owned(),
     }
 }

@@ -42,17 +42,49 @@ pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
-/// The command that runs a script as another user.
-pub(crate) fn command_line(becoming: Become, user: &str, script: &str) -> String {
-    let script = format!("exec /bin/sh -c {}", quoted(script));
+/// How long a line may be that a script comes in, in bytes: a terminal takes 4095.
+const LINE: usize = 1_000;
+
+/// The command that says `ready`, takes a script from its standard input, and runs it: one line that every shell understands, csh
+/// and restricted ones too, without exclamation marks and paths. The script is no argument.
+pub(crate) fn receiver(words: &Words) -> String {
+    let receive = "n=$(printf \"\\n_\"); n=${n%_}; s=; while IFS= read -r l; do case $l in .) break;; +*) s=$s${l#+};; =*) \
+                   s=$s${l#=}$n;; esac; done; unset n l; eval \"$s\"";
+    format!("sh -c 'umask 077; printf \"%s ready\\n\" {}; {receive}'", words.0)
+}
+
+/// A script in lines, as [`receiver`] takes it.
+pub(crate) fn in_lines(script: &str) -> String {
+    let mut text = String::new();
+    for line in script.lines() {
+        let mut rest = line;
+        while rest.len() > LINE {
+            let end = (1..=LINE).rev().find(|at| rest.is_char_boundary(*at)).unwrap_or(rest.len());
+            let (piece, more) = rest.split_at(end);
+            let _ = writeln!(text, "+{piece}");
+            rest = more;
+        }
+        let _ = writeln!(text, "={rest}");
+    }
+    text.push_str(".\n");
+    text
+}
+
+/// The command that runs `receiver` as another user. Nothing of it is a path or a builtin that a restricted shell refuses.
+pub(crate) fn command_line(becoming: Become, user: &str, receiver: &str) -> String {
     match becoming {
         // With the user's own login environment: gs_dump is found through it.
-        Become::Su => format!("exec su - {} -c {}", quoted(user), quoted(&script)),
+        Become::Su => format!("su - {} -c {}", quoted(user), quoted(receiver)),
         Become::Sudo => {
-            let shell = format!("exec \"${{SHELL:-/bin/sh}}\" -l -c {}", quoted(&script));
-            format!("exec sudo -p Password: -H -u {} -- /bin/sh -c {}", quoted(user), quoted(&shell))
+            // csh takes no -l beside -c, and a shell that lets nobody in would not run it.
+            let shell = format!(
+                "c={}; case ${{SHELL##*/}} in *csh) exec \"$SHELL\" -c \"$c\";; \"\"|nologin|false) exec /bin/sh -c \"$c\";; *) exec \
+                 \"$SHELL\" -l -c \"$c\";; esac",
+                quoted(receiver)
+            );
+            format!("sudo -p Password: -H -u {} -- /bin/sh -c {}", quoted(user), quoted(&shell))
         }
-        Become::Nobody => script,
+        Become::Nobody | Become::Command => receiver.to_owned(),
     }
 }
 
@@ -64,9 +96,17 @@ pub(crate) fn run(words: &Words, command: &str) -> String {
 }
 
 /// Waits for the name of a file, and writes that file from byte `at` on, the first being 0. The name stands in no argument.
-pub(crate) fn send(at: u64) -> String {
-    format!("IFS= read -r file || exit 1\nexec <\"$file\" || exit 1\nexec tail -c +{}\n", at + 1)
+/// `begins` comes before its first byte.
+pub(crate) fn send(words: &Words, at: u64) -> String {
+    let begins = words.say("begins");
+    format!("IFS= read -r file || exit 1\nexec <\"$file\" || exit 1\n{begins}\nexec tail -c +{}\n", at + 1)
 }
+
+/// Finds what computes a SHA-256: a node without coreutils may have another.
+const SUM: &str = "sum=\n\
+    for one in sha256sum 'shasum -a 256' 'openssl dgst -sha256 -r' 'busybox sha256sum'; do\n\
+    \x20 if [ -z \"$sum\" ] && $one </dev/null >/dev/null 2>&1; then sum=$one; fi\n\
+    done\n";
 
 /// By what a folder of etl's is known on a node: the station (this machine and folder), the node and the database.
 /// Another dump with the same tag cannot be under way: the folder here is locked.
@@ -138,7 +178,8 @@ pub(crate) fn dump(words: &Words, dump: &Dump, tag: &str) -> String {
     let kept = words.tell("left", "$dir");
     let file = words.tell("file", "$dir/$name");
     let size = words.tell("size", "$(wc -c <\"$dir/$name\" | tr -d ' ')");
-    let digest = words.tell("digest", "$(sha256sum <\"$dir/$name\" | cut -d ' ' -f 1)");
+    let digest = words.tell("digest", "$([ -z \"$sum\" ] || $sum <\"$dir/$name\" | cut -d ' ' -f 1)");
+    script.push_str(SUM);
     let _ = write!(
         script,
         "name=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \\n')\n\
@@ -250,18 +291,50 @@ mod tests {
         }
     }
 
+    /// Runs a command line in a shell, with a script on its standard input as it comes from a connection.
+    fn received(shell: &str, line: &str, script: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let input = folder.path().join("input");
+        std::fs::write(&input, in_lines(script) + "more\n").unwrap();
+        let input = std::fs::File::open(input).unwrap();
+        let output = Command::new(shell).args(["-c", line]).stdin(input).output().unwrap();
+        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[test]
+    fn a_script_comes_through_the_standard_input_whatever_is_in_it() {
+        let words = Words::new();
+        let long = "é".repeat(5_000);
+        let script = format!(
+            "printf '%s\\n' 'it'\\''s \"$x\" `y` ! \\ *' \\\n  '+'\nIFS= read -r next\nprintf '%s\\n' \"$next\"\n: '{long}'\n\
+             printf '%s' '{long}' | wc -c\n"
+        );
+        assert!(in_lines(&script).lines().all(|line| line.len() <= LINE + 1));
+        let expected = format!("{}\nit's \"$x\" `y` ! \\ *\n+\nmore\n10000\n", words.line("ready"));
+        for shell in ["sh", "bash"] {
+            assert_eq!(received(shell, &receiver(&words), &script), expected);
+        }
+        let line = receiver(&words);
+        assert!(!line.contains(['\n', '!', '/']) && line.matches('\'').count() == 2, "{line}");
+        assert!(!line.contains(&words.line("ready")), "an echo of it would be taken for its answer: {line}");
+    }
+
     #[test]
     fn another_user_is_become_by_the_operator_s_choice() {
-        for (becoming, expected) in [
-            (Become::Nobody, "exec /bin/sh -c 'id'"),
-            (Become::Su, "exec su - 'gaussdba' -c 'exec /bin/sh -c '\\''id'\\'''"),
-        ] {
-            assert_eq!(command_line(becoming, "gaussdba", "id"), expected);
+        let words = Words::new();
+        let receiver = receiver(&words);
+        assert_eq!(command_line(Become::Nobody, "gaussdba", &receiver), receiver);
+        let su = command_line(Become::Su, "gaussdba", "sh -c 'id'");
+        assert_eq!(su, format!("su - 'gaussdba' -c {}", quoted("sh -c 'id'")));
+        let sudo = command_line(Become::Sudo, "gaussdba", &receiver);
+        let become_user = "sudo -p Password: -H -u 'gaussdba' --";
+        assert!(sudo.starts_with(become_user), "{sudo}");
+        // What sudo runs, run by nobody in particular, whatever that user's shell is.
+        for shell in ["/bin/sh", "/bin/bash", "/usr/sbin/nologin", ""] {
+            let line = sudo.replacen(become_user, &format!("SHELL={shell}"), 1);
+            assert_eq!(received("sh", &line, "echo in"), format!("{}\nin\n", words.line("ready")), "{shell}");
         }
-        let sudo = command_line(Become::Sudo, "gaussdba", "printf %s \"it's\"");
-        assert!(sudo.starts_with("exec sudo -p Password: -H -u 'gaussdba' -- /bin/sh -c '"), "{sudo}");
-        // What sudo runs, run by nobody in particular.
-        assert_eq!(sh(&sudo.replacen("exec sudo -p Password: -H -u 'gaussdba' --", "exec", 1)), "it's");
     }
 
     #[test]
@@ -291,10 +364,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("it's a file");
         std::fs::write(&file, "0123456789\n").unwrap();
+        let words = Words::new();
         for (at, expected) in [(0, "0123456789\n"), (1, "123456789\n"), (10, "\n"), (11, "")] {
             let name = quoted(&file.display().to_string());
-            let script = quoted(&send(at));
-            assert_eq!(sh(&format!("printf '%s\\n' {name} | /bin/sh -c {script}")), expected, "{at}");
+            let script = quoted(&send(&words, at));
+            let said = sh(&format!("printf '%s\\n' {name} | /bin/sh -c {script}"));
+            assert_eq!(said, format!("{}\n{expected}", words.line("begins")), "{at}");
         }
     }
 

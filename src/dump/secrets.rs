@@ -5,8 +5,7 @@
 //! `ETL_SSH_PASSWORD_VBS1` for the node vbs1, or without the node's name for all nodes.
 
 use crate::dump::error::{NodeError, Result};
-use crate::dump::settings::suffix;
-use crate::dump::settings::{Login, Node};
+use crate::dump::node::{Login, Node, suffix};
 use crate::ui::environment::Environment;
 use secrecy::{ExposeSecret as _, SecretString};
 use std::collections::HashMap;
@@ -96,8 +95,12 @@ impl Secrets {
     /// Something that is needed in any case is nowhere, and nobody can be asked.
     pub fn gather(nodes: &[&Node], sources: Sources<'_>) -> Result<Self> {
         let mut secrets = Self::default();
-        for node in nodes {
+        for node in nodes.iter().flat_map(|node| node.hops.iter().chain([*node])) {
             for (purpose, prompt, needed) in wanted(node) {
+                // Several nodes may lie behind one host.
+                if secrets.of(node, purpose).is_some() {
+                    continue;
+                }
                 let secret = sources.find(node, purpose).or_else(|| (sources.ask)(&prompt));
                 match secret {
                     // Whoever only presses Enter has none.
@@ -170,13 +173,16 @@ fn wanted(node: &Node) -> Vec<(Purpose, String, bool)> {
         };
         wanted.push((Purpose::Login, question, alone));
     }
-    if node.login.contains(&Login::Key) && node.key.as_deref().is_some_and(crate::dump::key_file::is_locked) {
+    if node.login.contains(&Login::Key) && node.keys.iter().any(|key| crate::dump::key_file::is_locked(key)) {
         let question = format!("Passphrase of the key for {user} on {name}: ");
         wanted.push((Purpose::Key, question, node.login.len() == 1));
     }
     if node.becomes() && node.become_password {
         let question = match node.becoming {
             crate::dump::settings::Become::Sudo => format!("Password of {user} for sudo on {name}: "),
+            crate::dump::settings::Become::Command => {
+                format!("Password that {:?} asks for on {name}: ", node.become_command)
+            }
             _ => format!("Password of {database_user} on {name}: "),
         };
         wanted.push((Purpose::Become, question, true));

@@ -6,21 +6,33 @@
 use crate::dump::algorithms;
 use crate::dump::entrance::{Entrance, Trust};
 use crate::dump::error::{Failure, NodeError, Result};
-use crate::dump::host_key::HostKeyVerifier;
+use crate::dump::host_key::{HostKeyVerifier, Shown};
 use crate::dump::known_hosts::{Known, Verdict, fingerprint, shown_host};
 use crate::dump::login;
+use crate::dump::prompt::{EXPIRED, is_expiry};
 use crate::dump::settings::Node;
 use crate::dump::thread::in_thread;
-use russh::client::{self, Handle};
+use russh::Channel;
+use russh::client::{self, Handle, Msg};
 use russh::keys::PublicKey;
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
-/// How many times a silent node is asked for a sign of life before it is given up.
+/// How many times a silent node is asked for a sign of life before it is given up, at least.
 const SIGNS_OF_LIFE: u32 = 3;
+
+/// How long nothing goes over a connection at most: firewalls and servers drop one that is idle for a minute.
+const IDLE: Duration = Duration::from_secs(20);
+
+/// How long is waited before a node is tried again that hung up before anybody could log in.
+const HUNG_UP: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+
+/// How long a session that is over may be counted by the node.
+const ENDING: Duration = Duration::from_secs(3);
 
 /// How often it is looked whether a connection is still there.
 const LOOK: Duration = Duration::from_millis(200);
@@ -30,6 +42,8 @@ pub(crate) struct Session {
     pub(crate) handle: Handle<HostKeyVerifier>,
     /// The node's name.
     pub(crate) node: String,
+    /// The connections through which this one goes, the first being the outermost.
+    hops: Vec<Session>,
 }
 
 impl std::fmt::Debug for Session {
@@ -39,12 +53,26 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    /// Connects and logs in.
+    /// Connects and logs in, on each host that leads to the node first.
     ///
     /// # Errors
-    /// The node is not reached, its key is not accepted, or no way to log in is.
+    /// The node is not reached, its key is not accepted, or no way to log in is; or that is so of a host on the way.
     pub(crate) async fn open(node: &Node, entrance: &Entrance<'_>) -> Result<Self> {
-        let (handle, banner) = match connect(node).await? {
+        let mut hops: Vec<Self> = Vec::new();
+        for hop in &node.hops {
+            let session = Self::enter(hop, hops.last(), entrance).await?;
+            hops.push(session);
+        }
+        let mut session = Self::enter(node, hops.last(), entrance).await?;
+        session.hops = hops;
+        Ok(session)
+    }
+
+    async fn enter(node: &Node, through: Option<&Self>, entrance: &Entrance<'_>) -> Result<Self> {
+        if let Some(told) = &node.from_config {
+            entrance.operator.tell(&node.name, told);
+        }
+        let (handle, banner) = match reach(node, through).await? {
             Connected::Yes(handle, banner) => (handle, banner),
             Connected::UnknownKey(key) => {
                 let _one_at_a_time = entrance.asking.lock().await;
@@ -52,7 +80,7 @@ impl Session {
                 if verdict(node, &key)? != Verdict::Known {
                     accept(node, &key, entrance.trust).await?;
                 }
-                match connect(node).await? {
+                match reach(node, through).await? {
                     Connected::Yes(handle, banner) => (handle, banner),
                     Connected::UnknownKey(other) => {
                         let problem = format!(
@@ -69,14 +97,24 @@ impl Session {
                 }
             }
         };
-        let mut session = Self { handle, node: node.name.clone() };
+        let mut session = Self { handle, node: node.name.clone(), hops: Vec::new() };
+        let expired = AtomicBool::new(false);
         let tell = || {
             let said = std::mem::take(&mut *banner.lock().unwrap_or_else(PoisonError::into_inner));
+            expired.fetch_or(is_expiry(&said), Ordering::Relaxed);
             entrance.operator.tell(&node.name, &entrance.secrets.hide(&said));
         };
         let logged_in = login::log_in(&mut session.handle, node, entrance, &tell).await;
         tell();
-        logged_in?;
+        logged_in.map_err(|error| match error {
+            NodeError::Failed { node, kind: kind @ Failure::Login, problem, .. }
+                if expired.load(Ordering::Relaxed) =>
+            {
+                let problem = format!("{problem}: the password has expired");
+                NodeError::Failed { node, kind, problem, remedy: EXPIRED.to_owned() }
+            }
+            other => other,
+        })?;
         tracing::info!("{}: logged in as {}", node.name, node.user);
         Ok(session)
     }
@@ -84,7 +122,21 @@ impl Session {
     /// Waits until the connection is gone.
     pub(crate) async fn lost(&self) {
         while !self.handle.is_closed() {
-            tokio::time::sleep(LOOK).await;
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Opens a channel. Where the node allows one session alone, the last one may not be over there yet.
+    ///
+    /// # Errors
+    /// The node opens none, or the connection is lost.
+    pub(crate) async fn channel(&self) -> Result<Channel<Msg>> {
+        let since = Instant::now();
+        loop {
+            match self.handle.channel_open_session().await {
+                Err(russh::Error::ChannelOpenFailure(_)) if since.elapsed() < ENDING => sleep(LOOK).await,
+                opened => return opened.map_err(|error| self.broken(error)),
+            }
         }
     }
 
@@ -95,8 +147,10 @@ impl Session {
 
     /// Ends the session; no answer to it is needed.
     pub(crate) async fn close(self) {
-        let goodbye = self.handle.disconnect(russh::Disconnect::ByApplication, "", "");
-        drop(timeout(Duration::from_secs(2), goodbye).await);
+        for session in std::iter::once(&self).chain(self.hops.iter().rev()) {
+            let goodbye = session.handle.disconnect(russh::Disconnect::ByApplication, "", "");
+            drop(timeout(Duration::from_secs(2), goodbye).await);
+        }
     }
 }
 
@@ -106,29 +160,85 @@ enum Connected {
     UnknownKey(PublicKey),
 }
 
-async fn connect(node: &Node) -> Result<Connected> {
+/// Connects; a node that hangs up at once is tried again, because it may have too many connections that are logging in.
+async fn reach(node: &Node, through: Option<&Session>) -> Result<Connected> {
+    let mut pauses = HUNG_UP.into_iter();
+    loop {
+        match (connect(node, through).await, pauses.next()) {
+            (Err(NodeError::Lost { problem, .. }), Some(pause)) => {
+                tracing::info!(
+                    "{}: it hung up ({problem}); again in {}",
+                    node.name,
+                    humantime::format_duration(pause)
+                );
+                sleep(pause).await;
+            }
+            (Err(NodeError::Lost { problem, .. }), None) => {
+                let address = shown_host(&node.host, node.port);
+                return Err(NodeError::Failed {
+                    node: node.name.clone(),
+                    kind: Failure::Unreachable,
+                    problem: format!("{address} hangs up before anybody can log in: {problem}"),
+                    remedy: "check what listens there; if it is sshd, MaxStartups and PerSourceMaxStartups in its sshd_config, \
+                             and its log"
+                        .to_owned(),
+                });
+            }
+            (other, _) => return other,
+        }
+    }
+}
+
+async fn connect(node: &Node, through: Option<&Session>) -> Result<Connected> {
     let known = known(node)?;
     let config = config(node, &known);
     let shown = Arc::new(Mutex::new(None));
     let banner = Arc::default();
-    let verifier = HostKeyVerifier { known, shown: Arc::clone(&shown), banner: Arc::clone(&banner) };
-    let address = shown_host(&node.host, node.port);
-    let unreachable = |problem: String| NodeError::Failed {
-        node: node.name.clone(),
-        kind: Failure::Unreachable,
-        problem: format!("{address} cannot be reached: {problem}"),
-        remedy: "check host and port in the settings, the network, and that sshd runs there".to_owned(),
+    let verifier = HostKeyVerifier {
+        known,
+        host: node.host.clone(),
+        shown: Arc::clone(&shown),
+        banner: Arc::clone(&banner),
     };
+    let address = shown_host(&node.host, node.port);
+    let unreachable = |problem: String| {
+        let node = node.name.clone();
+        let check = "check host and port in the settings, the network, and that sshd runs there".to_owned();
+        let (problem, remedy) = match through {
+            None => (format!("{address} cannot be reached: {problem}"), check),
+            Some(hop) => (
+                format!("{address} cannot be reached through {}: {problem}", hop.node),
+                format!(
+                    "{check}, all as {} sees it; and that sshd there passes connections on (AllowTcpForwarding)",
+                    hop.node
+                ),
+            ),
+        };
+        NodeError::Failed { node, kind: Failure::Unreachable, problem, remedy }
+    };
+    let arrived = AtomicBool::new(false);
     let connecting = async {
-        let stream = TcpStream::connect((node.host.as_str(), node.port)).await?;
-        stream.set_nodelay(true)?;
-        client::connect_stream(Arc::new(config), stream, verifier).await
+        let config = Arc::new(config);
+        let Some(hop) = through else {
+            let stream = TcpStream::connect((node.host.as_str(), node.port)).await?;
+            stream.set_nodelay(true)?;
+            arrived.store(true, Ordering::Relaxed);
+            return client::connect_stream(config, stream, verifier).await;
+        };
+        let channel =
+            hop.handle.channel_open_direct_tcpip(&node.host, node.port.into(), "127.0.0.1", 0).await?;
+        arrived.store(true, Ordering::Relaxed);
+        client::connect_stream(config, channel.into_stream(), verifier).await
     };
     let connected = timeout(node.connect_timeout, connecting).await;
     let key = shown.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (connected, key) {
         (Ok(Ok(handle)), _) => Ok(Connected::Yes(handle, banner)),
-        (Ok(Err(russh::Error::UnknownKey)), Some(key)) => match verdict(node, &key)? {
+        (Ok(Err(russh::Error::UnknownKey)), Some(Shown::Certificate(problem))) => {
+            let problem = format!("{address} shows a host certificate that is not accepted: {problem}");
+            Err(key_failure(node, problem, "ask whoever runs the node, and whoever signs its certificate"))
+        }
+        (Ok(Err(russh::Error::UnknownKey)), Some(Shown::Key(key))) => match verdict(node, &key)? {
             Verdict::Known | Verdict::Unknown => Ok(Connected::UnknownKey(key)),
             Verdict::Changed { recorded, line } => {
                 let file = node.known_hosts.display();
@@ -153,6 +263,11 @@ async fn connect(node: &Node) -> Result<Connected> {
             let (node, kind) = (node.name.clone(), Failure::Algorithms);
             Err(NodeError::Failed { node, kind, problem: format!("{address}: {problem}"), remedy })
         }
+        (Ok(Err(error @ (russh::Error::Disconnect | russh::Error::HUP | russh::Error::IO(_)))), None)
+            if arrived.load(Ordering::Relaxed) =>
+        {
+            Err(NodeError::Lost { node: node.name.clone(), problem: error.to_string() })
+        }
         (Ok(Err(error)), _) => Err(unreachable(error.to_string())),
         (Err(_), _) => {
             Err(unreachable(format!("no answer within {}", humantime::format_duration(node.connect_timeout))))
@@ -161,15 +276,21 @@ async fn connect(node: &Node) -> Result<Connected> {
 }
 
 fn config(node: &Node, known: &Known) -> client::Config {
+    let interval = (node.silence / SIGNS_OF_LIFE).min(IDLE);
+    let signs = node.silence.as_millis() / interval.as_millis().max(1);
     let mut config = client::Config {
-        keepalive_interval: Some(node.silence / SIGNS_OF_LIFE),
-        keepalive_max: usize::try_from(SIGNS_OF_LIFE).unwrap_or(1),
+        keepalive_interval: Some(interval),
+        keepalive_max: usize::try_from(signs).unwrap_or(usize::MAX),
         nodelay: true,
         preferred: algorithms::preferred(node.legacy_algorithms),
         gex: algorithms::groups(node.legacy_algorithms),
         ..client::Config::default()
     };
-    config.preferred.key = Cow::Owned(known.preferred(&config.preferred.key));
+    let offered = node.host_keys.as_deref().unwrap_or(&config.preferred.key);
+    config.preferred.key = Cow::Owned(known.preferred(offered));
+    if known.has_authorities() {
+        config.preferred.host_key_certificates = config.preferred.key.clone();
+    }
     config
 }
 
@@ -222,4 +343,30 @@ async fn accept(node: &Node, key: &PublicKey, trust: &Trust) -> Result<()> {
 
 fn key_failure(node: &Node, problem: String, remedy: &str) -> NodeError {
     NodeError::Failed { node: node.name.clone(), kind: Failure::HostKey, problem, remedy: remedy.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::toml_document::Section;
+    use crate::dump::settings::NodeSettings;
+    use crate::ui::environment::Environment;
+    use parsers::columns::ColumnMap;
+    use std::path::Path;
+
+    #[test]
+    fn a_connection_is_never_silent_for_as_long_as_firewalls_wait_and_is_given_up_when_the_settings_say() {
+        for (silence, interval, signs) in [("3s", 1, 3), ("60s", 20, 3), ("10m", 20, 30)] {
+            let text = format!(
+                "[ssh]\nsilence = \"{silence}\"\n[[node]]\nname = \"n\"\nhost = \"h\"\nuser = \"u\"\n"
+            );
+            let mut section = Section::parse(Path::new("cutover.toml"), &text).unwrap();
+            let environment = Environment { variable: &|_| None, ..Environment::of_process() };
+            let map = ColumnMap::built_in().unwrap();
+            let node = NodeSettings::take(&mut section, &map, &environment).unwrap().nodes.remove(0);
+            let config = config(&node, &Known::default());
+            assert_eq!(config.keepalive_interval, Some(Duration::from_secs(interval)), "{silence}");
+            assert_eq!(config.keepalive_max, signs, "{silence}");
+        }
+    }
 }

@@ -15,6 +15,10 @@
 //! ```
 
 use crate::base::toml_document::{DocumentError, Placed, Result, Section};
+use crate::dump::jumps::{self, Unrouted};
+pub use crate::dump::node::{Become, Dump, Login, Node};
+use crate::dump::node::{is_user, suffix};
+use crate::dump::ssh_config::SshConfig;
 use crate::ui::environment::Environment;
 use parsers::columns::ColumnMap;
 use std::path::{Path, PathBuf};
@@ -37,6 +41,9 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// How often a lost connection is made again, where that is not said.
 const RECONNECTS: usize = 5;
 
+/// What to do about a file of OpenSSH's client that cannot be used.
+const WITHOUT_CONFIG: &str = "mend it there, or have etl leave it out: ssh_config = \"none\" in [ssh]";
+
 /// How long a dump may take, where that is not said.
 const DUMP_TIMEOUT: Duration = Duration::from_secs(6 * 60 * 60);
 
@@ -52,92 +59,8 @@ pub struct NodeSettings {
     pub folder: PathBuf,
     /// The nodes, in the order of the file; at least one.
     pub nodes: Vec<Node>,
-}
-
-/// A node.
-#[derive(Clone, Debug)]
-pub struct Node {
-    /// What it is called in messages and prompts; no other node is called so.
-    pub name: String,
-    /// Its name or address.
-    pub host: String,
-    /// The port of its SSH server.
-    pub port: u16,
-    /// RunAs logs in.
-    pub user: String,
-    /// The ways to log in, in the order in which they are tried; at least one.
-    pub login: Vec<Login>,
-    /// The private key, for [`Login::Key`].
-    pub key: Option<PathBuf>,
-    /// The file of known host keys.
-    pub known_hosts: PathBuf,
-    /// Whether older algorithms are allowed: SHA-1 and CBC.
-    pub legacy_algorithms: bool,
-    /// How long the node may take to answer.
-    pub connect_timeout: Duration,
-    /// How long the connection may be dead before it is given up.
-    pub silence: Duration,
-    /// How often a connection that was lost is made again.
-    pub reconnects: usize,
-    /// How the database user is become.
-    pub becoming: Become,
-    /// Whether becoming needs a password.
-    pub become_password: bool,
-    /// RunAs is become; the user who logs in where nobody is.
-    pub database_user: String,
-    /// What is dumped there.
-    pub dumps: Vec<Dump>,
-    /// The line of the settings file in which the node begins.
-    pub line: usize,
-}
-
-/// A way to log in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Login {
-    /// The keys of the SSH agent.
-    Agent,
-    /// A private key in a file.
-    Key,
-    /// A password, also where the node asks for it in its own words (keyboard-interactive).
-    Password,
-}
-
-/// How another user is become.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Become {
-    /// Not at all.
-    Nobody,
-    /// `su`, which asks for that user's password.
-    Su,
-    /// `sudo`, which may ask for the password of the one who logged in.
-    Sudo,
-}
-
-/// What is dumped on a node.
-#[derive(Clone, Debug)]
-pub struct Dump {
-    /// Which source database it is: cinder, autobackup, taskmgr or dps.
-    pub database: &'static str,
-    /// What that database is called on the node.
-    pub database_name: String,
-    /// The file here, in [`NodeSettings::folder`].
-    pub file: PathBuf,
-    /// The dump program on the node.
-    pub gs_dump: String,
-    /// Options for it, beside those that etl gives.
-    pub options: Vec<String>,
-    /// The tables, each as an argument of `-t`.
-    pub tables: Vec<String>,
-    /// The folder on the node in which the dump lies until it is fetched.
-    pub remote_folder: String,
-    /// Whether the database asks for a password.
-    pub database_password: bool,
-    /// How large the dump will be, where the operator knows better than the database.
-    pub expected_size: Option<u64>,
-    /// How long the dump program may take.
-    pub timeout: Duration,
-    /// The line of the settings file in which the dump begins.
-    pub line: usize,
+    /// What the operator should know of how they are reached.
+    pub remarks: Vec<String>,
 }
 
 impl NodeSettings {
@@ -151,12 +74,13 @@ impl NodeSettings {
         let folder = file.text("folder")?.map(|folder| in_home(&folder.value, home.as_deref()));
         let folder = folder.map_or_else(|| here.clone(), |folder| here.join(folder));
         let common = Common::take(file.section("ssh")?, home.as_deref())?;
-        let mut nodes: Vec<Node> = Vec::new();
+        let mut remarks: Vec<String> = common.remark.iter().cloned().collect();
+        let mut nodes: Vec<Unrouted> = Vec::new();
         for section in file.sections("node")? {
             let context = Context { common: &common, home: home.as_deref(), folder: &folder, map };
             let (path, line) = (section.path().to_owned(), section.line());
-            let node = Node::take(section, &context)?;
-            if let Some(problem) = conflict(&nodes, &node) {
+            let node = Unrouted::take(section, &context, &mut remarks)?;
+            if let Some(problem) = conflict(&nodes, &node.node) {
                 let remedy = Some("give each a name of its own".to_owned());
                 return Err(DocumentError::Wrong { path, line, problem, remedy });
             }
@@ -165,7 +89,8 @@ impl NodeSettings {
         if nodes.is_empty() {
             return Err(file.wrong(1, "no node is named", Some("add a section [[node]] for each node")));
         }
-        Ok(Self { path: file.path().to_owned(), folder, nodes })
+        let nodes = jumps::route(&nodes, &common.config, file.path())?;
+        Ok(Self { path: file.path().to_owned(), folder, nodes, remarks })
     }
 
     /// The node of a name.
@@ -181,6 +106,9 @@ struct Common {
     connect_timeout: Duration,
     silence: Duration,
     reconnects: usize,
+    config: SshConfig,
+    /// Why ~/.ssh/config is not used, where it is there and was not named.
+    remark: Option<String>,
 }
 
 impl Common {
@@ -190,8 +118,13 @@ impl Common {
             connect_timeout: CONNECT_TIMEOUT,
             silence: SILENCE,
             reconnects: RECONNECTS,
+            config: SshConfig::default(),
+            remark: None,
         };
-        let Some(mut section) = section else { return Ok(common) };
+        let Some(mut section) = section else {
+            common.look(home);
+            return Ok(common);
+        };
         if let Some(path) = section.text("known_hosts")? {
             common.known_hosts = in_home(&path.value, home);
         }
@@ -204,8 +137,37 @@ impl Common {
         if let Some(number) = section.number("reconnects", 0..=100)? {
             common.reconnects = usize::try_from(number.value).unwrap_or(RECONNECTS);
         }
+        match section.text("ssh_config")? {
+            None => common.look(home),
+            Some(named) if named.value == "none" => {}
+            Some(named) => {
+                let path = in_home(&named.value, home);
+                if !path.exists() {
+                    let problem = format!("ssh_config: there is no file {}", path.display());
+                    return Err(section.wrong(named.line, problem, Some("ssh_config = \"none\" uses none")));
+                }
+                common.config = SshConfig::read(&path, home).map_err(|wrong| DocumentError::Wrong {
+                    path,
+                    line: wrong.line,
+                    problem: wrong.problem,
+                    remedy: Some(WITHOUT_CONFIG.to_owned()),
+                })?;
+            }
+        }
         section.finish()?;
         Ok(common)
+    }
+
+    /// Looks for the file of OpenSSH's client. Nobody named it: what keeps it from being used is said, and no more.
+    fn look(&mut self, home: Option<&Path>) {
+        let Some(path) = home.map(|home| home.join(".ssh/config")) else { return };
+        match SshConfig::read(&path, home) {
+            Ok(config) => self.config = config,
+            Err(wrong) => {
+                let (path, line, problem) = (path.display(), wrong.line, wrong.problem);
+                self.remark = Some(format!("{path} is not used: line {line}: {problem}; {WITHOUT_CONFIG}"));
+            }
+        }
     }
 }
 
@@ -216,8 +178,8 @@ struct Context<'c> {
     map: &'c ColumnMap,
 }
 
-impl Node {
-    fn take(mut section: Section, context: &Context<'_>) -> Result<Self> {
+impl Unrouted {
+    fn take(mut section: Section, context: &Context<'_>, remarks: &mut Vec<String>) -> Result<Self> {
         let line = section.line();
         let name = section.needed("name", "\"vbs1\"")?;
         if !name.value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
@@ -233,12 +195,47 @@ impl Node {
                 Some("name it as \"192.0.2.5\"; user and port have settings of their own"),
             ));
         }
-        let port = section.number("port", 1..=65_535)?.map_or(22, |port| port.value);
-        let user = section.needed("user", "\"cps\"")?;
+        let config = &context.common.config;
+        let mut entry = config.of(&host.value).map_err(|problem| {
+            let problem = format!("{}: {problem}", config.path().display());
+            section.wrong(host.line, problem, Some(WITHOUT_CONFIG))
+        })?;
+        if entry.has_command {
+            let path = config.path().display();
+            remarks.push(format!(
+                "{}: {path} has a ProxyCommand for {}, which etl does not run; name the way with proxy_jump",
+                name.value, host.value
+            ));
+        }
+        let port = section.number("port", 1..=65_535)?.map(|port| u16::try_from(port.value).unwrap_or(22));
+        if port.is_some() {
+            entry.port = None;
+        }
+        let user = match (section.text("user")?, &entry.user) {
+            (Some(user), _) => {
+                entry.user = None;
+                user
+            }
+            (None, Some(user)) => Placed { value: user.clone(), line: host.line },
+            (None, None) => section.needed("user", "\"cps\"")?,
+        };
         word(&section, "user", &user)?;
         let login = logins(&mut section)?;
-        let key = section.text("key")?.map(|key| in_home(&key.value, context.home));
-        let key = key.or_else(|| context.home.map(|home| home.join(".ssh/id_ed25519")));
+        let mut keys = std::mem::take(&mut entry.keys);
+        if let Some(key) = section.text("key")? {
+            keys = vec![in_home(&key.value, context.home)];
+        } else if keys.is_empty() {
+            keys.extend(context.home.map(|home| home.join(".ssh/id_ed25519")));
+        } else {
+            entry.keys.clone_from(&keys);
+        }
+        let jumps = match section.texts("proxy_jump")? {
+            Some(jumps) => {
+                entry.jumps.clear();
+                jumps
+            }
+            None => entry.jumps.iter().map(|jump| Placed { value: jump.clone(), line: host.line }).collect(),
+        };
         let becoming = match section.text("become")? {
             None => Become::Nobody,
             Some(Placed { value, line }) => match value.as_str() {
@@ -250,6 +247,16 @@ impl Node {
                     return Err(section.wrong(line, problem, None));
                 }
             },
+        };
+        let become_command = section.text("become_command")?;
+        let becoming = match &become_command {
+            None => becoming,
+            Some(command) if becoming == Become::Nobody && is_line(&command.value) => Become::Command,
+            Some(command) => {
+                let problem = "become_command is not one line, or stands beside become";
+                let remedy = "name one of them: become = \"su\", or become_command = \"sudo su - gaussdba\"";
+                return Err(section.wrong(command.line, problem, Some(remedy)));
+            }
         };
         let database_user = section.text("database_user")?;
         let database_user = match (becoming, database_user) {
@@ -280,13 +287,17 @@ impl Node {
         let dumps = section.sections("dump")?;
         let dumps = dumps.into_iter().map(|dump| Dump::take(dump, context)).collect::<Result<_>>()?;
         section.finish()?;
-        Ok(Self {
+        let from_config = entry.told(config.path());
+        let node = Node {
             name: name.value,
-            host: host.value,
-            port: u16::try_from(port).unwrap_or(22),
+            host: entry.host.unwrap_or(host.value),
+            port: port.or(entry.port).unwrap_or(22),
             user: user.value,
             login,
-            key,
+            keys,
+            host_keys: entry.host_keys,
+            hops: Vec::new(),
+            from_config,
             known_hosts: known_hosts.map_or_else(
                 || context.common.known_hosts.clone(),
                 |path| in_home(&path.value, context.home),
@@ -296,17 +307,13 @@ impl Node {
             silence: context.common.silence,
             reconnects: context.common.reconnects,
             becoming,
+            become_command: become_command.map(|command| command.value).unwrap_or_default(),
             become_password,
             database_user,
             dumps,
             line,
-        })
-    }
-
-    /// Whether anything is run as another user than the one who logs in.
-    #[must_use]
-    pub fn becomes(&self) -> bool {
-        self.becoming != Become::Nobody
+        };
+        Ok(Self { node, jumps })
     }
 }
 
@@ -378,17 +385,18 @@ impl Dump {
 }
 
 /// What the node would share with another of the file, if it does.
-fn conflict(nodes: &[Node], node: &Node) -> Option<String> {
+fn conflict(nodes: &[Unrouted], node: &Node) -> Option<String> {
     // By that form of the name, a node's secrets are found, and what is its own on a machine that several share.
     let same = |known: &&Node| suffix(&known.name) == suffix(&node.name);
-    if let Some(known) = nodes.iter().find(same) {
+    let nodes = || nodes.iter().map(|known| &known.node);
+    if let Some(known) = nodes().find(same) {
         return Some(match known.name == node.name {
             true => format!("two nodes are called {:?}", node.name),
             false => format!("the names {:?} and {:?} are too much alike", known.name, node.name),
         });
     }
     let mut files: Vec<&Path> =
-        nodes.iter().flat_map(|node| &node.dumps).map(|dump| dump.file.as_path()).collect();
+        nodes().flat_map(|node| &node.dumps).map(|dump| dump.file.as_path()).collect();
     for dump in &node.dumps {
         if files.contains(&dump.file.as_path()) {
             let file = dump.file.file_name().unwrap_or_default().display();
@@ -427,11 +435,14 @@ fn asked(section: &mut Section, key: &'static str) -> Result<Option<bool>> {
     Ok(section.text(key)?.map(|text| text.value == "ask"))
 }
 
+/// Whether a text is one line of something.
+fn is_line(text: &str) -> bool {
+    !text.trim().is_empty() && !text.contains(char::is_control)
+}
+
 /// Checks the name of a user, which is given to programs.
 fn word(section: &Section, key: &str, text: &Placed<String>) -> Result<()> {
-    let fit =
-        text.value.chars().all(|c| c.is_alphanumeric() || "-_.$".contains(c)) && !text.value.starts_with('-');
-    if fit {
+    if is_user(&text.value) {
         return Ok(());
     }
     Err(section.wrong(
@@ -466,9 +477,4 @@ pub(crate) fn bytes(text: &str) -> Option<u64> {
 
 fn shown(text: &str) -> String {
     parsers::row::shortened(text)
-}
-
-/// A node's name as the end of a variable's.
-pub(crate) fn suffix(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
 }

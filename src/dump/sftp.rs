@@ -35,7 +35,7 @@ pub(crate) enum Sftp {
 /// # Errors
 /// The connection is lost.
 pub(crate) async fn open(session: &Session, patience: Duration) -> Result<Sftp> {
-    let mut channel = session.handle.channel_open_session().await.map_err(|error| session.broken(error))?;
+    let mut channel = session.channel().await?;
     channel.request_subsystem(true, "sftp").await.map_err(|error| session.broken(error))?;
     let limit = humantime::format_duration(patience);
     match timeout(patience, answered(&mut channel)).await {

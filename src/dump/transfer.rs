@@ -1,7 +1,7 @@
 //! A file comes here over SFTP, or, where a node has none, as the output of a program; a broken transfer goes on where
 //! it ended.
 
-use crate::dump::conversation::{Conversation, RunAs};
+use crate::dump::conversation::{Conversation, RunAs, ScriptEvent};
 use crate::dump::error::{Failure, NodeError, Result};
 use crate::dump::script;
 use crate::dump::secrets::Secrets;
@@ -33,12 +33,16 @@ pub(crate) struct Transfer<'t> {
     pub(crate) fetched: &'t AtomicU64,
     /// Says what the operator should know at once.
     pub(crate) say: &'t dyn Fn(&str),
+    /// Who reads the file on the node.
+    pub(crate) reader: RunAs,
 }
 
 /// Why a way to fetch ended before the file was here.
 enum Ended {
     /// What was asked for did not come.
     Unanswered,
+    /// The user who reads does not see the file, and why that is known; another may.
+    Unseen(String),
     Failed(NodeError),
 }
 
@@ -68,6 +72,17 @@ impl Transfer<'_> {
             let at = match self.attempt().await {
                 Ok(()) => return self.local.sync().map_err(|error| self.here(&error)),
                 Err(Ended::Failed(error)) => return Err(error),
+                Err(Ended::Unseen(why)) if self.reader == RunAs::Login && self.node.becomes() => {
+                    self.reader = RunAs::Database;
+                    let Node { user, database_user, .. } = self.node;
+                    (self.say)(&format!(
+                        "{user} does not see the file ({why}); it comes as the output of a program of {database_user}"
+                    ));
+                    continue;
+                }
+                Err(Ended::Unseen(why)) => {
+                    return Err(self.there(format!("{} cannot be fetched: {why}", self.remote.0)));
+                }
                 Err(Ended::Unanswered) => self.fetched.load(Ordering::Relaxed),
             };
             let (path, size) = self.remote;
@@ -89,12 +104,14 @@ impl Transfer<'_> {
         if at > 0 {
             tracing::info!("{}: goes on at byte {at} of {}", self.what, self.remote.1);
         }
+        if self.reader == RunAs::Database {
+            return self.by_program(at).await;
+        }
         match sftp::open(self.session, self.node.connect_timeout).await? {
             Sftp::Session(sftp) => {
-                let path = self.remote.0;
-                let file = timeout(self.node.silence, sftp.open(path)).await;
+                let file = timeout(self.node.silence, sftp.open(self.remote.0)).await;
                 let file = file.map_err(|_| Ended::Unanswered)?;
-                let file = file.map_err(|error| self.there(format!("{path} cannot be fetched: {error}")))?;
+                let file = file.map_err(|error| Ended::Unseen(error.to_string()))?;
                 self.by_sftp(file, at).await
             }
             Sftp::Missing(why) => {
@@ -125,10 +142,20 @@ impl Transfer<'_> {
     /// Fetches through a program that writes the file from a byte on. It is told the file's name through its standard
     /// input: the name is a secret, and arguments can be seen by every user of the node.
     async fn by_program(&mut self, mut at: u64) -> std::result::Result<(), Ended> {
-        let script = |_: &script::Words| script::send(at);
+        let script = |words: &script::Words| script::send(words, at);
         let mut talk =
-            Conversation::begin(self.session, self.node, self.secrets, RunAs::Login, script).await?;
+            Conversation::begin(self.session, self.node, self.secrets, self.reader, script).await?;
         talk.tell(&SecretString::from(self.remote.0)).await?;
+        loop {
+            let said = timeout(self.node.silence, talk.next()).await;
+            match said.map_err(|_| Ended::Unanswered)?? {
+                ScriptEvent::Word(word, _) if word == "begins" => break,
+                ScriptEvent::Word(..) => {}
+                ScriptEvent::Ended(_) => {
+                    return Err(Ended::Unseen(self.secrets.hide(talk.tail.trim()).replace('\n', "; ")));
+                }
+            }
+        }
         while at < self.remote.1 {
             let piece = timeout(self.node.silence, talk.piece()).await;
             match piece.map_err(|_| Ended::Unanswered)?? {

@@ -276,7 +276,7 @@ fn answer(name: &'static str, gauge: &ProgressState, stop: &Stop, screen: &Scree
         let error = Error::from(PurgeError::Interrupted(name));
         tracing::error!(target: crate::ui::PRINTED, "{error}");
         screen.say(error.text().trim_end());
-        std::process::exit(error.exit().code().into());
+        crate::ui::echo::leave(error.exit());
     }
     screen.say(&match stop.ask(name) {
         Stopping::Now => format!("etl: {name}: leaving; the journal knows what is under way"),

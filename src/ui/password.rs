@@ -1,5 +1,6 @@
 //! Asks the operator for a password, on the terminal and nowhere else.
 
+use crate::ui::echo;
 use crate::ui::progress::Screen;
 use pipeline::load::Ask;
 use pipeline::progress::Cancel;
@@ -13,11 +14,15 @@ use std::sync::Arc;
 /// Passwords that were typed, by what was asked: one command asks nobody twice for the same.
 pub type Typed = Rc<RefCell<HashMap<String, SecretString>>>;
 
-/// Asks on the terminal for what is good for one login only, with nothing echoed; it is kept nowhere. Nothing is held while
-/// the operator types: whoever has to tell that the command stops can tell it.
-#[must_use]
-pub fn code(prompt: &str) -> Option<SecretString> {
-    rpassword::prompt_password(crate::base::text::printable(prompt)).ok().map(SecretString::from)
+/// Asks on the terminal, with nothing echoed. Nothing is held while the operator types: whoever has to tell that the command
+/// stops can tell it.
+///
+/// # Errors
+/// There is no terminal, or the operator pressed Ctrl-C (`Interrupted`), of which the process gets the signal, too.
+pub fn hidden(prompt: &str) -> io::Result<SecretString> {
+    // The prompt holds names from targets and nodes: they are shown, not obeyed.
+    let prompt = crate::base::text::printable(prompt).into_owned();
+    echo::without(|| rpassword::prompt_password(prompt)).map(SecretString::from)
 }
 
 /// Asks on the terminal, with nothing echoed. Nobody is asked where standard error is no terminal: then nobody
@@ -30,15 +35,12 @@ pub fn on_terminal(watched: bool, screen: Screen, cancel: Arc<Cancel>, typed: Ty
         if !watched {
             return None;
         }
-        // The prompt holds names from the target: they are shown, not obeyed.
-        let prompt = crate::base::text::printable(prompt).into_owned();
-        if let Some(known) = typed.borrow().get(&prompt) {
+        if let Some(known) = typed.borrow().get(prompt) {
             return Some(known.clone());
         }
-        match screen.suspend(|| rpassword::prompt_password(&prompt)) {
+        match screen.suspend(|| hidden(prompt)) {
             Ok(password) => {
-                let password = SecretString::from(password);
-                typed.borrow_mut().insert(prompt, password.clone());
+                typed.borrow_mut().insert(prompt.to_owned(), password.clone());
                 Some(password)
             }
             Err(error) => {

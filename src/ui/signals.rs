@@ -80,7 +80,7 @@ fn leave_if_stuck(name: &'static str, over: &AtomicBool, progress: &Progress, sc
         let error = Error::from(pipeline::error::Error::Interrupted(name));
         tracing::error!(target: crate::ui::PRINTED, "{error}");
         screen.say(error.text().trim_end());
-        std::process::exit(error.exit().code().into());
+        crate::ui::echo::leave(error.exit());
     }
 }
 

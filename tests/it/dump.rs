@@ -13,6 +13,9 @@ mod arriving;
 /// Questions on a terminal, and their answers.
 mod asked;
 
+/// su and sudo in all their forms.
+mod becoming;
+
 /// Nobody gets in, or nobody is let in.
 mod entering;
 
@@ -25,6 +28,12 @@ mod hostile;
 /// Connections that are cut, and signals.
 mod interrupted;
 
+/// Keys of every kind, agents, certificates.
+mod keys;
+
+/// Nodes that allow little.
+mod limited;
+
 /// What goes wrong on a node.
 mod node;
 
@@ -33,6 +42,9 @@ mod old;
 
 /// Nodes without SFTP.
 mod without_sftp;
+
+/// Ways in: through other hosts, and by the configuration of OpenSSH's client.
+mod ways;
 
 /// Arguments and settings that do not go together.
 mod usage;

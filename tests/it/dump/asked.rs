@@ -4,11 +4,15 @@ use super::stage::{by_key, by_password, check_after, has_accounts, scene_without
 use crate::scene::{Answer, Scene};
 use fixtures::ssh::{DATABASE_USER_PASSWORD, Node, PASSWORD};
 use nix::pty::openpty;
+use nix::sys::termios::{LocalFlags, tcgetattr};
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 
-const CTRL_C: &str = "\u{3}";
+pub(super) const CTRL_C: &str = "\u{3}";
+
+/// Not typed: the command is sent SIGTERM.
+pub(super) const TERMINATE: &str = "SIGTERM";
 
 /// Runs the command on a terminal; each question is answered once, in this order.
 pub(super) fn on_terminal(scene: &Scene, node: &Node, dialogue: &[(&str, &str)]) -> Answer {
@@ -33,10 +37,18 @@ pub(super) fn on_terminal(scene: &Scene, node: &Node, dialogue: &[(&str, &str)])
             answered = said.len();
             // Nobody types before the question is out, and the echo off.
             std::thread::sleep(std::time::Duration::from_millis(300));
-            terminal.write_all(answer.as_bytes()).unwrap();
+            match *answer {
+                TERMINATE => {
+                    drop(Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status())
+                }
+                typed => terminal.write_all(typed.as_bytes()).unwrap(),
+            }
             next = dialogue.next();
         }
     }
+    let mode = tcgetattr(&terminal).unwrap();
+    let shown = LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::ISIG;
+    assert!(mode.local_flags.contains(shown), "the terminal is left as {:?}", mode.local_flags);
     let mut answer = Answer::of(child.wait_with_output().unwrap());
     answer.stderr = String::from_utf8_lossy(&said).into_owned();
     assert!(next.is_none(), "not asked: {next:?}\n{}", answer.shown());
@@ -87,7 +99,10 @@ fn ctrl_c_at_a_question_ends_it() {
         return;
     }
     let scene = scene_without_secrets(&[(node, by_password("cinder1", node, node.port()))]);
-    let answer = on_terminal(&scene, node, &[("Password of cps on cinder1: ", CTRL_C)]);
-    assert_eq!(answer.code, 1, "{}", answer.shown());
-    assert!(answer.stderr.contains("etl: stopped by SIGINT; no node was touched"), "{}", answer.shown());
+    for (end, signal) in [(CTRL_C, "SIGINT"), (TERMINATE, "SIGTERM")] {
+        let answer = on_terminal(&scene, node, &[("Password of cps on cinder1: ", end)]);
+        assert_eq!(answer.code, 1, "{}", answer.shown());
+        let said = format!("etl: stopped by {signal}; no node was touched");
+        assert!(answer.stderr.contains(&said), "{}", answer.shown());
+    }
 }

@@ -1,6 +1,6 @@
 //! Nodes that want more than one proof, and what they say and ask meanwhile.
 
-use super::asked::on_terminal;
+use super::asked::{CTRL_C, TERMINATE, on_terminal};
 use super::server::serve;
 use super::stage::{by_key, dump, has_accounts, scene, scene_without_secrets, shared, start_with};
 use crate::scene::Answer;
@@ -9,6 +9,7 @@ use russh::server::{self, Auth, Response, VerifiedPublicKey};
 use russh::{MethodKind, MethodSet};
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 const METHODS: [(&str, Asks); 5] = [
     ("publickey,password", Asks::Plainly),
@@ -160,6 +161,22 @@ fn the_password_goes_to_its_own_question_and_a_wrong_code_is_not_tried_again() {
     );
     for text in [&answer.stdout, &answer.stderr, &scene.read("etl.log")] {
         assert!(!text.contains("Login-Word-9") && !text.contains("000 000"), "{text}");
+    }
+}
+
+#[test]
+fn a_signal_at_the_question_for_a_code_ends_the_command_at_once() {
+    let node = shared();
+    for (end, signal) in [(CTRL_C, "SIGINT"), (TERMINATE, "SIGTERM")] {
+        let (door, port) = door(&[("Verification code: ", false)]);
+        let scene = scene_without_secrets(&[(node, by_key("cinder1", node, port))]);
+        let since = Instant::now();
+        let answer = on_terminal(&scene, node, &[("Verification code: ", end)]);
+        assert!(since.elapsed() < Duration::from_secs(10), "{:?}: {}", since.elapsed(), answer.shown());
+        assert_eq!(answer.code, 1, "{}", answer.shown());
+        assert!(answer.stdout.contains(&format!("stopped by {signal}")), "{}", answer.shown());
+        assert!(!answer.stdout.contains("nobody answers"), "{}", answer.shown());
+        assert!(door.given.lock().unwrap().is_empty());
     }
 }
 

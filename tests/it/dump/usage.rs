@@ -27,7 +27,7 @@ fn settings_that_cannot_be_are_told_with_their_line() {
         (
             format!("{NODE}prot = 22\n"),
             "etl: cutover.toml:5: there is no setting \"prot\" in [[node]]\n  → the settings are name, host, port, user, login, \
-             key, become, database_user, become_password, connect_timeout, known_hosts, \
+             key, proxy_jump, become, become_command, database_user, become_password, connect_timeout, known_hosts, \
              legacy_algorithms, dump",
         ),
         (
