@@ -14,6 +14,7 @@ use crate::cutover::args::CutoverArgs;
 use crate::dump::args::DumpArgs;
 use crate::import::args::{CheckArgs, RunArgs};
 use crate::import::batch::args::BatchArgs;
+use crate::import::explain::args::ExplainArgs;
 use crate::import::report::glossary;
 use crate::import::sync::args::SyncArgs;
 use crate::import::verify::args::VerifyArgs;
@@ -105,6 +106,13 @@ pub enum Command {
     /// what Karbor changed since is none.
     #[command(after_help = import::verify::args::EXAMPLES)]
     Verify(VerifyArgs),
+    /// Says what became of one copy, policy, plan, volume or job.
+    ///
+    /// Its rows in the dumps with file:line, the rule that decided, what they became; of a policy or plan the schedule that it
+    /// had and has, with the next firings of both; with a target what that contains of it, and what Karbor did to it since.
+    /// The dumps are converted as a check converts them; nothing is written.
+    #[command(after_help = import::explain::args::EXAMPLES)]
+    Explain(ExplainArgs),
     /// Brings the outcomes of unfinished jobs to imported copies that are `protecting`.
     ///
     /// For copies that a run with --unsteady carry wrote while they were being made. Each takes its job's outcome from
@@ -271,6 +279,7 @@ pub fn execute(line: &[OsString], environment: &Environment<'_>, out: &mut dyn W
         Command::Dump(args) => return dump::command::dump(&args, environment, out),
         Command::Check(args) => return import::check::check(&args, line, environment, out),
         Command::Verify(args) => return import::verify::verify(&args, environment, out),
+        Command::Explain(args) => return import::explain::explain(&args, environment, out),
         Command::Batch(args) => return import::batch::batch(&args, environment, out),
         Command::Sync(args) => return import::sync::sync(&args, environment, out),
         Command::Cutover(args) => return cutover::command::cutover(&args, environment, out, execute),

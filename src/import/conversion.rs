@@ -158,7 +158,7 @@ pub(crate) fn refusal(report: &Report, command_kind: CommandKind<'_>) -> Option<
 }
 
 pub(crate) fn note_begin(command: &str, options: &Options) {
-    tracing::info!("etl {} {command}", env!("CARGO_PKG_VERSION"));
+    tracing::info!("etl {} {command}", crate::base::build::VERSION);
     for dump in &options.dumps {
         tracing::info!("dump {dump}");
     }

@@ -89,7 +89,8 @@ impl Options {
     ) -> Result<Self> {
         let file = SettingsFile::find(args.settings.config.as_deref())?;
         let settings = Settings::resolve(&args.settings, environment, &file)?;
-        let outputs = Outputs::check(&args.outputs, environment);
+        let outcomes = args.outcomes.clone();
+        let outputs = Outputs { outcomes, ..Outputs::check(&args.outputs, environment) };
         let inputs = (args.dumps.as_slice(), args.columns.as_deref());
         let prune = args.prune.map_or(Prune::No, |typed| Prune::Yes { typed });
         Self::assemble(inputs, settings, (target, rejects, prune, mode), outputs, environment)
@@ -131,6 +132,7 @@ impl Options {
                 rejects: rejects.map(Path::to_owned),
                 rejects_taken: rejects.map_or(Foreign::Refuse, |path| outputs.foreign(path)),
                 prune,
+                noting: outputs.noting(),
                 proof: Some(Horizon::new(now(), DEFAULT_HORIZON_DAYS)),
                 tuning: pipeline::options::tuning(&spool_dir),
                 mode,

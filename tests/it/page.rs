@@ -56,7 +56,7 @@ fn a_page_is_whole_and_says_what_the_report_says() {
     let spec = Spec::Postgres(String::new());
     let page = page(&ended(Some(summary(&report, CommandKind::Run, Some(&spec))), None, Exit::Incomplete));
     let words = words(&page);
-    insta::assert_snapshot!("page", words.join("\n").replace(env!("CARGO_PKG_VERSION"), "VERSION"));
+    insta::assert_snapshot!("page", words.join("\n").replace(etl::cli::version::VERSION, "VERSION"));
     let options = roxmltree::ParsingOptions { allow_dtd: true, ..roxmltree::ParsingOptions::default() };
     let document = roxmltree::Document::parse_with_options(&page, options).unwrap();
     let pictures: Vec<_> = document.descendants().filter(|node| node.tag_name().name() == "svg").collect();

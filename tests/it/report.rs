@@ -344,5 +344,6 @@ fn the_report_as_json() {
         summary: Some(summary(&report, CommandKind::Run, None)),
     };
     let text = serde_json::to_string_pretty(&Document::new(&ended)).unwrap();
-    insta::assert_snapshot!("json", text.replace(env!("CARGO_PKG_VERSION"), "VERSION"));
+    let commit = etl::base::build::commit().unwrap_or("unknown");
+    insta::assert_snapshot!("json", text.replace(env!("CARGO_PKG_VERSION"), "VERSION").replace(commit, "COMMIT"));
 }

@@ -7,7 +7,7 @@ use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::import::report::summary::Ended;
 use pipeline::outcome::{
-    CopyReport, Defer, DumpReport, Ending, Rejection, Report, ScheduleReport, Skip, TargetRow, TargetTally,
+    CopyReport, Defer, DumpReport, Ending, OutcomesWritten, Rejection, Report, ScheduleReport, Skip, TargetRow, TargetTally,
     ZoneUse,
 };
 use serde::Serialize;
@@ -21,6 +21,8 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub struct Document<'r> {
     schema_version: u32,
     etl_version: &'static str,
+    /// The commit that it was built from, where that is known.
+    etl_commit: Option<&'static str>,
     command: &'static str,
     exit_code: u8,
     error: Option<Failure>,
@@ -73,6 +75,8 @@ struct Outcome<'r> {
     rejected: u64,
     rejections: &'r [Rejection],
     rejects_file: Option<&'r str>,
+    /// The file with a line for each source row.
+    outcomes_file: Option<&'r OutcomesWritten>,
     warnings: &'r [String],
     stages: Vec<Stage<'r>>,
 }
@@ -110,6 +114,7 @@ impl<'r> Document<'r> {
         Self {
             schema_version: SCHEMA_VERSION,
             etl_version: env!("CARGO_PKG_VERSION"),
+            etl_commit: crate::base::build::commit(),
             command: ended.command,
             exit_code: ended.exit.code(),
             error: ended.error.map(Failure::of),
@@ -154,6 +159,7 @@ impl<'r> Outcome<'r> {
             rejected: report.rejected,
             rejections: &report.rejections,
             rejects_file: report.rejects_file.as_deref(),
+            outcomes_file: report.outcomes_file.as_ref(),
             warnings: &report.warnings,
             stages: report.stages.iter().map(|(stage, seconds)| Stage { stage, seconds: *seconds }).collect(),
         }
@@ -165,6 +171,8 @@ impl<'r> Outcome<'r> {
 pub struct Brief<R> {
     schema_version: u32,
     etl_version: &'static str,
+    /// The commit that it was built from, where that is known.
+    etl_commit: Option<&'static str>,
     command: &'static str,
     exit_code: u8,
     error: Option<Failure>,
@@ -186,6 +194,7 @@ impl<R> Brief<R> {
         Self {
             schema_version: SCHEMA_VERSION,
             etl_version: env!("CARGO_PKG_VERSION"),
+            etl_commit: crate::base::build::commit(),
             command,
             exit_code: outcome.unwrap_or_else(Error::exit).code(),
             error: outcome.err().map(Failure::of),

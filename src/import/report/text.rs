@@ -12,7 +12,7 @@ use crate::ui::terminal::{Emphasis, TextFormat};
 use parsers::input::STDIN;
 use parsers::table::Table;
 use pipeline::load::spec::Spec;
-use pipeline::outcome::{DumpReport, Ending, Rejection, Report, ScheduleReport, ServiceCount, Tally};
+use pipeline::outcome::{DumpReport, Ending, OutcomesWritten, Rejection, Report, ScheduleReport, ServiceCount, Tally};
 use std::fmt::Display;
 
 /// The report as text, no wider than the format says, where words allow.
@@ -84,6 +84,9 @@ fn sources(page: &mut Page, report: &Report) {
     }
     rows.push(tally_row("all", &all));
     page.table("Source rows", &SOURCE_ROWS.map(|(word, _)| word), &rows);
+    if let Some(OutcomesWritten { file, rows }) = &report.outcomes_file {
+        page.paragraph("  ", &format!("{} in {file}: what became of each row", counted(*rows, "line", "lines")));
+    }
 }
 
 /// Why rows of a source table were skipped or wait, and what else is known of them.
