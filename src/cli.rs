@@ -91,6 +91,7 @@ pub enum Command {
     /// fetches the file, checks size, digest and that it is whole, removes it on the node whatever happened, and records
     /// the node's time zone beside it. All nodes are worked on at once. No password stands in an argument, a file or a log.
     #[command(after_help = dump::args::EXAMPLES, after_long_help = dump::args::NOTES)]
+    #[command(mut_arg("report", json_only))]
     Dump(DumpArgs),
     /// Converts dumps and says what a run would do; writes nothing.
     ///
@@ -119,6 +120,7 @@ pub enum Command {
     /// the task manager's dump: available, or error with the reason. Those whose job is not over stay as they are and
     /// are listed. Everything happens in one transaction; run it as often as you like.
     #[command(after_help = import::sync::args::EXAMPLES)]
+    #[command(mut_arg("report", json_only))]
     Sync(SyncArgs),
     /// Loads the dumps of several sites, each folder in a transaction of its own.
     ///
@@ -127,6 +129,7 @@ pub enum Command {
     /// what has not changed since. Dumps are never written to; each folder gets the report of its site, etl-report.txt and
     /// etl-report.json.
     #[command(after_help = import::batch::args::EXAMPLES)]
+    #[command(mut_arg("report", json_only))]
     Batch(BatchArgs),
     /// Takes a site over in one go: dumps, converts, loads, verifies, restarts.
     ///
@@ -149,6 +152,7 @@ pub enum Command {
     /// imported is left; commits. Imported rows are known by their tag, by the links between rows and by the ids that
     /// only etl gives. Nothing of Karbor's own is touched.
     #[command(after_help = maintain::args::ROLLBACK_EXAMPLES)]
+    #[command(mut_arg("report", json_only))]
     Rollback(RollbackArgs),
     /// Says what a target holds of imports, who is using it, and what to do next.
     ///
@@ -162,6 +166,7 @@ pub enum Command {
     /// OpenStack APIs, as the user that the OS_* variables name (as for the openstack command; a password comes from
     /// OS_PASSWORD or is asked for). What is to go is shown first, and its number has to be typed.
     #[command(after_help = purge::args::EXAMPLES, after_long_help = purge::args::NOTES)]
+    #[command(mut_arg("report", json_only))]
     Purge(PurgeArgs),
     /// Prints the target's tables as SQL.
     ///
@@ -198,6 +203,11 @@ pub enum Command {
     /// Prints version, commit, date, target and the glibc that is needed.
     #[command(after_help = VERSION_EXAMPLES)]
     Version(VersionArgs),
+}
+
+/// Of a command whose report is no page.
+fn json_only(report: clap::Arg) -> clap::Arg {
+    report.help("File for the report as JSON; it is also written when the command fails. This command has no page: a name in .html is refused")
 }
 
 const OUTCOMES_EXAMPLES: &str = "\

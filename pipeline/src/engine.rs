@@ -400,9 +400,11 @@ pub(crate) fn obstacle_of(
     let sql = format!("{} {}", Sets::imported(marks).with(), verdicts(marks, &condition));
     let mut found = None;
     session.query(DOING, &sql, &mut |row| {
-        found = row.first().copied().flatten().map(|code| {
-            Obstacle::ALL.into_iter().find(|obstacle| obstacle.code() == code)
-        });
+        found = row
+            .first()
+            .copied()
+            .flatten()
+            .map(|code| Obstacle::ALL.into_iter().find(|obstacle| obstacle.code() == code));
         Ok(())
     })?;
     Ok(found)

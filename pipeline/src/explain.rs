@@ -4,6 +4,7 @@
 //! The dumps are converted as a check converts them, and the target's rows are judged by the judge that reruns have; nothing is
 //! written.
 
+mod concern;
 mod schedules;
 mod target;
 
@@ -15,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::extract;
 use crate::karbor::layout::Layout;
 use crate::karbor::tuple::Rows;
-use crate::karbor::{Source, WRITTEN, field, ids};
+use crate::karbor::{WRITTEN, field};
 use crate::load::{Intent, Opened, Target};
 use crate::options::Options;
 use crate::outcome::Tally;
@@ -24,7 +25,7 @@ use crate::row_outcomes::{FoundRow, Noting};
 use crate::run::built_in_layouts;
 use crate::run::copies::{Copies, SourceOf};
 use crate::run::stream::{self, Digests};
-use crate::transform::policies::{Context, OperationView, PlanView, TargetFacts, Wanted};
+use crate::transform::policies::{Context, TargetFacts, Wanted};
 use crate::transform::resolved::{Policies, PolicyRows};
 use parsers::input::Input;
 use parsers::table::Table;
@@ -92,7 +93,8 @@ pub fn explain(
 
     let [.., layout] = &layouts;
     let pool = stream::pool(options.threads)?;
-    let mut copies = Copies { pool: &pool, inputs, sources: &sources, policies: &policies, options: &options };
+    let mut copies =
+        Copies { pool: &pool, inputs, sources: &sources, policies: &policies, options: &options };
     let (digester, source_of) = (Digester::of_keys(ITEMS, layout), SourceOf::new(layout));
     let mut own = Vec::new();
     copies.each(layout, Digests::Keys(&digester), &mut |ready| {
@@ -134,26 +136,4 @@ fn key_of(layout: &Layout, row: crate::karbor::tuple::Row<'_>) -> Option<String>
     let first = layout.table.key.first()?;
     let place = layout.columns.iter().position(|laid| laid.value == *first)?;
     field::text(layout, layout.columns.get(place)?, row.field(place))
-}
-
-/// Whether an id is that of a plan, at the source or in the target.
-fn is_plan(view: &PlanView<'_>, id: &str) -> bool {
-    view.id == id || ids::plan(view.source, view.id).as_str() == id
-}
-
-/// Whether an id is that of an operation, of its trigger, or of a row that it was made from.
-fn is_operation(operation: &OperationView<'_>, id: &str) -> bool {
-    let made_from = match operation.key {
-        ids::OperationKey::Vbs { extend, .. } => extend == Some(id),
-        ids::OperationKey::Dps { policy, .. } => policy == id,
-    };
-    made_from || operation.key.operation().as_str() == id || operation.key.trigger().as_str() == id
-}
-
-/// The word of a source.
-fn word_of(source: Source) -> &'static str {
-    match source {
-        Source::Vbs => "VBS",
-        Source::Dps => "DPS",
-    }
 }

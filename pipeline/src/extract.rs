@@ -3,7 +3,7 @@
 //! Inside a bulk block the scan looks for nothing but its end. What the joins need of job records is kept as digests
 //! (`JobLinks`), not as rows.
 
-pub(crate) mod replacement;
+mod replacement;
 pub mod sources;
 
 use crate::contact::{self, SAMPLE_ROWS, TypeCheck, other_names};
@@ -15,6 +15,7 @@ use crate::progress::{Cancel, Progress};
 use crate::row_outcomes::Recorder;
 use crate::settings::Unsteady;
 use crate::transform::items::{IdSet, row_digest};
+use crate::transform::keyed::Keyed;
 use crate::transform::rejections::DumpNames;
 use parsers::error::ErrorKind;
 use parsers::input::Input;
@@ -25,7 +26,6 @@ use parsers::row::{Column, Row, RowFault};
 use parsers::scan::scanner::Scanner;
 use parsers::scan::{Block, Chunk, Cut};
 use parsers::table::{Reading as TableReading, Table};
-use replacement::Keyed;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 

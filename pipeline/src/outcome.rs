@@ -7,7 +7,7 @@ pub(crate) mod words;
 pub use copies::{
     CopyFigures, CopyReport, Counted, MonthCount, ServiceCount, StatusCount, TENANTS_NAMED, TenantCount,
 };
-pub use schedules::{DRIFTING_LISTED, Drifting, ScheduleReport};
+pub use schedules::{Drifting, ScheduleReport};
 
 use crate::load::Service;
 use crate::outcome::words::words;

@@ -37,8 +37,12 @@ impl CommandError for Unknown {
 
     fn remedy(&self) -> Option<String> {
         let remedy = match self.target {
-            true => "give the id as it stands in the source (`etl run --outcomes FILE` lists them), with the dump of its database",
-            false => "give the id as it stands in the source, with the dump of its database; --target looks in Karbor too",
+            true => {
+                "give the id as it stands in the source (`etl run --outcomes FILE` lists them), with the dump of its database"
+            }
+            false => {
+                "give the id as it stands in the source, with the dump of its database; --target looks in Karbor too"
+            }
         };
         Some(remedy.to_owned())
     }
@@ -54,12 +58,13 @@ pub(crate) fn explain(
     let options = options(args, environment)?;
     let id = args.id.trim();
     let command = Command::of(environment);
-    let explanation = command.work(&options.dumps, &options.spool_dir, &options.outputs, |inputs, work| {
-        let open = |choice: &Choice| load::open(&choice.spec, work.context(&options.names));
-        let target = options.target.as_ref().map(open).transpose()?;
-        let what = (&options.pipeline, id, now());
-        pipeline::explain::explain(inputs, target, what, work.progress, work.cancel)
-    })?;
+    let explanation =
+        command.work(&options.dumps, &options.spool_dir, &options.outputs, |inputs, work| {
+            let open = |choice: &Choice| load::open(&choice.spec, work.context(&options.names));
+            let target = options.target.as_ref().map(open).transpose()?;
+            let what = (&options.pipeline, id, now());
+            pipeline::explain::explain(inputs, target, what, work.progress, work.cancel)
+        })?;
     if explanation.is_empty() {
         return Err(Unknown { id: id.to_owned(), target: options.target.is_some() }.into());
     }
@@ -77,7 +82,9 @@ fn options(args: &ExplainArgs, environment: &Environment<'_>) -> Result<Options>
     let settings = Settings::resolve(&args.settings, environment, &file)?;
     let inputs = (args.dumps.as_slice(), args.columns.as_deref());
     let goal = (target, None, Prune::No, Mode::Check);
-    Options::assemble(inputs, settings, goal, Outputs::printed(environment), environment)
+    // Where nobody watches, only what is found is told.
+    let outputs = Outputs { quiet: !environment.stderr_terminal, ..Outputs::printed(environment) };
+    Options::assemble(inputs, settings, goal, outputs, environment)
 }
 
 fn json(explanation: &Explanation, seconds: f64) -> Result<String> {

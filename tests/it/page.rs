@@ -3,7 +3,7 @@
 use crate::report::{copies, full, summary};
 use etl::base::exit::Exit;
 use etl::import::report::file::ReportFile;
-use etl::import::report::summary::Ended;
+use etl::import::report::summary::{Ended, Inputs};
 use etl::import::report::summary::{CommandKind, Summary};
 use pipeline::load::Service;
 use pipeline::load::spec::Spec;
@@ -27,7 +27,9 @@ fn ended<'r>(
     error: Option<&'r etl::base::error::Error>,
     exit: Exit,
 ) -> Ended<'r> {
+    static NONE: Inputs = Inputs { settings: Vec::new(), files: Vec::new() };
     Ended {
+        inputs: &NONE,
         command: "run",
         exit,
         error,

@@ -1,5 +1,7 @@
 //! The report, made of facts by hand so that every section is there.
 
+use etl::import::report::summary::{FileDigest, GivenValue, Inputs};
+use pipeline::outcome::OutcomesWritten;
 use etl::base::exit::Exit;
 use etl::import::report::json::Document;
 use etl::import::report::summary::Ended;
@@ -94,6 +96,7 @@ pub(crate) fn copies() -> CopyReport {
 /// A report in which every section has something to say.
 pub(crate) fn full() -> Report {
     Report {
+        outcomes_file: Some(OutcomesWritten { file: "outcomes.csv".to_owned(), rows: 53_534 }),
         ending: Ending::Committed,
         target: Some("postgresql://karbor@db1:5432/karbor".into()),
         losses: Vec::new(),
@@ -334,7 +337,21 @@ fn rates_are_those_of_the_whole_time() {
 #[test]
 fn the_report_as_json() {
     let report = full();
+    let inputs = Inputs {
+        settings: vec![GivenValue {
+            key: "policy_on",
+            value: "1".to_owned(),
+            origin: "etl.toml:3".to_owned(),
+        }],
+        files: vec![FileDigest {
+            name: "cinder.sql".to_owned(),
+            kind: "dump",
+            bytes: 3,
+            sha256: etl::base::digest::of(b"abc"),
+        }],
+    };
     let ended = Ended {
+        inputs: &inputs,
         command: "run",
         exit: Exit::Incomplete,
         error: None,
@@ -345,5 +362,8 @@ fn the_report_as_json() {
     };
     let text = serde_json::to_string_pretty(&Document::new(&ended)).unwrap();
     let commit = etl::base::build::commit().unwrap_or("unknown");
-    insta::assert_snapshot!("json", text.replace(env!("CARGO_PKG_VERSION"), "VERSION").replace(commit, "COMMIT"));
+    insta::assert_snapshot!(
+        "json",
+        text.replace(env!("CARGO_PKG_VERSION"), "VERSION").replace(commit, "COMMIT")
+    );
 }

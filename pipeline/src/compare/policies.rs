@@ -181,7 +181,12 @@ impl Comparison {
         rows >= self.tuning.batch_rows
     }
 
-    pub(super) fn judge_sets(&mut self, sink: &mut dyn Sink, sets: &mut Vec<Set>, taker: &mut dyn Taker) -> Result<()> {
+    pub(super) fn judge_sets(
+        &mut self,
+        sink: &mut dyn Sink,
+        sets: &mut Vec<Set>,
+        taker: &mut dyn Taker,
+    ) -> Result<()> {
         let places: Vec<_> = sets.iter().flat_map(|set| set.places.iter().copied()).collect();
         let fetched: HashMap<u64, Box<[u8]>> = self.fetch(session(sink)?, RESOURCES, &places)?;
         let (judge, layout) = (self.judge(RESOURCES)?, self.layout(RESOURCES)?);

@@ -230,7 +230,9 @@ impl<'q> Sql<'q> {
         let is_uuid = layout.columns.first().is_some_and(|laid| laid.wire == Wire::Uuid);
         let (own, key) = match is_uuid {
             // A text that is no UUID is no key of such a column, and no error either.
-            true => (format!("replace(CAST(t.{column} AS text), '-', '')"), key.replace('-', "").to_lowercase()),
+            true => {
+                (format!("replace(CAST(t.{column} AS text), '-', '')"), key.replace('-', "").to_lowercase())
+            }
             false => (format!("t.{column}"), key.to_owned()),
         };
         format!("SELECT {} FROM {} t WHERE {own} = {}", self.locator(), layout.into, literal(&key))

@@ -1,6 +1,6 @@
 //! The schedules that an id has to do with: what it was, what it is, and when each fires next.
 
-use super::{is_operation, is_plan, word_of};
+use super::concern::{is_operation, is_plan, word_of};
 use crate::karbor::ids;
 use crate::transform::policies::{Context, PlanView};
 use ::schedules::firings::horizon::{DEFAULT_HORIZON_DAYS, Horizon};
@@ -75,7 +75,12 @@ pub(super) fn of<'v>(
                 enabled: operation.enabled,
                 stored: stored(subject.schedule),
                 zone: zone(subject),
-                pattern: subject.pattern.split("\r\n").filter(|line| line.starts_with("RRULE")).map(str::to_owned).collect(),
+                pattern: subject
+                    .pattern
+                    .split("\r\n")
+                    .filter(|line| line.starts_with("RRULE"))
+                    .map(str::to_owned)
+                    .collect(),
                 before: before(subject, horizon),
                 after: after(subject, now),
                 verdict: words(&proved.verdict),

@@ -1,6 +1,6 @@
 //! What a target contains of an id, and what Karbor did to it since.
 
-use super::{is_operation, is_plan};
+use super::concern::{is_operation, is_plan};
 use crate::compare::comparison::{Comparison, Found, Taker, session};
 use crate::compare::sql::{ITEMS, MARKS, OPERATIONS, PLANS, RESOURCES};
 use crate::compare::{Extra, Judge, KeyedRow, Known, Scope, Sign, StateValue, Verdict};
@@ -17,6 +17,9 @@ use std::collections::BTreeSet;
 
 /// The columns of a row that are shown where there is nothing to compare them with.
 const SHOWN: [&str; 5] = ["name", "status", "state", "enabled", "version"];
+
+/// What is said of a row that no import of what the dumps contain made.
+const OWN: &str = "is there: Karbor's own, or imported from what these dumps do not contain";
 
 /// What a target contains of an id.
 #[derive(Clone, Debug, Serialize)]
@@ -114,7 +117,8 @@ pub(super) fn look(
         });
     }
     let plans = comparison.name(PLANS).to_owned();
-    let mut ids: Vec<String> = found.iter().filter(|row| row.table == plans).map(|row| row.key.clone()).collect();
+    let mut ids: Vec<String> =
+        found.iter().filter(|row| row.table == plans).map(|row| row.key.clone()).collect();
     ids.push(id.to_owned());
     ids.dedup();
     let copies = copies_of(session(sink)?, layouts, &ids)?;
@@ -188,15 +192,15 @@ impl Taker for Looking<'_> {
                     let value = judge.text_of(column, target, MARKS.len())?;
                     Some(Value { column: (*column).to_owned(), dumps: None, target: Some(value) })
                 });
-                (judge.key(target, MARKS.len()), Some(target), said_of_extra(extra), shown.collect())
+                let said = if judge.is_imported(target) { said_of_extra(extra) } else { OWN.to_owned() };
+                (judge.key(target, MARKS.len()), Some(target), said, shown.collect())
             }
         };
         if judge.table == RESOURCES && !self.whole_sets && key.iter().all(|part| part != self.id) {
             return Ok(());
         }
-        let time = |name: &str| {
-            target.and_then(|target| judge.time(name, target)).map(|time| time.to_string())
-        };
+        let time =
+            |name: &str| target.and_then(|target| judge.time(name, target)).map(|time| time.to_string());
         self.rows.push(ExplainedRow {
             table: self.name.clone(),
             key: key.join(" "),
@@ -214,7 +218,7 @@ impl Taker for Looking<'_> {
 fn said_of(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Insert => "is not there: a run would insert it".to_owned(),
-        Verdict::Update(_) => "has an older state: a run would update it".to_owned(),
+        Verdict::Update(_) => "differs: a run would update it".to_owned(),
         Verdict::Unchanged => "is there as the dumps have it".to_owned(),
         Verdict::Kept(reason) => format!("a run leaves it as it is ({reason}): {}", reason.meaning()),
     }
@@ -224,7 +228,7 @@ fn said_of_extra(extra: Extra) -> String {
     match extra {
         Extra::Lost(None) => "is there, and not in these dumps".to_owned(),
         Extra::Lost(Some(sign)) => {
-            format!("is there, and not in these dumps; Karbor changed it: {}", Sign::words(sign))
+            format!("is there, and not in these dumps: {}", Sign::words(sign))
         }
         Extra::Kept(reason) => format!("is there, and not in these dumps ({reason}): {}", reason.meaning()),
         Extra::Unknown => "is there; these dumps lack the table that would tell of it".to_owned(),
@@ -232,7 +236,11 @@ fn said_of_extra(extra: Extra) -> String {
 }
 
 /// Copies that name a plan or a volume, by who made them and status.
-fn copies_of(session: &mut dyn Session, layouts: &[Layout; 6], ids: &[String]) -> Result<Vec<CopiesInTarget>> {
+fn copies_of(
+    session: &mut dyn Session,
+    layouts: &[Layout; 6],
+    ids: &[String],
+) -> Result<Vec<CopiesInTarget>> {
     use crate::karbor::ITEMS;
     let marks = ImportPredicates::new(layouts, session.dialect());
     let item = |name: &str| marks.column(&ITEMS, "i", name);
@@ -256,7 +264,7 @@ fn copies_of(session: &mut dyn Session, layouts: &[Layout; 6], ids: &[String]) -
                 .into_iter()
                 .find(|source| *version == Some(source.version()));
             found.push(CopiesInTarget {
-                made_by: made_by.map_or("Karbor", super::word_of),
+                made_by: made_by.map_or("Karbor", super::concern::word_of),
                 status: status.unwrap_or_default().to_owned(),
                 copies: copies.and_then(|text| text.parse().ok()).unwrap_or(0),
                 newest: newest.map(str::to_owned),

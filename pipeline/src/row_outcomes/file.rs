@@ -1,10 +1,10 @@
 //! The file of outcomes: on the disk before the commit under a name of its own, and renamed when the run has ended.
 
+use super::notes::{Form, HEADING, is_outcomes};
 use crate::error::Result;
 use crate::files::Replacement;
 use crate::files::place::Foreign;
 use crate::rejects::{begin_file, file_error};
-use crate::row_outcomes::{Form, HEADING};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -53,5 +53,5 @@ impl OutcomesFile {
 /// Whether the file that is there contains outcomes, which these replace.
 fn is_own(path: &Path) -> bool {
     use crate::files::mark::{Found, look};
-    look(path, super::is_outcomes).is_ok_and(|found| matches!(found, Found::Own | Found::Nothing))
+    look(path, is_outcomes).is_ok_and(|found| matches!(found, Found::Own | Found::Nothing))
 }

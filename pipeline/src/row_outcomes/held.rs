@@ -1,10 +1,11 @@
 //! The rows that are held in memory, noted once all families are judged.
 
+use super::notes::{Decided, TargetKey};
+use super::recorder::Recorder;
 use crate::error::Result;
 use crate::karbor::layout::Layout;
 use crate::karbor::{Source, ids};
 use crate::outcome::Outcome;
-use crate::row_outcomes::{Decided, Recorder, TargetKey};
 use crate::transform::rejections::{DumpNames, Rejections};
 use parsers::position::Origin;
 use parsers::table::Table;

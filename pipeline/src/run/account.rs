@@ -8,7 +8,8 @@ use crate::karbor::layout::Layout;
 use crate::load::{Refusal, Survey};
 use crate::options::Options;
 use crate::outcome::{
-    CopyFigures, Ending, Kept, OutcomesWritten, REJECTIONS_LISTED, Rejection, Report, Tally, TargetRow, TargetTally,
+    CopyFigures, Ending, Kept, OutcomesWritten, REJECTIONS_LISTED, Rejection, Report, Tally, TargetRow,
+    TargetTally,
 };
 use crate::row_outcomes::Recorder;
 use crate::run::judged::Judged;
@@ -288,7 +289,10 @@ impl Accounts {
         if !recorder.wants() || recorder.rows() == read {
             return Ok(());
         }
-        Err(Error::Imbalance(format!("{read} rows were read, and {} have a line of outcomes", recorder.rows())))
+        Err(Error::Imbalance(format!(
+            "{read} rows were read, and {} have a line of outcomes",
+            recorder.rows()
+        )))
     }
 
     /// Notes where the outcomes of all rows are.

@@ -64,6 +64,7 @@ impl Loading<'_> {
         let digester = Digester::of_keys(ITEMS, layout);
         let mut keys = Sorter::new(&copies.options.tuning.spool);
         let mut numbers = Numbers::default();
+        self.progress.expect(copies.rows());
         let sent = copies.each(layout, Digests::Keys(&digester), &mut |ready| {
             self.cancel.check()?;
             self.count(ready)?;
@@ -77,7 +78,9 @@ impl Loading<'_> {
                 }
             }
             self.accounts.trace(ready);
-            self.send(std::mem::take(&mut ready.converted.bytes), ready.converted.rows)
+            self.send(std::mem::take(&mut ready.converted.bytes), ready.converted.rows)?;
+            self.progress.take(ready.converted.tally.read);
+            Ok(())
         });
         let sent = sent.and_then(|()| self.end(layout));
         if matches!(sent, Err(Error::Interrupted(_))) {
@@ -94,13 +97,15 @@ impl Loading<'_> {
     fn compare_copies(&mut self, copies: &mut Copies<'_>, comparison: &mut Comparison) -> Result<()> {
         let layout = comparison.layout(ITEMS)?.clone();
         let mut newest = None;
-        let Self { sink, accounts, rejects, recorder, cancel, .. } = self;
+        let Self { sink, accounts, rejects, recorder, cancel, progress, .. } = self;
+        progress.expect(copies.rows());
         let Some(session) = sink.as_mut().and_then(|sink| sink.session()) else {
             return Err(Error::Imbalance("copies were to be compared with no database".to_owned()));
         };
         let classifier = copies.compare(comparison, session, &mut |ready| {
             newest = newest.max(ready.digested.newest);
             cancel.check()?;
+            progress.take(ready.converted.tally.read);
             count(accounts, (rejects.as_mut(), recorder), ready)
         })?;
         if self.is_refused() {
@@ -205,6 +210,7 @@ impl Loading<'_> {
             }
             self.accounts.trace(ready);
             self.send(out, rows)?;
+            self.progress.take(ready.converted.tally.read);
             if comparison.is_full(&batch) {
                 self.judge_copies(comparison, &mut batch, (judged, updates))?;
             }

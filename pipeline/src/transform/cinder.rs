@@ -116,13 +116,7 @@ impl Transform for Backups {
 }
 
 /// Notes what became of a copy.
-fn note(
-    backup: &Backup<'_>,
-    mut decided: Decided,
-    at: &Place,
-    context: &CopyContext<'_>,
-    notes: &mut Notes,
-) {
+fn note(backup: &Backup<'_>, mut decided: Decided, at: &Place, context: &CopyContext<'_>, notes: &mut Notes) {
     context.became(&mut decided, backup.id);
     let link = context.links.find(backup.volume_id, backup.name);
     let plan = link.and_then(|link| context.plans.of(link)).unwrap_or_default();

@@ -3,7 +3,7 @@
 use crate::karbor::ids;
 use crate::karbor::layout::Layout;
 use crate::outcome::{CopyFigures, Outcome, REJECTIONS_LISTED, Rejection, Skip, Tally};
-use crate::row_outcomes::{Decided, Noting, Notes, TargetKey};
+use crate::row_outcomes::{Decided, Notes, Noting, TargetKey};
 use crate::settings::{Settings, Unsteady};
 use crate::transform::rejections::{DumpNames, SetAside, rule_of};
 use parsers::position::{Origin, Position};

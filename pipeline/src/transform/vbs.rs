@@ -302,14 +302,22 @@ impl Judge<'_> {
         let Some(policy) = first else { return (accepted, self.found) };
         if family.extends.is_empty() {
             let pattern = self.schedule(policy, None, None);
-            accepted.operations.extend(pattern.map(|pattern| Operation { extend: None, trigger: None, pattern }));
+            accepted.operations.extend(pattern.map(|pattern| Operation {
+                extend: None,
+                trigger: None,
+                pattern,
+            }));
         }
         for n in &family.extends {
             let Some(extend) = at(&tables.extends, *n) else { continue };
             self.extend(extend);
             let trigger = self.trigger(extend, family);
             let pattern = self.schedule(policy, Some(extend), trigger);
-            accepted.operations.extend(pattern.map(|pattern| Operation { extend: Some(*n), trigger, pattern }));
+            accepted.operations.extend(pattern.map(|pattern| Operation {
+                extend: Some(*n),
+                trigger,
+                pattern,
+            }));
         }
         (accepted, self.found)
     }

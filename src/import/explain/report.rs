@@ -31,7 +31,10 @@ fn rows(page: &mut Page, explanation: &Explanation) {
     if all > listed {
         page.paragraph(
             "  ",
-            &format!("… and {} more; `etl check … --outcomes FILE` writes all of them. By table:", grouped(all - listed)),
+            &format!(
+                "… and {} more; `etl check … --outcomes FILE` writes all of them. By table:",
+                grouped(all - listed)
+            ),
         );
         for (table, tally) in &explanation.counted {
             page.paragraph("  - ", &format!("{table}: {}", counts(tally)));
@@ -57,7 +60,14 @@ fn row(page: &mut Page, row: &FoundRow) {
     };
     page.paragraph(
         "  - ",
-        &format!("{}: {} {}: {}{}", printable(&row.at), row.table, printable(key), row.outcome, printable(&rule)),
+        &format!(
+            "{}: {} {}: {}{}",
+            printable(&row.at),
+            row.table,
+            printable(key),
+            row.outcome,
+            printable(&rule)
+        ),
     );
     for became in &row.target_rows {
         page.paragraph("      → ", &format!("{} {}", became.table, printable(&became.key.join(" "))));

@@ -5,10 +5,10 @@
 
 use crate::base::error::Error;
 use crate::base::exit::Exit;
-use crate::import::report::summary::Ended;
+use crate::import::report::summary::{Ended, Inputs};
 use pipeline::outcome::{
-    CopyReport, Defer, DumpReport, Ending, OutcomesWritten, Rejection, Report, ScheduleReport, Skip, TargetRow, TargetTally,
-    ZoneUse,
+    CopyReport, Defer, DumpReport, Ending, OutcomesWritten, Rejection, Report, ScheduleReport, Skip,
+    TargetRow, TargetTally, ZoneUse,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -29,6 +29,8 @@ pub struct Document<'r> {
     seconds: f64,
     peak_memory_bytes: Option<u64>,
     rows_per_second: Option<u64>,
+    /// The settings that were given, and the files that were read, with their digests.
+    inputs: &'r Inputs,
     /// Absent where the run failed before it had one.
     report: Option<Outcome<'r>>,
 }
@@ -121,6 +123,7 @@ impl<'r> Document<'r> {
             seconds: ended.seconds,
             peak_memory_bytes: ended.peak_memory,
             rows_per_second: ended.summary.and_then(|summary| summary.rows_per_second()),
+            inputs: ended.inputs,
             report: ended.summary.map(|summary| Outcome::new(summary.report, summary.policy_on)),
         }
     }

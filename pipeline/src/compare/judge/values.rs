@@ -174,6 +174,11 @@ impl Judge {
         self.mark(name, target).and_then(|text| Timestamp::parse(&text).ok())
     }
 
+    /// Whether a row of the target is of an import from one of the compared sources.
+    pub(crate) fn is_imported(&self, target: Row<'_>) -> bool {
+        self.mark("imported", target).as_deref() == Some("1")
+    }
+
     /// When a row of the target was made.
     pub(crate) fn created(&self, target: Row<'_>) -> Option<Timestamp> {
         self.time("created_at", target)

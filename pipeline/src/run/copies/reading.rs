@@ -67,6 +67,7 @@ impl Copies<'_> {
 
     /// The dumps with copies are read once more.
     pub(crate) fn announce(&self, progress: &Progress) {
+        progress.expect(self.rows());
         for (n, input) in self.inputs.iter().enumerate() {
             if self.sources.bulk.iter().any(|bulk| usize::from(bulk.block.dump.0) == n) {
                 progress.add_total(n, input.size().unwrap_or(0));

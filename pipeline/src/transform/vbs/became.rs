@@ -2,9 +2,9 @@
 
 use super::{AcceptedPolicy, VbsPlans, VbsTables};
 use crate::error::Result;
-use crate::extract::replacement::key_text;
 use crate::karbor::{Source, ids};
 use crate::row_outcomes::HeldRows;
+use crate::transform::keyed::key_text;
 use crate::transform::ledger::at;
 use parsers::models::vbs::Extend;
 use parsers::table::Table;
@@ -40,14 +40,17 @@ impl VbsPlans {
         for row in &tables.relations {
             let policy = row.model.policy_id();
             let mentions = [policy, &plan(policy), row.model.trigger_id().unwrap_or_default()];
-            notes.row((Table::BackupRelationPolicy, row.origin), &key_text(&row.model), &mentions, |became| {
-                match row.model.extend_id() {
+            notes.row(
+                (Table::BackupRelationPolicy, row.origin),
+                &key_text(&row.model),
+                &mentions,
+                |became| match row.model.extend_id() {
                     Some(extend) => {
                         became.operation(ids::OperationKey::Vbs { policy, extend: Some(extend) });
                     }
                     None => became.plan(Source::Vbs, policy),
-                }
-            })?;
+                },
+            )?;
         }
         for row in &tables.resources {
             let (policy, volume) = (row.model.policy_id(), row.model.resource_id());
@@ -58,9 +61,14 @@ impl VbsPlans {
         }
         for row in &tables.tags {
             let policy = row.model.policy_id();
-            notes.row((Table::Tag, row.origin), &key_text(&row.model), &[policy, &plan(policy)], |became| {
-                became.plan(Source::Vbs, policy);
-            })?;
+            notes.row(
+                (Table::Tag, row.origin),
+                &key_text(&row.model),
+                &[policy, &plan(policy)],
+                |became| {
+                    became.plan(Source::Vbs, policy);
+                },
+            )?;
         }
         self.note_triggers(tables, notes)
     }
@@ -80,8 +88,10 @@ impl VbsPlans {
             let first = uses.partition_point(|(trigger, ..)| *trigger < n);
             let last = uses.partition_point(|(trigger, ..)| *trigger <= n);
             let uses = uses.get(first..last).unwrap_or_default();
-            let plans: Vec<String> =
-                uses.iter().map(|(_, policy, _)| ids::plan(Source::Vbs, policy).as_str().to_owned()).collect();
+            let plans: Vec<String> = uses
+                .iter()
+                .map(|(_, policy, _)| ids::plan(Source::Vbs, policy).as_str().to_owned())
+                .collect();
             let policies = uses.iter().map(|(_, policy, _)| *policy);
             let mentions: Vec<&str> = policies.chain(plans.iter().map(String::as_str)).collect();
             notes.row((Table::BackupTrigger, row.origin), &key_text(&row.model), &mentions, |became| {

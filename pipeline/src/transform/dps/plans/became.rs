@@ -2,10 +2,10 @@
 
 use super::{DpsPlans, PolicyFamily, id_of};
 use crate::error::Result;
-use crate::extract::replacement::{Keyed, key_text};
 use crate::karbor::{Source, ids};
 use crate::row_outcomes::{Became, HeldRows};
 use crate::transform::dps::tables::DpsTables;
+use crate::transform::keyed::{Keyed, key_text};
 use parsers::models::Held;
 use parsers::models::dps::{Plan, Policy};
 use parsers::table::Table;
@@ -131,8 +131,7 @@ impl DpsPlans {
             notes.row((Table::AsyncCopyPolicy, row.origin), &key_text(&row.model), &[], |became| {
                 for (policy, plan) in &uses.pairs {
                     let policy = self.policies.get(*policy);
-                    let policy =
-                        policy.map(|family| id_of(&tables.policies, &family.policies, Policy::id));
+                    let policy = policy.map(|family| id_of(&tables.policies, &family.policies, Policy::id));
                     if let Some(pair) = uses.plan_id(*plan).zip(policy) {
                         uses.operations(pair, Part::Replication, became);
                     }
