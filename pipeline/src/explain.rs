@@ -11,7 +11,8 @@ mod target;
 pub use schedules::ExplainedSchedule;
 pub use target::{CopiesInTarget, ExplainedRow, ExplainedTarget, Value};
 
-use crate::compare::{Digester, KeyedRow};
+use crate::compare::Digester;
+use crate::compare::by_key::KeyedRow;
 use crate::error::{Error, Result};
 use crate::extract;
 use crate::karbor::layout::Layout;

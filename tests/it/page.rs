@@ -3,8 +3,8 @@
 use crate::report::{copies, full, summary};
 use etl::base::exit::Exit;
 use etl::import::report::file::ReportFile;
-use etl::import::report::summary::{Ended, Inputs};
 use etl::import::report::summary::{CommandKind, Summary};
+use etl::import::report::summary::{Ended, Inputs};
 use pipeline::load::Service;
 use pipeline::load::spec::Spec;
 use pipeline::outcome::{CopyReport, MonthCount, Report};

@@ -1,16 +1,16 @@
 //! The report, made of facts by hand so that every section is there.
 
-use etl::import::report::summary::{FileDigest, GivenValue, Inputs};
-use pipeline::outcome::OutcomesWritten;
 use etl::base::exit::Exit;
 use etl::import::report::json::Document;
 use etl::import::report::summary::Ended;
 use etl::import::report::summary::{CommandKind, Summary};
+use etl::import::report::summary::{FileDigest, GivenValue, Inputs};
 use etl::import::report::text;
 use etl::ui::terminal::TextFormat;
 use pipeline::engine::policies_without_trust;
 use pipeline::load::Service;
 use pipeline::load::spec::Spec;
+use pipeline::outcome::OutcomesWritten;
 use pipeline::outcome::{
     CopyReport, Defer, DumpReport, Ending, MonthCount, Outcome, Rejection, Report, ScheduleReport,
     ServiceCount, Skip, StatusCount, Tally, TargetTally, TenantCount, ZoneUse,

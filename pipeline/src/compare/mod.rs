@@ -11,7 +11,7 @@
 //! target to find out what differs.
 
 mod batch;
-mod by_key;
+pub(crate) mod by_key;
 mod classify;
 mod columns;
 pub mod comparison;
@@ -33,7 +33,6 @@ mod write;
 pub use crate::options::Prune;
 pub use crate::options::Spool;
 pub(crate) use batch::Batch;
-pub(crate) use by_key::KeyedRow;
 pub(crate) use classify::{Classes, Classifier, Entry, Kind};
 pub(crate) use columns::{Known, StateValue};
 pub(crate) use digest::Digester;

@@ -1,9 +1,10 @@
 //! What a target contains of an id, and what Karbor did to it since.
 
 use super::concern::{is_operation, is_plan};
+use crate::compare::by_key::KeyedRow;
 use crate::compare::comparison::{Comparison, Found, Taker, session};
 use crate::compare::sql::{ITEMS, MARKS, OPERATIONS, PLANS, RESOURCES};
-use crate::compare::{Extra, Judge, KeyedRow, Known, Scope, Sign, StateValue, Verdict};
+use crate::compare::{Extra, Judge, Known, Scope, Sign, StateValue, Verdict};
 use crate::engine;
 use crate::error::Result;
 use crate::karbor::layout::Layout;
