@@ -144,7 +144,7 @@ fn what_was_edited_or_deleted_in_karbor_is_told_and_left_out() {
     assert!(after("保留30天-14").1.ends_with("the operation's trigger is not there"), "{table}");
     // An operation whose definition names no plan is nobody's.
     assert!(after("policy_default-11").0.contains("  none  "), "{table}");
-    assert!(after("Karbor's own").0.ends_with("none"), "{table}");
+    assert!(after("Karbor's own").0.contains("  none  "), "{table}");
     assert!(
         table.ends_with("26 plans, 29 operations; 2 have a schedule that VBS has no form for\n"),
         "{table}"
