@@ -34,6 +34,7 @@ fn run(database: Database, copies: u64) -> Stats {
         threads: 1,
         rejects: None,
         rejects_taken: pipeline::files::place::Foreign::Refuse,
+        noting: pipeline::row_outcomes::Noting::Nothing,
         proof: None,
         prune: Prune::No,
         tuning: pipeline::options::tuning(&std::env::temp_dir()),

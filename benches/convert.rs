@@ -110,6 +110,7 @@ fn options(threads: usize, mode: Mode) -> Options {
         threads,
         rejects: None,
         rejects_taken: pipeline::files::place::Foreign::Refuse,
+        noting: pipeline::row_outcomes::Noting::Nothing,
         proof: None,
         prune: Prune::No,
         tuning: pipeline::options::tuning(&std::env::temp_dir()),

@@ -141,6 +141,7 @@ fn transforms(criterion: &mut Criterion) {
                 dps_plans: &dps_plans,
                 dps_copies: &dps_copies,
                 replaced: &replaced,
+                noting: &pipeline::row_outcomes::Noting::Nothing,
             };
             group.bench_with_input(BenchmarkId::new(table.name(), name), &context, |bencher, context| {
                 bencher.iter(|| {

@@ -1,5 +1,6 @@
 //! What knows nothing of a feature or a terminal: exit codes, digests, JSON lines, TOML with positions, stopping.
 
+pub mod build;
 pub mod clock;
 pub mod digest;
 pub mod error;

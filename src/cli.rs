@@ -14,6 +14,7 @@ use crate::cutover::args::CutoverArgs;
 use crate::dump::args::DumpArgs;
 use crate::import::args::{CheckArgs, RunArgs};
 use crate::import::batch::args::BatchArgs;
+use crate::import::explain::args::ExplainArgs;
 use crate::import::report::glossary;
 use crate::import::sync::args::SyncArgs;
 use crate::import::verify::args::VerifyArgs;
@@ -90,6 +91,7 @@ pub enum Command {
     /// fetches the file, checks size, digest and that it is whole, removes it on the node whatever happened, and records
     /// the node's time zone beside it. All nodes are worked on at once. No password stands in an argument, a file or a log.
     #[command(after_help = dump::args::EXAMPLES, after_long_help = dump::args::NOTES)]
+    #[command(mut_arg("report", json_only))]
     Dump(DumpArgs),
     /// Converts dumps and says what a run would do; writes nothing.
     ///
@@ -105,12 +107,20 @@ pub enum Command {
     /// what Karbor changed since is none.
     #[command(after_help = import::verify::args::EXAMPLES)]
     Verify(VerifyArgs),
+    /// Says what became of one copy, policy, plan, volume or job.
+    ///
+    /// Its rows in the dumps with file:line, the rule that decided, what they became; of a policy or plan the schedule that it
+    /// had and has, with the next firings of both; with a target what that contains of it, and what Karbor did to it since.
+    /// The dumps are converted as a check converts them; nothing is written.
+    #[command(after_help = import::explain::args::EXAMPLES)]
+    Explain(ExplainArgs),
     /// Brings the outcomes of unfinished jobs to imported copies that are `protecting`.
     ///
     /// For copies that a run with --unsteady carry wrote while they were being made. Each takes its job's outcome from
     /// the task manager's dump: available, or error with the reason. Those whose job is not over stay as they are and
     /// are listed. Everything happens in one transaction; run it as often as you like.
     #[command(after_help = import::sync::args::EXAMPLES)]
+    #[command(mut_arg("report", json_only))]
     Sync(SyncArgs),
     /// Loads the dumps of several sites, each folder in a transaction of its own.
     ///
@@ -119,6 +129,7 @@ pub enum Command {
     /// what has not changed since. Dumps are never written to; each folder gets the report of its site, etl-report.txt and
     /// etl-report.json.
     #[command(after_help = import::batch::args::EXAMPLES)]
+    #[command(mut_arg("report", json_only))]
     Batch(BatchArgs),
     /// Takes a site over in one go: dumps, converts, loads, verifies, restarts.
     ///
@@ -141,6 +152,7 @@ pub enum Command {
     /// imported is left; commits. Imported rows are known by their tag, by the links between rows and by the ids that
     /// only etl gives. Nothing of Karbor's own is touched.
     #[command(after_help = maintain::args::ROLLBACK_EXAMPLES)]
+    #[command(mut_arg("report", json_only))]
     Rollback(RollbackArgs),
     /// Says what a target holds of imports, who is using it, and what to do next.
     ///
@@ -154,6 +166,7 @@ pub enum Command {
     /// OpenStack APIs, as the user that the OS_* variables name (as for the openstack command; a password comes from
     /// OS_PASSWORD or is asked for). What is to go is shown first, and its number has to be typed.
     #[command(after_help = purge::args::EXAMPLES, after_long_help = purge::args::NOTES)]
+    #[command(mut_arg("report", json_only))]
     Purge(PurgeArgs),
     /// Prints the target's tables as SQL.
     ///
@@ -190,6 +203,11 @@ pub enum Command {
     /// Prints version, commit, date, target and the glibc that is needed.
     #[command(after_help = VERSION_EXAMPLES)]
     Version(VersionArgs),
+}
+
+/// Of a command whose report is no page.
+fn json_only(report: clap::Arg) -> clap::Arg {
+    report.help("File for the report as JSON; it is also written when the command fails. This command has no page: a name in .html is refused")
 }
 
 const OUTCOMES_EXAMPLES: &str = "\
@@ -271,6 +289,7 @@ pub fn execute(line: &[OsString], environment: &Environment<'_>, out: &mut dyn W
         Command::Dump(args) => return dump::command::dump(&args, environment, out),
         Command::Check(args) => return import::check::check(&args, line, environment, out),
         Command::Verify(args) => return import::verify::verify(&args, environment, out),
+        Command::Explain(args) => return import::explain::explain(&args, environment, out),
         Command::Batch(args) => return import::batch::batch(&args, environment, out),
         Command::Sync(args) => return import::sync::sync(&args, environment, out),
         Command::Cutover(args) => return cutover::command::cutover(&args, environment, out, execute),

@@ -156,7 +156,8 @@ pub fn look(session: &mut dyn Session, layouts: &[Layout; 6], now: i64) -> Resul
     let marks = ImportPredicates::new(layouts, session.dialect());
     let with = Sets::imported(marks).with();
     let mut engine = Engine::default();
-    session.query(DOING, &format!("{with} {}", verdicts(marks)), &mut |row| {
+    let sql = format!("{with} SELECT verdict, count(*) FROM ({}) v GROUP BY verdict", verdicts(marks, ""));
+    session.query(DOING, &sql, &mut |row| {
         if let [Some(code), rows] = row {
             let operations = number(*rows);
             match Obstacle::ALL.into_iter().find(|obstacle| obstacle.code() == *code) {
@@ -385,8 +386,32 @@ fn registered(state: &str) -> String {
     format!("{state} IN ('registered', 'running')")
 }
 
-/// `(obstacle or 'fires', operations)` of the imported operations.
-fn verdicts(marks: ImportPredicates<'_>) -> String {
+/// Why an imported operation does not fire; `Some(None)` where it does, and `None` where it is none that was imported.
+///
+/// # Errors
+/// The database's.
+pub(crate) fn obstacle_of(
+    session: &mut dyn Session,
+    layouts: &[Layout; 6],
+    operation: &str,
+) -> Result<Option<Option<Obstacle>>> {
+    let marks = ImportPredicates::new(layouts, session.dialect());
+    let condition = format!(" WHERE {} = {}", text("x.id"), literal(operation));
+    let sql = format!("{} {}", Sets::imported(marks).with(), verdicts(marks, &condition));
+    let mut found = None;
+    session.query(DOING, &sql, &mut |row| {
+        found = row
+            .first()
+            .copied()
+            .flatten()
+            .map(|code| Obstacle::ALL.into_iter().find(|obstacle| obstacle.code() == code));
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// `obstacle or 'fires'` of each of the imported operations `x` that meet the condition.
+fn verdicts(marks: ImportPredicates<'_>, condition: &str) -> String {
     let operation = |name: &str| marks.column(&OPERATIONS, "o", name);
     let state = |name: &str| text(&marks.column(&STATES, "y", name));
     let columns = format!(
@@ -412,8 +437,8 @@ fn verdicts(marks: ImportPredicates<'_>) -> String {
         .map(|(obstacle, condition)| format!("WHEN {condition} THEN '{}'", obstacle.code()))
         .collect();
     format!(
-        "SELECT verdict, count(*) FROM (SELECT CASE {} ELSE 'fires' END AS verdict FROM etl_operation x \
-         JOIN {} o ON {} = x.id LEFT JOIN {} t ON t.key = x.trigger_key LEFT JOIN {} s ON s.key = x.key) v GROUP BY verdict",
+        "SELECT CASE {} ELSE 'fires' END AS verdict FROM etl_operation x \
+         JOIN {} o ON {} = x.id LEFT JOIN {} t ON t.key = x.trigger_key LEFT JOIN {} s ON s.key = x.key{condition}",
         cases.join(" "),
         marks.table(&OPERATIONS),
         operation("id"),

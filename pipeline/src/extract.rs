@@ -12,20 +12,21 @@ use crate::extract::sources::{Bulk, Sources};
 use crate::options::Options;
 use crate::outcome::{Defer, DumpReport, Outcome, Skip};
 use crate::progress::{Cancel, Progress};
+use crate::row_outcomes::Recorder;
 use crate::settings::Unsteady;
 use crate::transform::items::{IdSet, row_digest};
+use crate::transform::keyed::Keyed;
 use crate::transform::rejections::DumpNames;
 use parsers::error::ErrorKind;
 use parsers::input::Input;
 use parsers::models::vbs::{RunningJob, WaitingJob};
 use parsers::models::{Held, Model, Reading, SoftDeletion, hold};
 use parsers::position::{DumpId, Origin};
-use parsers::row::{Row, RowFault};
+use parsers::row::{Column, Row, RowFault};
 use parsers::scan::scanner::Scanner;
 use parsers::scan::{Block, Chunk, Cut};
 use parsers::table::{Reading as TableReading, Table};
-use replacement::Keyed;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Reads all dumps once.
@@ -40,8 +41,10 @@ pub fn survey(
 ) -> Result<Sources> {
     let mut sources = Sources {
         names: DumpNames(inputs.iter().map(|input| input.name().to_owned()).collect()),
+        recorder: Recorder::new(&options.noting)?,
         ..Sources::default()
     };
+    sources.rejections.reasons = sources.recorder.wants().then(BTreeMap::new);
     let mut row_digests = Vec::new();
     let (mut strange, mut alike, mut lacking) = (None, Vec::new(), false);
     for (n, input) in inputs.iter_mut().enumerate() {
@@ -207,7 +210,7 @@ impl<'s> Survey<'s> {
                 Cut::TooLong(origin) => {
                     self.tally(block.table).read += 1;
                     let fault = RowFault::TooLong { limit: block.row_limit };
-                    self.broken(reader, block.table, origin, &fault, None);
+                    self.broken(reader, (block.table, origin), &fault, None)?;
                 }
                 Cut::Rows => {
                     self.tally(block.table).read += chunk.rows;
@@ -219,11 +222,12 @@ impl<'s> Survey<'s> {
                                 if let Some(outcome) = reader.read(&row, block, self.keep_jobs, self.sources)
                                 {
                                     self.tally(block.table).count(outcome);
+                                    reader.note(&row, block, outcome, self.sources)?;
                                 }
                             }
                             Err(bad) => {
                                 let origin = block.origin(bad.position, bad.raw);
-                                self.broken(reader, block.table, origin, &bad.fault, Some(bad.raw));
+                                self.broken(reader, (block.table, origin), &bad.fault, Some(bad.raw))?;
                             }
                         }
                     }
@@ -235,18 +239,21 @@ impl<'s> Survey<'s> {
     fn broken(
         &mut self,
         reader: &HeldReader,
-        table: Table,
-        origin: Origin,
+        (table, origin): (Table, Origin),
         fault: &RowFault,
         raw: Option<&[u8]>,
-    ) {
+    ) -> Result<()> {
         // Where every row of a table is skipped, a bad one is too.
         if let Columns::Only(rule) = reader.columns {
-            return self.tally(table).count(Outcome::Skipped(rule));
+            let outcome = Outcome::Skipped(rule);
+            self.tally(table).count(outcome);
+            let Sources { names, recorder, .. } = &mut *self.sources;
+            return recorder.note((table, ""), &names.place(origin), &outcome.into(), &[]);
         }
         self.tally(table).count(Outcome::Rejected);
         let Sources { names, rejections, .. } = &mut *self.sources;
         rejections.broken(names, table, origin, fault, raw.map(row_digest));
+        Ok(())
     }
 }
 
@@ -254,6 +261,8 @@ impl<'s> Survey<'s> {
 struct HeldReader {
     soft: SoftDeletion,
     columns: Columns,
+    /// Where a row that is not held has its key, the first that it has, and ids that it concerns.
+    ids: [Column; 5],
 }
 
 /// The columns of each small table.
@@ -305,7 +314,8 @@ impl HeldReader {
                 Columns::Only(Skip::JobHistory)
             }
         };
-        Self { soft: SoftDeletion::bind(binding, status), columns }
+        let ids = ["job_id", "id", "policy_id", "resource_id", "taskmgr_job_id"];
+        Self { soft: SoftDeletion::bind(binding, status), columns, ids: ids.map(|name| binding.column(name)) }
     }
 
     /// Reads a row; answers its outcome where that does not depend on other rows.
@@ -345,6 +355,19 @@ impl HeldReader {
             }
             Columns::Only(rule) => Some(Outcome::Skipped(*rule)),
         }
+    }
+
+    /// Notes a row that is not held.
+    fn note(&self, row: &Row<'_>, block: &Block, outcome: Outcome, sources: &mut Sources) -> Result<()> {
+        let Sources { names, recorder, .. } = sources;
+        if !recorder.wants() {
+            return Ok(());
+        }
+        let ids = self.ids.each_ref().map(|column| row.text(column).unwrap_or_default());
+        let [job, id, mentions @ ..] = &ids;
+        let key = if job.is_empty() { id } else { job };
+        let place = names.place(block.origin(row.position(), row.raw()));
+        recorder.note((block.table, key), &place, &outcome.into(), mentions)
     }
 
     fn hold<M: Model + Keyed>(

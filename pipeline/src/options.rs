@@ -1,6 +1,7 @@
 //! What a run is told to do, checked; made by the command.
 
 use crate::files::place::Foreign;
+use crate::row_outcomes::Noting;
 use crate::settings::Settings;
 use parsers::columns::ColumnMap;
 use parsers::scan::Limits;
@@ -25,6 +26,8 @@ pub struct Options {
     pub rejects: Option<PathBuf>,
     /// What becomes of a file that is there already.
     pub rejects_taken: Foreign,
+    /// Which source rows are noted with what became of them.
+    pub noting: Noting,
     /// Over which time schedules are proved for the report, if they are.
     pub proof: Option<Horizon>,
     /// Whether imported rows go that the dumps no longer have.

@@ -7,7 +7,7 @@ pub(crate) mod words;
 pub use copies::{
     CopyFigures, CopyReport, Counted, MonthCount, ServiceCount, StatusCount, TENANTS_NAMED, TenantCount,
 };
-pub use schedules::{DRIFTING_LISTED, Drifting, ScheduleReport};
+pub use schedules::{Drifting, ScheduleReport};
 
 use crate::load::Service;
 use crate::outcome::words::words;
@@ -158,6 +158,15 @@ impl Rejection {
         listed.iter().map(|rejection| rejection.with.saturating_add(1)).sum()
     }
 
+    /// The value and the rule that it breaks.
+    #[must_use]
+    pub fn broken_rule(&self) -> String {
+        match &self.value {
+            Some(value) => format!("{value:?} {}", self.reason),
+            None => self.reason.clone(),
+        }
+    }
+
     /// A rejection because of one value.
     #[must_use]
     pub fn of_field(at: Place, table: Table, fault: &FieldError) -> Self {
@@ -195,11 +204,7 @@ impl fmt::Display for Rejection {
         if let Some(column) = self.column {
             write!(f, ".{column}")?;
         }
-        f.write_str(": ")?;
-        if let Some(value) = &self.value {
-            write!(f, "{value:?} ")?;
-        }
-        f.write_str(&self.reason)?;
+        write!(f, ": {}", self.broken_rule())?;
         match self.with {
             0 => Ok(()),
             1 => f.write_str(" (with 1 further row that belongs to it)"),
@@ -213,6 +218,15 @@ pub const REJECTIONS_LISTED: usize = 100;
 
 /// How many rows of each target table are listed that are not as the dumps have them; all are counted.
 pub const TARGET_ROWS_LISTED: usize = 20;
+
+/// The file with a line for each source row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OutcomesWritten {
+    /// Where it is.
+    pub file: String,
+    /// Its lines, one for each source row that was read.
+    pub rows: u64,
+}
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -367,6 +381,8 @@ pub struct Report {
     pub warnings: Vec<String>,
     /// Where rejected rows were set aside.
     pub rejects_file: Option<String>,
+    /// The file with a line for each source row.
+    pub outcomes_file: Option<OutcomesWritten>,
     /// Seconds of each stage, in order.
     pub stages: Vec<(&'static str, f64)>,
 }

@@ -1,6 +1,8 @@
 //! What a run tells while it runs, and how it is told to stop: values that another thread may look at.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// What a run is doing.
@@ -39,11 +41,42 @@ impl Stage {
     }
 }
 
+/// How far the rows of the bulk tables are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CopiesTaken {
+    /// Rows that were converted, and handed to the target where that is due.
+    pub taken: u64,
+    /// Rows that will have been, as often as they are converted.
+    pub expected: u64,
+    /// Since the first was expected.
+    pub since: Duration,
+}
+
+impl CopiesTaken {
+    /// The shortest time of which a rate is known.
+    const SETTLED: Duration = Duration::from_secs(2);
+
+    /// The time until all are taken, at the rate until now; nothing where that is not known yet, or is over at once.
+    #[must_use]
+    pub fn left(self) -> Option<Duration> {
+        let Self { taken, expected, since } = self;
+        let to_come = expected.checked_sub(taken).filter(|rows| *rows > 0 && taken > 0)?;
+        let left = since.as_millis() * u128::from(to_come) / u128::from(taken);
+        let left = Duration::from_millis(u64::try_from(left).ok()?);
+        (since >= Self::SETTLED && left >= Duration::from_secs(1)).then_some(left)
+    }
+}
+
 /// How far a run is.
 #[derive(Debug, Default)]
 pub struct Progress {
     stage: AtomicU8,
     loaded: AtomicU64,
+    /// Rows of the bulk tables that were taken in order, and those that are to be.
+    taken: AtomicU64,
+    expected: AtomicU64,
+    /// When the first of them was expected.
+    began: OnceLock<Instant>,
     /// Bytes on disk that each dump will have been read for, both passes together; by dump.
     totals: Vec<AtomicU64>,
 }
@@ -76,6 +109,25 @@ impl Progress {
 
     pub(crate) fn enter(&self, stage: Stage) {
         self.stage.store(stage as u8, Ordering::Relaxed);
+    }
+
+    /// How far the copies are; nothing before their number is known.
+    #[must_use]
+    pub fn copies(&self) -> Option<CopiesTaken> {
+        let since = self.began.get()?.elapsed();
+        let (taken, expected) = (self.taken.load(Ordering::Relaxed), self.expected.load(Ordering::Relaxed));
+        Some(CopiesTaken { taken, expected, since })
+    }
+
+    /// So many rows of the bulk tables are to be taken.
+    pub(crate) fn expect(&self, rows: u64) {
+        self.began.get_or_init(Instant::now);
+        self.expected.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    /// So many of them were taken.
+    pub(crate) fn take(&self, rows: u64) {
+        self.taken.fetch_add(rows, Ordering::Relaxed);
     }
 
     pub(crate) fn add_loaded(&self, rows: u64) {

@@ -40,14 +40,7 @@ impl RejectsFile {
     /// # Errors
     /// The file cannot be made.
     pub fn create(path: &Path, taken: Foreign, map: &ColumnMap) -> Result<Self> {
-        let file = Replacement::create(path).map_err(file_error(path, "cannot be made"))?;
-        if file.replaces_something() && taken == Foreign::Refuse {
-            let taken = std::io::Error::new(
-                std::io::ErrorKind::AlreadyExists,
-                "it has become another run's meanwhile",
-            );
-            return Err(file_error(path, "cannot be made")(taken));
-        }
+        let file = begin_file(path, |_| taken == Foreign::Replace)?;
         let mut out = BufWriter::new(file);
         write!(out, "{REJECTS_HEADER}\n{EXPLANATION}").map_err(file_error(path, "cannot be written"))?;
         let path = path.to_owned();
@@ -168,7 +161,21 @@ impl RejectsFile {
     }
 }
 
-fn file_error<'p>(path: &'p Path, doing: &'static str) -> impl Fn(std::io::Error) -> Error + 'p {
+/// Begins a file that is renamed at the end; one that is at its place must be one that `may_go`.
+///
+/// # Errors
+/// The file cannot be made, or what is at its place stays.
+pub(crate) fn begin_file(path: &Path, may_go: impl FnOnce(&Path) -> bool) -> Result<Replacement> {
+    let file = Replacement::create(path).map_err(file_error(path, "cannot be made"))?;
+    if file.replaces_something() && !may_go(path) {
+        let taken =
+            std::io::Error::new(std::io::ErrorKind::AlreadyExists, "it has become another run's meanwhile");
+        return Err(file_error(path, "cannot be made")(taken));
+    }
+    Ok(file)
+}
+
+pub(crate) fn file_error<'p>(path: &'p Path, doing: &'static str) -> impl Fn(std::io::Error) -> Error + 'p {
     move |source| Error::File { path: path.to_owned(), doing, source }
 }
 

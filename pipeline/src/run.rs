@@ -63,7 +63,9 @@ pub fn run(
     clock.enter(Stage::Converting);
     let layouts = survey.as_ref().map_or_else(built_in_layouts, |survey| survey.layouts.clone());
     let facts = facts_of(survey.as_ref(), options);
-    let policies = Policies::resolve(&mut sources, options, &facts, &layouts);
+    let mut policies = Policies::resolve(&mut sources, options, &facts, &layouts);
+    let mut recorder = std::mem::take(&mut sources.recorder);
+    policies.note(&sources, &layouts, &mut recorder)?;
     let context = Context { settings: &options.settings, facts: &facts, patterns: &policies.patterns };
     let schedules = options.proof.map(|horizon| {
         let views = policies.views(&sources, &options.settings, Wanted::Table(OPERATIONS));
@@ -102,6 +104,7 @@ pub fn run(
         stale: None,
         layouts: &layouts,
         rejects,
+        recorder,
         accounts: Accounts::new(sources.names.0.clone()),
         progress,
         cancel,
@@ -152,7 +155,7 @@ pub fn run(
     Ok(report)
 }
 
-fn built_in_layouts() -> [Layout; 6] {
+pub(crate) fn built_in_layouts() -> [Layout; 6] {
     WRITTEN.map(|table| Layout::built_in(table, Format::Binary))
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 /// The version with the commit and its date, where they are known.
-pub const VERSION: &str = env!("ETL_VERSION");
+pub const VERSION: &str = crate::base::build::VERSION;
 
 /// `etl version`, as text.
 #[must_use]

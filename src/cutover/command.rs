@@ -117,7 +117,7 @@ fn go(request: &Request<'_>, environment: &Environment<'_>, out: &mut dyn Write)
     if let Some(warning) = log::start(&outputs)? {
         tracing::warn!("{warning}");
     }
-    tracing::info!("etl {} cutover, {}", env!("CARGO_PKG_VERSION"), request.file.display());
+    tracing::info!("etl {} cutover, {}", crate::base::build::VERSION, request.file.display());
     if state.was_torn() {
         tracing::warn!("the last line of {} was cut off by a crash", state_file.display());
     }

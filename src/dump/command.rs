@@ -36,7 +36,7 @@ pub(crate) fn dump(args: &DumpArgs, environment: &Environment<'_>, out: &mut dyn
     let started = Instant::now();
     let unlogged = log::start(&options.outputs)?;
     let file = options.outputs.report.as_deref().map(ReportFile::create).transpose()?;
-    tracing::info!("etl {} dump", env!("CARGO_PKG_VERSION"));
+    tracing::info!("etl {} dump", crate::base::build::VERSION);
     let screen = Screen::new(options.outputs.progress_style());
     if let Some(warning) = unlogged {
         screen.say(&format!("etl: {warning}"));

@@ -72,6 +72,8 @@ impl Disposition {
 pub struct Document<'d> {
     schema_version: u32,
     etl_version: &'static str,
+    /// The commit that it was built from, where that is known.
+    etl_commit: Option<&'static str>,
     command: &'static str,
     exit_code: u8,
     error: Option<String>,
@@ -86,6 +88,7 @@ impl<'d> Document<'d> {
         Self {
             schema_version: crate::import::report::json::SCHEMA_VERSION,
             etl_version: env!("CARGO_PKG_VERSION"),
+            etl_commit: crate::base::build::commit(),
             command: "dump",
             exit_code: exit.code(),
             error: error.map(ToString::to_string),

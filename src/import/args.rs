@@ -14,7 +14,8 @@ Examples:
 pub const CHECK_EXAMPLES: &str = "\
 Examples:
   etl check cinder.sql vbs.sql dps.sql
-  etl check cinder.sql vbs.sql dps.sql --target postgresql://karbor@db1/karbor --full";
+  etl check cinder.sql vbs.sql dps.sql --target postgresql://karbor@db1/karbor --full
+  etl check cinder.sql vbs.sql dps.sql --outcomes outcomes.csv";
 
 /// The arguments of `etl run`.
 #[derive(Debug, Args)]
@@ -90,6 +91,13 @@ pub struct ConversionArgs {
     /// Names of tables and columns where they differ (see `etl columns`).
     #[arg(long, value_name = "FILE", help_heading = "Reading")]
     pub columns: Option<PathBuf>,
+
+    /// File for a line about each source row: JSON, or CSV where the name ends in .csv.
+    ///
+    /// Table, key, file:line, outcome, the rule that decided (see `etl outcomes`), and the target's rows that it became. It is
+    /// written too where rows are rejected and nothing is committed.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub outcomes: Option<PathBuf>,
 
     /// Settings of the conversion.
     #[command(flatten)]

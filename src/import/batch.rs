@@ -25,6 +25,7 @@ use crate::ui::environment::Environment;
 use crate::ui::terminal::TextFormat;
 use pipeline::load::spec::Spec;
 use pipeline::options::Mode;
+use pipeline::row_outcomes::Noting;
 use pipeline::{files, load, sample};
 use std::io::Write;
 use std::path::Path;
@@ -36,7 +37,7 @@ pub(crate) fn batch(args: &BatchArgs, environment: &Environment<'_>, out: &mut d
     let started = Instant::now();
     let mut warnings: Vec<String> = log::start(&options.outputs)?.into_iter().collect();
     let file = options.outputs.report.as_deref().map(ReportFile::create).transpose()?;
-    tracing::info!("etl {} batch, journal {}", env!("CARGO_PKG_VERSION"), options.journal.display());
+    tracing::info!("etl {} batch, journal {}", crate::base::build::VERSION, options.journal.display());
     let mut journal = Journal::open(&options.journal, options.outputs.foreign(&options.journal))?;
     if journal.was_torn() {
         warnings.push(format!(
@@ -113,6 +114,7 @@ fn judge_shared<'o>(
             let mut all = first.options.clone();
             all.dumps = group.iter().flat_map(|site| site.options.dumps.clone()).collect();
             all.pipeline.mode = Mode::Check;
+            all.pipeline.noting = Noting::Nothing;
             all.outputs = quiet(&all);
             match conversion::load(command, &all) {
                 Ok(report) => shared.judge(&report),

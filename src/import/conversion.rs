@@ -58,6 +58,14 @@ pub(crate) fn execute(
         Err(error) => return error.into(),
     };
     note_begin(command_kind.name(), options);
+    let go_on = || command.cancel.check().map_err(Error::from);
+    let inputs = match options.inputs(go_on) {
+        Ok(inputs) => inputs,
+        Err(error) => return error.into(),
+    };
+    for file in &inputs.files {
+        tracing::info!("{} {}: {} bytes, SHA-256 {}", file.kind, file.name, file.bytes, file.sha256);
+    }
     let result = load(command, options);
     let elapsed = started.elapsed();
     let ended = |exit, error, summary| Ended {
@@ -68,6 +76,7 @@ pub(crate) fn execute(
         seconds: elapsed.as_secs_f64(),
         peak_memory: memory::peak(),
         summary,
+        inputs: &inputs,
     };
     let mut report = match result {
         Ok(report) => report,
@@ -158,7 +167,7 @@ pub(crate) fn refusal(report: &Report, command_kind: CommandKind<'_>) -> Option<
 }
 
 pub(crate) fn note_begin(command: &str, options: &Options) {
-    tracing::info!("etl {} {command}", env!("CARGO_PKG_VERSION"));
+    tracing::info!("etl {} {command}", crate::base::build::VERSION);
     for dump in &options.dumps {
         tracing::info!("dump {dump}");
     }

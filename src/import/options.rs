@@ -5,6 +5,7 @@
 use crate::base::clock::now;
 use crate::base::error::Result;
 use crate::import::args::{CheckArgs, ConversionArgs, RunArgs};
+use crate::import::report::summary::Inputs;
 use crate::settings::columns::{Maps, read_columns};
 use crate::settings::error::OptionError;
 use crate::settings::origin::GivenSetting;
@@ -36,6 +37,8 @@ pub struct Options {
     pub outputs: Outputs,
     /// The settings that were given, and where.
     pub said: Vec<GivenSetting>,
+    /// The map of tables and columns, where one was named.
+    pub map: Option<PathBuf>,
     /// What is to be told of records beside the dumps that are not used.
     pub remarks: Vec<String>,
     /// Whether rows of other sites lie in the target too.
@@ -89,10 +92,25 @@ impl Options {
     ) -> Result<Self> {
         let file = SettingsFile::find(args.settings.config.as_deref())?;
         let settings = Settings::resolve(&args.settings, environment, &file)?;
-        let outputs = Outputs::check(&args.outputs, environment);
+        let outcomes = args.outcomes.clone();
+        let outputs = Outputs { outcomes, ..Outputs::check(&args.outputs, environment) };
         let inputs = (args.dumps.as_slice(), args.columns.as_deref());
         let prune = args.prune.map_or(Prune::No, |typed| Prune::Yes { typed });
         Self::assemble(inputs, settings, (target, rejects, prune, mode), outputs, environment)
+    }
+
+    /// What it is done with: the files are read for their digests only where a report is to say them.
+    ///
+    /// # Errors
+    /// That of `go_on`.
+    pub(crate) fn inputs<E>(
+        &self,
+        go_on: impl FnMut() -> std::result::Result<(), E>,
+    ) -> std::result::Result<Inputs, E> {
+        let wanted = self.outputs.report.is_some();
+        let dumps = self.dumps.iter().map(|dump| ("dump", Path::new(dump)));
+        let files = dumps.chain(self.map.as_deref().map(|map| ("map", map)));
+        Inputs::read(&self.said, files.filter(|_| wanted), go_on)
     }
 
     pub(crate) fn check_force(&self) -> std::result::Result<(), OptionError> {
@@ -131,6 +149,7 @@ impl Options {
                 rejects: rejects.map(Path::to_owned),
                 rejects_taken: rejects.map_or(Foreign::Refuse, |path| outputs.foreign(path)),
                 prune,
+                noting: outputs.noting(),
                 proof: Some(Horizon::new(now(), DEFAULT_HORIZON_DAYS)),
                 tuning: pipeline::options::tuning(&spool_dir),
                 mode,
@@ -138,6 +157,7 @@ impl Options {
             spool_dir,
             outputs,
             said: settings.said,
+            map: columns.map(Path::to_owned),
             remarks,
             shared: false,
         })

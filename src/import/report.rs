@@ -21,5 +21,5 @@ use crate::base::marks::TEXT_REPORT;
 /// The first line of such a report.
 #[must_use]
 pub fn text_head() -> String {
-    format!("{TEXT_REPORT}{}\n\n", env!("CARGO_PKG_VERSION"))
+    format!("{TEXT_REPORT}{}\n\n", crate::base::build::VERSION)
 }

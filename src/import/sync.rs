@@ -59,7 +59,7 @@ pub(crate) fn sync(args: &SyncArgs, environment: &Environment<'_>, out: &mut dyn
 }
 
 fn note_begin(options: &SyncOptions) {
-    tracing::info!("etl {} sync", env!("CARGO_PKG_VERSION"));
+    tracing::info!("etl {} sync", crate::base::build::VERSION);
     for dump in &options.dumps {
         tracing::info!("dump {dump}");
     }

@@ -31,6 +31,7 @@ pub(crate) fn verify(args: &VerifyArgs, environment: &Environment<'_>, out: &mut
     let unlogged = log::start(&options.outputs)?;
     let file = options.outputs.report.as_deref().map(ReportFile::create).transpose()?;
     note_begin("verify", &options);
+    let inputs = options.inputs(|| Ok::<(), crate::base::error::Error>(()))?;
     let result = compare(&options, environment);
     let (elapsed, peak_memory) = (started.elapsed(), memory::peak());
     let document = |outcome, report| Brief::new("verify", outcome, elapsed.as_secs_f64(), report);
@@ -42,6 +43,7 @@ pub(crate) fn verify(args: &VerifyArgs, environment: &Environment<'_>, out: &mut
         seconds: elapsed.as_secs_f64(),
         peak_memory,
         summary: None,
+        inputs: &inputs,
     };
     let report = match result {
         Ok(report) => report,

@@ -95,7 +95,8 @@ pub struct StatusArgs {
 pub const POLICIES_EXAMPLES: &str = "\
 Examples:
   etl policies --target postgresql://karbor@db1/karbor
-  etl policies --target karbor.db --as vbs > policies.json";
+  etl policies --target karbor.db --as vbs > policies.json
+  etl policies --target karbor.db --as csv > policies.csv";
 
 pub const ROLLBACK_EXAMPLES: &str = "\
 Examples:
@@ -136,7 +137,8 @@ pub struct PoliciesArgs {
 
     /// Form in which policies are printed.
     ///
-    /// `table` is for people: local days and times. `vbs` is what VBS's API answered for its list of policies. `json` has
+    /// `table` is for people: local days and times. On a terminal its columns are as wide as that allows, and what does not fit
+    /// is cut; elsewhere nothing is. `csv` has the same, and the ids, for a spreadsheet. `vbs` is what VBS's API answered for its list of policies. `json` has
     /// for each plan its operations, with Karbor's own texts beside VBS's form.
     #[arg(long = "as", value_name = "FORM", default_value = "table")]
     pub form: Form,
@@ -155,6 +157,8 @@ pub enum Form {
     Json,
     /// For people.
     Table,
+    /// Comma-separated values, one operation a line.
+    Csv,
 }
 
 /// The arguments of `etl schema`.

@@ -41,7 +41,8 @@ pub(crate) fn policies(
     let context = Context::without_import(names, ask, cancel);
     let mut out = BufWriter::new(out);
     let unsaid = |source| Error::output("standard output", source, Exit::Failed);
-    let mut listing = Listing::new(args.form, &mut out);
+    let columns = environment.columns.filter(|_| environment.stdout_terminal);
+    let mut listing = Listing::new(args.form, columns, &mut out);
     let mut written: io::Result<()> = Ok(());
     policies::read(&target.spec, context, &mut |plan| {
         written = listing.plan(&plan);

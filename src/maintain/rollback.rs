@@ -44,7 +44,7 @@ pub(crate) fn rollback(
         tracing::warn!("{warning}");
     }
     let file = options.outputs.report.as_deref().map(ReportFile::create).transpose()?;
-    tracing::info!("etl {} rollback", env!("CARGO_PKG_VERSION"));
+    tracing::info!("etl {} rollback", crate::base::build::VERSION);
     tracing::info!("target {:?}, {:?}", options.target, options.request);
     let text_format = options.outputs.text_format;
     if let Spec::Script(path) = &options.target.spec {

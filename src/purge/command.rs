@@ -42,7 +42,7 @@ pub(crate) fn purge(args: &PurgeArgs, environment: &Environment<'_>, out: &mut d
     let started = Instant::now();
     let unlogged = log::start(&options.outputs)?;
     let file = options.outputs.report.as_deref().map(ReportFile::create).transpose()?;
-    tracing::info!("etl {} purge", env!("CARGO_PKG_VERSION"));
+    tracing::info!("etl {} purge", crate::base::build::VERSION);
     tracing::debug!("{:?}", options.limits);
     let mut work = Work::new(&options)?;
     if let Some(warning) = unlogged {

@@ -71,6 +71,8 @@ pub enum Role {
     Rejects,
     /// `--report`.
     Report,
+    /// `--outcomes`.
+    Outcomes,
     /// `--journal`, of a batch or a purge.
     Journal,
     /// `--log`, or the log that is kept by default.
@@ -96,6 +98,7 @@ impl fmt::Display for Role {
             Self::Target => f.write_str("the target"),
             Self::Rejects => f.write_str("the --rejects file"),
             Self::Report => f.write_str("the --report file"),
+            Self::Outcomes => f.write_str("the --outcomes file"),
             Self::Journal => f.write_str("the journal"),
             Self::Log => f.write_str("the log"),
             Self::Ids => f.write_str("the --ids file"),

@@ -14,6 +14,7 @@ use crate::ui::terminal::TextFormat;
 use pipeline::files;
 use pipeline::files::mark::{self, Found};
 use pipeline::files::place::Foreign;
+use pipeline::row_outcomes::Noting;
 use std::path::{Path, PathBuf};
 
 /// The log that is kept where none is named.
@@ -26,6 +27,8 @@ pub struct Outputs {
     pub log: Log,
     /// The report as a file, a page where its name ends so, else JSON.
     pub report: Option<PathBuf>,
+    /// A line for each source row: CSV where its name ends so, else JSON.
+    pub outcomes: Option<PathBuf>,
     /// Files that may be replaced although etl did not write them.
     pub force: Vec<PathBuf>,
     /// No progress.
@@ -83,6 +86,7 @@ impl Outputs {
         Self {
             log,
             report: args.report.clone(),
+            outcomes: None,
             force: args.force.clone(),
             quiet: args.quiet,
             verbose: args.verbose,
@@ -105,6 +109,15 @@ impl Outputs {
         if named { Foreign::Replace } else { Foreign::Refuse }
     }
 
+    /// Which source rows are noted with what became of them.
+    #[must_use]
+    pub fn noting(&self) -> Noting {
+        match &self.outcomes {
+            Some(path) => Noting::File { path: path.clone(), taken: self.foreign(path) },
+            None => Noting::Nothing,
+        }
+    }
+
     /// Whether the target is a file that etl did not write and that is to be replaced by a new database.
     #[must_use]
     pub fn replaces(&self, target: &Choice) -> bool {
@@ -120,6 +133,9 @@ impl Outputs {
         if let Some(path) = &self.report {
             places.write(Role::Report, path, Written::Report)?;
         }
+        if let Some(path) = &self.outcomes {
+            places.write(Role::Outcomes, path, Written::Outcomes)?;
+        }
         match self.log.path() {
             Some(path) => places.write(Role::Log, path, Written::Log),
             None => Ok(()),
@@ -131,7 +147,8 @@ impl Outputs {
         &'p self,
         written: impl IntoIterator<Item = &'p Path>,
     ) -> Result<(), OptionError> {
-        let written = written.into_iter().chain(self.report.as_deref()).chain(self.log.path());
+        let own = [self.report.as_deref(), self.outcomes.as_deref(), self.log.path()];
+        let written = written.into_iter().chain(own.into_iter().flatten());
         let written: Vec<_> = written.filter_map(Identity::at).collect();
         let unused = |path: &&PathBuf| Identity::at(path).is_none_or(|identity| !written.contains(&identity));
         match self.force.iter().find(unused) {

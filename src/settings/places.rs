@@ -12,6 +12,7 @@ use crate::settings::target::Choice;
 use pipeline::files::mark::{self, Found};
 use pipeline::load::spec::Spec;
 use pipeline::load::sqlite::is_foreign as is_foreign_database;
+use pipeline::row_outcomes;
 use std::path::{Path, PathBuf};
 
 /// What is written to a file, and by what it is recognised the next time.
@@ -23,6 +24,8 @@ pub(crate) enum Written {
     Database,
     /// Rejected rows.
     Rejects,
+    /// A line for each source row.
+    Outcomes,
     /// A report as JSON or as a page.
     Report,
     /// A report as text.
@@ -46,6 +49,7 @@ impl Written {
             Self::Script => mark::is_script(head),
             Self::Database => mark::is_sqlite(head) && !is_foreign_database(path, head),
             Self::Rejects => mark::is_rejects(head),
+            Self::Outcomes => row_outcomes::is_outcomes(head),
             Self::Report => marks::is_report(head),
             Self::Text => marks::is_text_report(head),
             Self::Log => marks::is_log(head),

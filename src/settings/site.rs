@@ -8,6 +8,8 @@ use parsers::error::{ErrorKind, Foreign};
 use parsers::input::Input;
 use parsers::scan::REJECTS_HEADER;
 use pipeline::files::is_unfinished;
+use pipeline::files::mark::{self, Found};
+use pipeline::row_outcomes::is_outcomes;
 use std::io;
 use std::path::Path;
 
@@ -53,6 +55,7 @@ pub(crate) fn contents(folder: &Path, target: Option<&Path>) -> Result<Contents,
         };
         let own = OWN.contains(&name.as_str())
             || is_unfinished(&entry.file_name())
+            || mark::look(&path, is_outcomes).is_ok_and(|found| found == Found::Own)
             || name.strip_suffix(".toml").is_some_and(|dump| folder.join(dump).is_file());
         if own || target.is_some_and(|target| belongs_to(&path, target)) {
             continue;

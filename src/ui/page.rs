@@ -71,6 +71,10 @@ impl Page {
             cells.chain(heads.get(n).map(|head| width(head))).max().unwrap_or_default()
         };
         let widths: Vec<usize> = (0..heads.len()).map(widest).collect();
+        // A table that is too wide has its longest names in lines of their own.
+        let numbers: usize = widths.iter().map(|columns| columns + 2).sum();
+        let room = self.text_format.columns.saturating_sub(numbers).max(width(heading));
+        let names = names.min(room);
         let mut line = left(heading, names);
         for (head, columns) in heads.iter().zip(&widths) {
             line.push_str(&format!("  {}", right(head, *columns)));
@@ -80,6 +84,10 @@ impl Page {
         self.text.push('\n');
         for row in rows {
             let mut line = format!("  {}", left(&row.name, names.saturating_sub(2)));
+            if width(&row.name) + 2 > names && !row.cells.is_empty() {
+                self.text.push_str(&format!("  {}\n", row.name));
+                line = left("", names);
+            }
             for (n, (cell, columns)) in row.cells.iter().zip(&widths).enumerate() {
                 let cell = right(cell, *columns);
                 let emphasis = row.inked.iter().find(|(at, _)| *at == n);

@@ -83,6 +83,7 @@ impl Counters {
             loaded: self.progress.loaded(),
             dumps: self.dumps.iter().enumerate().map(dump).collect(),
             elapsed: since.elapsed(),
+            copies: self.progress.copies(),
         }
     }
 }

@@ -10,7 +10,7 @@ fn help(arguments: &[&str]) -> String {
 }
 
 /// The commands, in the order of the help.
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "run",
     "dump",
     "check",
@@ -18,6 +18,7 @@ const COMMANDS: [&str; 18] = [
     "sync",
     "batch",
     "cutover",
+    "explain",
     "policies",
     "rollback",
     "status",

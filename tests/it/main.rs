@@ -108,6 +108,12 @@ mod verify;
 /// The words of the reports.
 mod outcomes;
 
+/// What became of each row.
+mod row_outcomes;
+
+/// What is known of one id.
+mod explain;
+
 /// What a target holds of imports.
 mod status;
 

@@ -3,8 +3,8 @@
 use crate::report::{copies, full, summary};
 use etl::base::exit::Exit;
 use etl::import::report::file::ReportFile;
-use etl::import::report::summary::Ended;
 use etl::import::report::summary::{CommandKind, Summary};
+use etl::import::report::summary::{Ended, Inputs};
 use pipeline::load::Service;
 use pipeline::load::spec::Spec;
 use pipeline::outcome::{CopyReport, MonthCount, Report};
@@ -27,7 +27,9 @@ fn ended<'r>(
     error: Option<&'r etl::base::error::Error>,
     exit: Exit,
 ) -> Ended<'r> {
+    static NONE: Inputs = Inputs { settings: Vec::new(), files: Vec::new() };
     Ended {
+        inputs: &NONE,
         command: "run",
         exit,
         error,
@@ -56,7 +58,7 @@ fn a_page_is_whole_and_says_what_the_report_says() {
     let spec = Spec::Postgres(String::new());
     let page = page(&ended(Some(summary(&report, CommandKind::Run, Some(&spec))), None, Exit::Incomplete));
     let words = words(&page);
-    insta::assert_snapshot!("page", words.join("\n").replace(env!("CARGO_PKG_VERSION"), "VERSION"));
+    insta::assert_snapshot!("page", words.join("\n").replace(etl::cli::version::VERSION, "VERSION"));
     let options = roxmltree::ParsingOptions { allow_dtd: true, ..roxmltree::ParsingOptions::default() };
     let document = roxmltree::Document::parse_with_options(&page, options).unwrap();
     let pictures: Vec<_> = document.descendants().filter(|node| node.tag_name().name() == "svg").collect();

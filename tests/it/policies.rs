@@ -24,10 +24,51 @@ fn listed(scene: &Scene, target: &str, form: &str) -> String {
 fn the_table_shows_local_days_and_times() {
     let table = listed(&imported(), "karbor.db", "table");
     insta::assert_snapshot!("policies_table", table);
-    for line in table.lines() {
-        let wide = line.chars().filter(|c| ('\u{2e80}'..'\u{ffe0}').contains(c)).count();
-        assert!(line.chars().count() + wide <= 100, "{line}");
+    // Nothing is cut where no terminal says how wide it is.
+    assert!(!table.contains('…'), "{table}");
+    assert!(table.contains("0a6edcb5-100f-4ab2-b650-cfaa4caa94fc"), "{table}");
+}
+
+#[test]
+fn a_terminal_gets_what_fits_and_never_half_an_id() {
+    use etl::maintain::args::Form;
+    use etl::maintain::policies::listing::Listing;
+    use pipeline::load::stored_policies::{HeldOperation, HeldPlan};
+    let plan = HeldPlan {
+        id: "0a6edcb5-100f-4ab2-b650-cfaa4caa94fc".to_owned(),
+        name: "a name that is longer than the narrowest column".to_owned(),
+        project_id: "2a41178f3eb54e45a3fbbcfe18866b1d".to_owned(),
+        operations: vec![HeldOperation { kind: "backup".to_owned(), ..HeldOperation::default() }],
+        ..HeldPlan::default()
+    };
+    for (columns, id, tenant, name) in
+        [(80, false, false, false), (140, true, false, false), (220, true, true, true)]
+    {
+        let mut out = Vec::new();
+        let mut listing = Listing::new(Form::Table, Some(columns), &mut out);
+        listing.plan(&plan).unwrap();
+        listing.finish().unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text.contains(&plan.id), id, "{columns}: {text}");
+        assert_eq!(text.contains(&plan.project_id), tenant, "{columns}: {text}");
+        assert_eq!(text.contains(&plan.name), name, "{columns}: {text}");
+        assert_eq!(text.contains("ids and tenants: on a wider terminal"), !tenant, "{columns}: {text}");
+        assert!(text.lines().all(|line| line.chars().count() <= columns.max(100)), "{columns}: {text}");
     }
+}
+
+#[test]
+fn csv_has_an_operation_a_line_with_the_ids() {
+    let scene = imported();
+    let table = listed(&scene, "karbor.db", "csv");
+    let mut lines = table.lines();
+    let heads = "plan_id,tenant_id,policy,operation_id,operation,runs,local_days,local_times,zone,keeps,not_of_vbs_form";
+    assert_eq!(lines.next(), Some(heads));
+    assert_eq!(lines.clone().count(), 31);
+    let line = lines.find(|line| line.contains("20cc2032-15b3-5349-afda-c245e31daa86")).unwrap();
+    assert!(line.starts_with("0a6edcb5-100f-4ab2-b650-cfaa4caa94fc,"), "{line}");
+    assert!(line.contains(",O'Brien nightly-15,"), "{line}");
+    assert!(line.contains(",backup,ON,SU MO FR SA,"), "{line}");
 }
 
 #[test]
@@ -96,14 +137,14 @@ fn what_was_edited_or_deleted_in_karbor_is_told_and_left_out() {
         (lines.next().unwrap_or_default().to_owned(), lines.next().unwrap_or_default().to_owned())
     };
     assert_eq!(after("gold-2 ").0, "");
-    assert!(after("two\\nlines").0.ends_with("99 copies"), "{table}");
+    assert!(after("two\\nlines").0.contains("  99 copies  "), "{table}");
     let (edited, why) = after("weekly \\ \"full\"-0");
-    assert!(edited.ends_with("(not VBS's form)"), "{table}");
+    assert!(edited.contains("  (not VBS's form)  "), "{table}");
     assert!(why.contains("does not fire at one list of times on the same days"), "{table}");
     assert!(after("保留30天-14").1.ends_with("the operation's trigger is not there"), "{table}");
     // An operation whose definition names no plan is nobody's.
-    assert!(after("policy_default-11").0.ends_with("none"), "{table}");
-    assert!(after("Karbor's own").0.ends_with("none"), "{table}");
+    assert!(after("policy_default-11").0.contains("  none  "), "{table}");
+    assert!(after("Karbor's own").0.contains("  none  "), "{table}");
     assert!(
         table.ends_with("26 plans, 29 operations; 2 have a schedule that VBS has no form for\n"),
         "{table}"

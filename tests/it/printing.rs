@@ -123,7 +123,7 @@ fn completions_and_manual_pages_know_the_commands() {
     assert_eq!(
         scene.etl(&["man", "go"]).shown(),
         "exit code 2\n---- stderr\netl: etl has no command \"go\"\n  \
-         → the commands are run, dump, check, verify, sync, batch, cutover, policies, rollback, status, purge, schema, columns, sample, outcomes, completions, man, version\n"
+         → the commands are run, dump, check, verify, explain, sync, batch, cutover, policies, rollback, status, purge, schema, columns, sample, outcomes, completions, man, version\n"
     );
 }
 

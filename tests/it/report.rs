@@ -4,11 +4,13 @@ use etl::base::exit::Exit;
 use etl::import::report::json::Document;
 use etl::import::report::summary::Ended;
 use etl::import::report::summary::{CommandKind, Summary};
+use etl::import::report::summary::{FileDigest, GivenValue, Inputs};
 use etl::import::report::text;
 use etl::ui::terminal::TextFormat;
 use pipeline::engine::policies_without_trust;
 use pipeline::load::Service;
 use pipeline::load::spec::Spec;
+use pipeline::outcome::OutcomesWritten;
 use pipeline::outcome::{
     CopyReport, Defer, DumpReport, Ending, MonthCount, Outcome, Rejection, Report, ScheduleReport,
     ServiceCount, Skip, StatusCount, Tally, TargetTally, TenantCount, ZoneUse,
@@ -94,6 +96,7 @@ pub(crate) fn copies() -> CopyReport {
 /// A report in which every section has something to say.
 pub(crate) fn full() -> Report {
     Report {
+        outcomes_file: Some(OutcomesWritten { file: "outcomes.csv".to_owned(), rows: 53_534 }),
         ending: Ending::Committed,
         target: Some("postgresql://karbor@db1:5432/karbor".into()),
         losses: Vec::new(),
@@ -334,7 +337,21 @@ fn rates_are_those_of_the_whole_time() {
 #[test]
 fn the_report_as_json() {
     let report = full();
+    let inputs = Inputs {
+        settings: vec![GivenValue {
+            key: "policy_on",
+            value: "1".to_owned(),
+            origin: "etl.toml:3".to_owned(),
+        }],
+        files: vec![FileDigest {
+            name: "cinder.sql".to_owned(),
+            kind: "dump",
+            bytes: 3,
+            sha256: etl::base::digest::of(b"abc"),
+        }],
+    };
     let ended = Ended {
+        inputs: &inputs,
         command: "run",
         exit: Exit::Incomplete,
         error: None,
@@ -344,5 +361,9 @@ fn the_report_as_json() {
         summary: Some(summary(&report, CommandKind::Run, None)),
     };
     let text = serde_json::to_string_pretty(&Document::new(&ended)).unwrap();
-    insta::assert_snapshot!("json", text.replace(env!("CARGO_PKG_VERSION"), "VERSION"));
+    let commit = etl::base::build::commit().unwrap_or("unknown");
+    insta::assert_snapshot!(
+        "json",
+        text.replace(env!("CARGO_PKG_VERSION"), "VERSION").replace(commit, "COMMIT")
+    );
 }

@@ -11,6 +11,7 @@
 //! target to find out what differs.
 
 mod batch;
+pub(crate) mod by_key;
 mod classify;
 mod columns;
 pub mod comparison;

@@ -24,10 +24,11 @@ pub(crate) struct Summary {
 }
 
 /// Rows of the dumps of one set, and where its rows lie in the target.
-struct Set {
-    own: Vec<u8>,
-    owners: Vec<(u64, crate::karbor::Source, Unit)>,
-    places: Vec<u64>,
+#[derive(Default)]
+pub(super) struct Set {
+    pub(super) own: Vec<u8>,
+    pub(super) owners: Vec<(u64, crate::karbor::Source, Unit)>,
+    pub(super) places: Vec<u64>,
 }
 
 impl Comparison {
@@ -86,7 +87,7 @@ impl Comparison {
         ))
     }
 
-    fn unit(&self, table: usize, owner: Owner<'_>) -> Result<Unit> {
+    pub(crate) fn unit(&self, table: usize, owner: Owner<'_>) -> Result<Unit> {
         if table == PLANS {
             return Ok(Unit::default());
         }
@@ -180,7 +181,12 @@ impl Comparison {
         rows >= self.tuning.batch_rows
     }
 
-    fn judge_sets(&mut self, sink: &mut dyn Sink, sets: &mut Vec<Set>, taker: &mut dyn Taker) -> Result<()> {
+    pub(super) fn judge_sets(
+        &mut self,
+        sink: &mut dyn Sink,
+        sets: &mut Vec<Set>,
+        taker: &mut dyn Taker,
+    ) -> Result<()> {
         let places: Vec<_> = sets.iter().flat_map(|set| set.places.iter().copied()).collect();
         let fetched: HashMap<u64, Box<[u8]>> = self.fetch(session(sink)?, RESOURCES, &places)?;
         let (judge, layout) = (self.judge(RESOURCES)?, self.layout(RESOURCES)?);

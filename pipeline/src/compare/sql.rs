@@ -223,6 +223,21 @@ impl<'q> Sql<'q> {
         )
     }
 
+    /// Where the rows of a table lie whose first key column is `key`.
+    pub(crate) fn located_at(&self, table: usize, key: &str) -> String {
+        let layout = self.key_layout(table);
+        let column = self.key(table).into_iter().next().unwrap_or_default();
+        let is_uuid = layout.columns.first().is_some_and(|laid| laid.wire == Wire::Uuid);
+        let (own, key) = match is_uuid {
+            // A text that is no UUID is no key of such a column, and no error either.
+            true => {
+                (format!("replace(CAST(t.{column} AS text), '-', '')"), key.replace('-', "").to_lowercase())
+            }
+            false => (format!("t.{column}"), key.to_owned()),
+        };
+        format!("SELECT {} FROM {} t WHERE {own} = {}", self.locator(), layout.into, literal(&key))
+    }
+
     fn lies_at(&self, locators: &[u64]) -> String {
         let mut list = String::new();
         for (n, locator) in locators.iter().enumerate() {

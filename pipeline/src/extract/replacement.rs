@@ -7,146 +7,38 @@ use crate::extract::sources::Sources;
 use crate::karbor::ids;
 use crate::options::Options;
 use crate::outcome::{Outcome, Skip};
+use crate::row_outcomes::Recorder;
 use crate::transform::items::{IdSet, Replaced};
+use crate::transform::keyed::{Keyed, is_key, key_text};
 use crate::transform::ledger::Tallies;
+use crate::transform::rejections::DumpNames;
 use parsers::input::Input;
-use parsers::models::{Held, dps, vbs};
+use parsers::models::Held;
 use parsers::position::Origin;
 use parsers::scan::scanner::Scanner;
 use parsers::scan::{Chunk, Cut};
 use parsers::table::Table;
 use std::collections::{HashMap, HashSet};
 
-/// The keys by which a row of a mended file is known to replace another: its id, else what it joins.
-pub(super) trait Keyed {
-    /// Each key in two parts; one with an empty part is no key.
-    fn keys(&self) -> [[&str; 2]; 2];
-
-    /// Whether the row can be known by a key.
-    fn has_key(&self) -> bool {
-        self.keys().iter().any(is_key)
-    }
-}
-
-fn is_key(parts: &[&str; 2]) -> bool {
-    parts.iter().all(|part| !part.is_empty())
-}
-
-const NO_KEY: [&str; 2] = ["", ""];
-
-/// A key of one part.
-fn id(id: &str) -> [&str; 2] {
-    [id, "id"]
-}
-
-/// A number that counts only among the rows of one owner: rows of others must not be replaced by it, come what may.
-fn owned<'k>(id: Option<&'k str>, owner: &'k str) -> [&'k str; 2] {
-    id.map_or(NO_KEY, |id| [id, owner])
-}
-
-impl Keyed for vbs::Policy {
-    fn keys(&self) -> [[&str; 2]; 2] {
-        [id(self.id()), NO_KEY]
-    }
-}
-
-impl Keyed for vbs::Extend {
-    fn keys(&self) -> [[&str; 2]; 2] {
-        [id(self.id()), NO_KEY]
-    }
-}
-
-impl Keyed for vbs::Trigger {
-    fn keys(&self) -> [[&str; 2]; 2] {
-        [id(self.id()), NO_KEY]
-    }
-}
-
-impl Keyed for vbs::Relation {
-    fn keys(&self) -> [[&str; 2]; 2] {
-        [owned(self.id(), self.policy_id()), NO_KEY]
-    }
-}
-
-impl Keyed for vbs::Resource {
-    fn keys(&self) -> [[&str; 2]; 2] {
-        [owned(self.id(), self.policy_id()), [self.policy_id(), self.resource_id()]]
-    }
-}
-
-impl Keyed for vbs::Tag {
-    fn keys(&self) -> [[&str; 2]; 2] {
-        [owned(self.id(), self.policy_id()), [self.policy_id(), self.key()]]
-    }
-}
-
-impl Keyed for dps::Plan {
-    fn keys(&self) -> [[&str; 2]; 2] {
-        [id(self.id()), NO_KEY]
-    }
-}
-
-impl Keyed for dps::Object {
-    fn keys(&self) -> [[&str; 2]; 2] {
-        [id(self.id()), NO_KEY]
-    }
-}
-
-impl Keyed for dps::Policy {
-    fn keys(&self) -> [[&str; 2]; 2] {
-        [id(self.id()), NO_KEY]
-    }
-}
-
-impl Keyed for dps::Mapping {
-    fn keys(&self) -> [[&str; 2]; 2] {
-        [owned(self.id(), self.plan_id()), [self.plan_id(), self.policy_id()]]
-    }
-}
-
-impl Keyed for dps::Timer {
-    fn keys(&self) -> [[&str; 2]; 2] {
-        [id(self.id()), NO_KEY]
-    }
-}
-
-impl Keyed for dps::CopyCycle {
-    fn keys(&self) -> [[&str; 2]; 2] {
-        [id(self.id()), NO_KEY]
-    }
-}
-
-impl Keyed for dps::Spec {
-    fn keys(&self) -> [[&str; 2]; 2] {
-        [owned(self.id(), self.policy_id()), [self.policy_id(), self.key()]]
-    }
-}
-
-impl Keyed for dps::Destination {
-    fn keys(&self) -> [[&str; 2]; 2] {
-        [owned(self.id(), self.policy_id()), NO_KEY]
-    }
-}
-
 /// Removes the held rows that are replaced, and notes the ids of the bulk rows that are.
 pub(super) fn apply(inputs: &mut [Input], options: &Options, sources: &mut Sources) -> Result<()> {
     bulk_ids(inputs, options, sources)?;
-    let Sources { vbs, dps, tallies, rejections, replaced, names, .. } = sources;
-    let mut pass = Pass { replaced, keyless: &rejections.keyless, tallies };
-    pass.table(Table::BackupPolicy, &mut vbs.policies);
-    pass.table(Table::BackupPolicyExtend, &mut vbs.extends);
-    pass.table(Table::BackupTrigger, &mut vbs.triggers);
-    pass.table(Table::BackupRelationPolicy, &mut vbs.relations);
-    pass.table(Table::PolicyResource, &mut vbs.resources);
-    pass.table(Table::Tag, &mut vbs.tags);
-    pass.table(Table::ProtectionPlan, &mut dps.plans);
-    pass.table(Table::ProtectionObject, &mut dps.objects);
-    pass.table(Table::ProtectionPolicy, &mut dps.policies);
-    pass.table(Table::PlanPolicyMapping, &mut dps.mappings);
-    pass.table(Table::ScheduleTimer, &mut dps.timers);
-    pass.table(Table::AsyncCopyPolicy, &mut dps.cycles);
-    pass.table(Table::PolicyExtraSpecs, &mut dps.specs);
-    pass.table(Table::BackupTargetObject, &mut dps.destinations);
+    let Sources { vbs, dps, tallies, rejections, replaced, names, recorder, .. } = sources;
+    let mut pass = Pass { replaced, keyless: &rejections.keyless, tallies, names, recorder };
+    pass.table(Table::BackupPolicy, &mut vbs.policies)?;
+    pass.table(Table::BackupPolicyExtend, &mut vbs.extends)?;
+    pass.table(Table::BackupTrigger, &mut vbs.triggers)?;
+    pass.table(Table::BackupRelationPolicy, &mut vbs.relations)?;
+    pass.table(Table::PolicyResource, &mut vbs.resources)?;
+    pass.table(Table::Tag, &mut vbs.tags)?;
+    pass.table(Table::ProtectionPlan, &mut dps.plans)?;
+    pass.table(Table::ProtectionObject, &mut dps.objects)?;
+    pass.table(Table::ProtectionPolicy, &mut dps.policies)?;
+    pass.table(Table::PlanPolicyMapping, &mut dps.mappings)?;
+    pass.table(Table::ScheduleTimer, &mut dps.timers)?;
+    pass.table(Table::AsyncCopyPolicy, &mut dps.cycles)?;
+    pass.table(Table::PolicyExtraSpecs, &mut dps.specs)?;
+    pass.table(Table::BackupTargetObject, &mut dps.destinations)?;
 
     let known = |row: &crate::transform::rejections::SetAside| {
         let digest = row.digest.is_some_and(|digest| replaced.rows.contains_digest(digest));
@@ -164,11 +56,13 @@ struct Pass<'p> {
     replaced: &'p Replaced,
     keyless: &'p HashMap<Origin, u128>,
     tallies: &'p mut Tallies,
+    names: &'p DumpNames,
+    recorder: &'p mut Recorder,
 }
 
 impl Pass<'_> {
     /// Removes rows of other dumps that share a key with a row of a file, or whose bytes a file names.
-    fn table<T: Keyed>(&mut self, table: Table, rows: &mut Vec<Held<T>>) {
+    fn table<T: Keyed>(&mut self, table: Table, rows: &mut Vec<Held<T>>) -> Result<()> {
         let is_file = |row: &Held<T>| self.replaced.is_file(row.origin.dump);
         let digests = |row: &Held<T>| {
             let [first, second] = row.model.keys();
@@ -181,11 +75,17 @@ impl Pass<'_> {
             digest.is_some_and(|digest| self.replaced.rows.contains_digest(*digest))
         };
         let keys: HashSet<u128> = rows.iter().filter(|row| is_file(row)).flat_map(digests).collect();
-        let before = rows.len();
-        rows.retain(|row| is_file(row) || !(named(row) || digests(row).any(|digest| keys.contains(&digest))));
-        for _ in rows.len()..before {
-            self.tallies.entry(table).or_default().count(Outcome::Skipped(Skip::Replaced));
+        let outcome = Outcome::Skipped(Skip::Replaced);
+        let stays = |row: &Held<T>| {
+            is_file(row) || !(named(row) || digests(row).any(|digest| keys.contains(&digest)))
+        };
+        let gone: Vec<Held<T>> = rows.extract_if(.., |row| !stays(row)).collect();
+        for row in gone {
+            self.tallies.entry(table).or_default().count(outcome);
+            let (key, place) = (key_text(&row.model), self.names.place(row.origin));
+            self.recorder.note((table, &key), &place, &outcome.into(), &[])?;
         }
+        Ok(())
     }
 }
 

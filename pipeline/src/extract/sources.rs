@@ -1,6 +1,7 @@
 //! What pass one found: the small tables, and where the bulk blocks lie.
 
 use crate::outcome::DumpReport;
+use crate::row_outcomes::Recorder;
 use crate::transform::dps::DpsTables;
 use crate::transform::items::{JobLinks, Replaced};
 use crate::transform::ledger::Tallies;
@@ -33,6 +34,8 @@ pub struct Sources {
     pub bulk: Vec<Bulk>,
     /// All blocks of known tables, for copying rejected rows.
     pub blocks: Vec<Arc<Block>>,
+    /// The rows whose outcome is known, where they are noted.
+    pub recorder: Recorder,
     /// Outcomes so far, and rows read.
     pub tallies: Tallies,
     /// Rows that could not be cut.

@@ -5,9 +5,6 @@ use schedules::firings::{Proof, Verdict, WeekHours};
 use schedules::zone::Offset;
 use serde::{Serialize, Serializer};
 
-/// How many policies that drift are listed; all are counted.
-pub const DRIFTING_LISTED: usize = 100;
-
 /// What became of the schedules.
 #[derive(Clone, Debug, Serialize)]
 pub struct ScheduleReport {
@@ -72,6 +69,12 @@ impl ScheduleReport {
         }
     }
 
+    /// Whether a quarter of the schedules or more drifts.
+    #[must_use]
+    pub fn drifts_widely(&self) -> bool {
+        self.accepted > 0 && self.accepted * 4 >= self.exact + self.accepted + self.different
+    }
+
     /// Counts the schedules of one proof: so many of them, that start so many backups each time.
     pub fn count(&mut self, proof: &Proof, schedules: u64, starts: u64) {
         match proof.verdict {
@@ -83,7 +86,7 @@ impl ScheduleReport {
         self.after.add(&proof.karbor, starts);
     }
 
-    /// Lists a schedule that is not exact, as long as there is room; one that is not accepted takes the place of one that is.
+    /// Lists a schedule that is not exact; those that are not accepted come first.
     pub fn list(&mut self, policy_id: &str, name: &str, operation: &'static str, verdict: &Verdict) {
         let (accepted, cause, drift) = match verdict {
             Verdict::Exact => return,
@@ -91,12 +94,6 @@ impl ScheduleReport {
             Verdict::Differs(drift) => (false, "differs".to_owned(), Some(drift.to_string())),
             Verdict::Refused(error) => (false, format!("Karbor refuses it: {error}"), None),
         };
-        if self.listed.len() >= DRIFTING_LISTED {
-            if accepted || self.listed.last().is_some_and(|last| !last.accepted) {
-                return;
-            }
-            self.listed.pop();
-        }
         let at =
             if accepted { self.listed.len() } else { self.listed.partition_point(|known| !known.accepted) };
         let (policy_id, name) = (policy_id.to_owned(), name.to_owned());
@@ -124,15 +121,15 @@ mod tests {
     fn what_the_contract_does_not_accept_is_listed_first_whatever_else_there_is() {
         let drift = Drift { parts: 0, side: Side::Source, widest: Some(60), missed: 1, added: 1 };
         let mut report = ScheduleReport::new(Horizon::new(0, 400), Offset::UTC);
-        for n in 0..DRIFTING_LISTED + 5 {
+        for n in 0..205 {
             report.list(&n.to_string(), "drifts", "backup", &Verdict::Accepted(Cause::Interval, drift));
         }
         report.list("x", "differs", "backup", &Verdict::Differs(drift));
         report.list("y", "differs too", "backup", &Verdict::Differs(drift));
         report.list("z", "exact", "backup", &Verdict::Exact);
-        assert_eq!(report.listed.len(), DRIFTING_LISTED);
+        assert_eq!(report.listed.len(), 207);
         let ids: Vec<_> = report.listed.iter().map(|one| one.policy_id.as_str()).collect();
-        assert_eq!((ids[0], ids[1], ids[2], ids[DRIFTING_LISTED - 1]), ("x", "y", "0", "97"));
+        assert_eq!((ids[0], ids[1], ids[2], ids[206]), ("x", "y", "0", "204"));
         assert_eq!(
             report.listed[0].drift.as_deref(),
             Some("from 1970-01-01 00:00 UTC on, when only the source would run, up to 1 minute apart")

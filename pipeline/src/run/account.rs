@@ -8,8 +8,10 @@ use crate::karbor::layout::Layout;
 use crate::load::{Refusal, Survey};
 use crate::options::Options;
 use crate::outcome::{
-    CopyFigures, Ending, Kept, REJECTIONS_LISTED, Rejection, Report, Tally, TargetRow, TargetTally,
+    CopyFigures, Ending, Kept, OutcomesWritten, REJECTIONS_LISTED, Rejection, Report, Tally, TargetRow,
+    TargetTally,
 };
+use crate::row_outcomes::Recorder;
 use crate::run::judged::Judged;
 use crate::run::stream::Ready;
 use crate::transform::ledger::Tallies;
@@ -17,7 +19,7 @@ use crate::transform::policies::PolicyFigures;
 use crate::transform::rejections::SetAside;
 use parsers::table::Table;
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How many chunks are remembered so that a row the target refuses can be found in its dump. A server is never further
 /// behind than what the sockets hold.
@@ -55,6 +57,7 @@ pub(crate) struct Accounts {
     dumps: Vec<String>,
     /// Where rejected rows were set aside, and why not where they should be.
     rejects_file: Option<(PathBuf, Option<std::io::Error>)>,
+    outcomes_file: Option<OutcomesWritten>,
 }
 
 impl Accounts {
@@ -75,6 +78,7 @@ impl Accounts {
             traces: VecDeque::new(),
             dumps,
             rejects_file: None,
+            outcomes_file: None,
         }
     }
 
@@ -279,6 +283,27 @@ impl Accounts {
         }
     }
 
+    /// Every row read must have been noted, where rows are.
+    pub(super) fn check_notes(&self, held: &Tallies, recorder: &Recorder) -> Result<()> {
+        let read: u64 = held.values().map(|tally| tally.read).sum();
+        if !recorder.wants() || recorder.rows() == read {
+            return Ok(());
+        }
+        Err(Error::Imbalance(format!(
+            "{read} rows were read, and {} have a line of outcomes",
+            recorder.rows()
+        )))
+    }
+
+    /// Notes where the outcomes of all rows are.
+    pub(super) fn noted(&mut self, path: &Path, rows: u64, error: Option<std::io::Error>) {
+        let file = path.display().to_string();
+        if let Some(error) = error {
+            self.warn(format!("the outcomes are in {file}: it cannot be renamed: {error}"));
+        }
+        self.outcomes_file = Some(OutcomesWritten { file, rows });
+    }
+
     /// The report of the run, but for how it ended.
     pub(super) fn into_report(
         self,
@@ -321,6 +346,7 @@ impl Accounts {
             rejected,
             warnings,
             rejects_file: self.rejects_file.map(|(path, _)| path.display().to_string()),
+            outcomes_file: self.outcomes_file,
             stages: Vec::new(),
         }
     }

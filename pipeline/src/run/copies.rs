@@ -20,6 +20,7 @@ use crate::karbor::layout::Layout;
 use crate::karbor::tuple::Rows;
 use crate::options::Options;
 use crate::rejects::RejectsFile;
+use crate::row_outcomes::Recorder;
 use crate::run::account::Accounts;
 use crate::run::judged::Judged;
 use crate::run::loading::Loading;
@@ -63,6 +64,7 @@ impl Loading<'_> {
         let digester = Digester::of_keys(ITEMS, layout);
         let mut keys = Sorter::new(&copies.options.tuning.spool);
         let mut numbers = Numbers::default();
+        self.progress.expect(copies.rows());
         let sent = copies.each(layout, Digests::Keys(&digester), &mut |ready| {
             self.cancel.check()?;
             self.count(ready)?;
@@ -76,7 +78,9 @@ impl Loading<'_> {
                 }
             }
             self.accounts.trace(ready);
-            self.send(std::mem::take(&mut ready.converted.bytes), ready.converted.rows)
+            self.send(std::mem::take(&mut ready.converted.bytes), ready.converted.rows)?;
+            self.progress.take(ready.converted.tally.read);
+            Ok(())
         });
         let sent = sent.and_then(|()| self.end(layout));
         if matches!(sent, Err(Error::Interrupted(_))) {
@@ -93,14 +97,16 @@ impl Loading<'_> {
     fn compare_copies(&mut self, copies: &mut Copies<'_>, comparison: &mut Comparison) -> Result<()> {
         let layout = comparison.layout(ITEMS)?.clone();
         let mut newest = None;
-        let Self { sink, accounts, rejects, cancel, .. } = self;
+        let Self { sink, accounts, rejects, recorder, cancel, progress, .. } = self;
+        progress.expect(copies.rows());
         let Some(session) = sink.as_mut().and_then(|sink| sink.session()) else {
             return Err(Error::Imbalance("copies were to be compared with no database".to_owned()));
         };
         let classifier = copies.compare(comparison, session, &mut |ready| {
             newest = newest.max(ready.digested.newest);
             cancel.check()?;
-            count(accounts, rejects.as_mut(), ready)
+            progress.take(ready.converted.tally.read);
+            count(accounts, (rejects.as_mut(), recorder), ready)
         })?;
         if self.is_refused() {
             // Nothing is written, and nobody asks the target any more.
@@ -204,6 +210,7 @@ impl Loading<'_> {
             }
             self.accounts.trace(ready);
             self.send(out, rows)?;
+            self.progress.take(ready.converted.tally.read);
             if comparison.is_full(&batch) {
                 self.judge_copies(comparison, &mut batch, (judged, updates))?;
             }
@@ -261,13 +268,18 @@ impl Loading<'_> {
 
     /// Counts the outcomes of a chunk's rows, and gives the run up where it is refused.
     fn count(&mut self, ready: &mut Ready) -> Result<()> {
-        count(&mut self.accounts, self.rejects.as_mut(), ready)?;
+        count(&mut self.accounts, (self.rejects.as_mut(), &mut self.recorder), ready)?;
         if self.is_refused() { self.give_up() } else { Ok(()) }
     }
 }
 
-/// Counts the outcomes of a chunk's rows, and sets the rejected ones aside.
-fn count(accounts: &mut Accounts, mut rejects: Option<&mut RejectsFile>, ready: &mut Ready) -> Result<()> {
+/// Counts the outcomes of a chunk's rows, brings their notes to the file, and sets the rejected ones aside.
+fn count(
+    accounts: &mut Accounts,
+    (mut rejects, recorder): (Option<&mut RejectsFile>, &mut Recorder),
+    ready: &mut Ready,
+) -> Result<()> {
+    recorder.take(std::mem::take(&mut ready.converted.notes))?;
     let figures = std::mem::take(&mut ready.converted.copies);
     accounts.copies(ready.block.table, &ready.converted.tally, figures);
     for row in std::mem::take(&mut ready.converted.rejections) {

@@ -12,6 +12,7 @@ use crate::options::{Mode, Options};
 use crate::outcome::Ending;
 use crate::progress::{Cancel, Progress};
 use crate::rejects::RejectsFile;
+use crate::row_outcomes::Recorder;
 use crate::run::account::Accounts;
 use parsers::input::Input;
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub(crate) struct Loading<'l> {
     pub(crate) stale: Option<String>,
     pub(crate) layouts: &'l [Layout; 6],
     pub(crate) rejects: Option<RejectsFile>,
+    /// Takes what became of each source row.
+    pub(crate) recorder: Recorder,
     pub(crate) accounts: Accounts,
     pub(crate) progress: &'l Progress,
     pub(crate) cancel: &'l Arc<Cancel>,
@@ -141,8 +144,11 @@ impl Loading<'_> {
         let rejected = self.accounts.rejected + sources.rejections.rows;
         let refused = rejected > 0 && !self.aside;
         self.accounts.check(&sources.tallies, refused)?;
+        self.accounts.check_notes(&sources.tallies, &self.recorder)?;
+        self.recorder.close()?;
         if refused {
             self.give_up()?;
+            self.publish_notes();
             return Ok(Ending::Refused);
         }
         if let Some(file) = &mut self.rejects {
@@ -171,12 +177,22 @@ impl Loading<'_> {
                 if let Some(file) = self.rejects.take().filter(|_| rejected > 0) {
                     self.accounts.set_aside(file.publish());
                 }
+                self.publish_notes();
                 Ok(Ending::Committed)
             }
             (sink, _) => {
                 sink.map_or(Ok(()), Sink::rollback)?;
+                self.publish_notes();
                 Ok(Ending::Checked)
             }
+        }
+    }
+
+    /// Gives the file of outcomes its name. Where that fails, what is committed is not a failure any more.
+    fn publish_notes(&mut self) {
+        let rows = self.recorder.rows();
+        if let Some((path, reason)) = std::mem::take(&mut self.recorder).publish() {
+            self.accounts.noted(&path, rows, reason);
         }
     }
 }

@@ -7,10 +7,11 @@ use crate::karbor::layout::Layout;
 use crate::karbor::tuple::Rows;
 use crate::options::Options;
 use crate::outcome::{Outcome, Rejection};
+use crate::row_outcomes::{Decided, NOTE_COST, Noting};
 use crate::transform::cinder::Backups;
 use crate::transform::dps::Items;
 use crate::transform::items::{Converted, CopyContext, RejectedRow, Transform};
-use crate::transform::rejections::SetAside;
+use crate::transform::rejections::{SetAside, rule_of};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use parsers::error::ErrorKind;
 use parsers::input::Input;
@@ -216,8 +217,12 @@ impl<'r> Reader<'r> {
                     }
                     Cut::Rows => {
                         rows += buffer.rows;
+                        let row_cost = match self.context.noting {
+                            Noting::File { .. } => ROW_COST + NOTE_COST,
+                            Noting::Nothing | Noting::About(_) => ROW_COST,
+                        };
                         let of_rows =
-                            usize::try_from(buffer.rows).unwrap_or(BUDGET_BYTES).saturating_mul(ROW_COST);
+                            usize::try_from(buffer.rows).unwrap_or(BUDGET_BYTES).saturating_mul(row_cost);
                         let cost = (buffer.bytes.len() * COST_FACTOR).saturating_add(of_rows);
                         if !self.budget.take(cost) {
                             return Ok(());
@@ -259,7 +264,7 @@ impl<'r> Reader<'r> {
         let (context, digests) = (self.context, self.digests);
         let (done, block) = (self.done.clone(), Arc::clone(&bulk.block));
         scope.spawn(move |_| {
-            let mut converted = Converted::default();
+            let mut converted = Converted::of_chunk(context);
             converted.bytes.reserve(buffer.bytes.len() * (COST_FACTOR - 1));
             transform.chunk(&block, &buffer, context, &mut converted);
             converted.tally.read = buffer.rows;
@@ -277,9 +282,11 @@ impl<'r> Reader<'r> {
     fn too_long(&self, block: &Arc<Block>, origin: Origin) -> Ready {
         let fault = RowFault::TooLong { limit: block.row_limit };
         let rejection = Rejection::of_row(self.context.names.place(origin), block.table, &fault);
+        let mut converted = Converted::of_chunk(self.context);
+        let decided = Decided { rule: Some(rule_of(&rejection)), ..Decided::from(Outcome::Rejected) };
+        converted.notes.note(block.table, "", &self.context.names.place(origin), &decided, &[]);
         let rejection = Some(Box::new(rejection));
         let aside = Some(Box::new(SetAside { table: block.table, origin, digest: None }));
-        let mut converted = Converted::default();
         converted.tally.read = 1;
         converted.tally.count(Outcome::Rejected);
         converted.rejections.push(RejectedRow { rejection, raw: None, aside, keyless: true });

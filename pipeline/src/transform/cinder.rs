@@ -4,9 +4,11 @@ use crate::karbor::json::ExtendInfo;
 use crate::karbor::rows::Item;
 use crate::karbor::{Source, ids, json};
 use crate::outcome::{Counted, Defer, Outcome, Skip};
+use crate::row_outcomes::{Decided, Notes};
 use crate::transform::items::{Converted, CopyContext, Transform, line_in};
 use parsers::json::{self as source_json, Raw};
 use parsers::models::cinder::{Backup, Columns};
+use parsers::position::Place;
 use parsers::row::{FieldError, FieldReason, shortened};
 use parsers::scan::{Block, Chunk};
 use parsers::table::Table;
@@ -75,10 +77,11 @@ impl Transform for Backups {
             if of_dps && !replaced {
                 out.apart.push(backup.id, line);
             }
-            match outcome {
+            let decided = match outcome {
                 Ok(Outcome::Migrated) => {
                     out.migrated(chunk.position, row.position());
                     out.copies.migrated(counted(&backup));
+                    Outcome::Migrated.into()
                 }
                 Ok(outcome) => {
                     out.tally.count(outcome);
@@ -94,17 +97,31 @@ impl Transform for Backups {
                         }
                         _ => {}
                     }
+                    outcome.into()
                 }
                 Err(fault) => {
                     if !of_dps {
                         out.waiting.push(backup.id, line);
                     }
                     let origin = block.origin(row.position(), row.raw());
-                    out.reject(context, Table::Backups, origin, row.raw(), backup.id.is_empty(), &fault);
+                    out.reject(context, Table::Backups, origin, row.raw(), backup.id.is_empty(), &fault)
                 }
+            };
+            if out.notes.are_wanted() {
+                let at = context.names.place(block.origin(row.position(), row.raw()));
+                note(&backup, decided, &at, context, &mut out.notes);
             }
         }
     }
+}
+
+/// Notes what became of a copy.
+fn note(backup: &Backup<'_>, mut decided: Decided, at: &Place, context: &CopyContext<'_>, notes: &mut Notes) {
+    context.became(&mut decided, backup.id);
+    let link = context.links.find(backup.volume_id, backup.name);
+    let plan = link.and_then(|link| context.plans.of(link)).unwrap_or_default();
+    let job = link.and_then(|link| link.job()).unwrap_or_default();
+    notes.note(Table::Backups, backup.id, at, &decided, &[backup.volume_id, plan, job]);
 }
 
 /// What the report counts of one copy.

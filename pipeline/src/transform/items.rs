@@ -3,8 +3,9 @@
 use crate::karbor::ids;
 use crate::karbor::layout::Layout;
 use crate::outcome::{CopyFigures, Outcome, REJECTIONS_LISTED, Rejection, Skip, Tally};
+use crate::row_outcomes::{Decided, Notes, Noting, TargetKey};
 use crate::settings::{Settings, Unsteady};
-use crate::transform::rejections::{DumpNames, SetAside};
+use crate::transform::rejections::{DumpNames, SetAside, rule_of};
 use parsers::position::{Origin, Position};
 use parsers::row::{FieldError, RowFault};
 use parsers::scan::Block;
@@ -146,6 +147,8 @@ pub struct CopyContext<'c> {
     pub dps_copies: &'c IdSet,
     /// Rows that files of set-aside rows replace.
     pub replaced: &'c Replaced,
+    /// Which rows are noted.
+    pub noting: &'c Noting,
 }
 
 impl CopyContext<'_> {
@@ -198,6 +201,8 @@ pub struct Converted {
     pub skipped: Ids,
     /// Ids of rows whose table's key is not the copy's: of all DPS copies, and of backups that DPS knows.
     pub apart: Ids,
+    /// What became of each row, where that is noted.
+    pub notes: Notes,
     /// What the copies are like.
     pub copies: CopyFigures,
     /// When the newest row was last changed, whatever became of it.
@@ -264,9 +269,9 @@ impl Converted {
         raw: &[u8],
         keyless: bool,
         fault: &FieldError,
-    ) {
+    ) -> Decided {
         let rejection = || Rejection::of_field(context.names.place(origin), table, fault);
-        self.rejected(context, origin, raw, keyless, rejection);
+        self.rejected(context, origin, raw, keyless, rejection)
     }
 
     /// Rejects a row that could not be cut into fields.
@@ -279,7 +284,8 @@ impl Converted {
         fault: &RowFault,
     ) {
         let rejection = || Rejection::of_row(context.names.place(origin), table, fault);
-        self.rejected(context, origin, raw, true, rejection);
+        let decided = self.rejected(context, origin, raw, true, rejection);
+        self.notes.note(table, "", &context.names.place(origin), &decided, &[]);
     }
 
     fn rejected(
@@ -289,18 +295,38 @@ impl Converted {
         raw: &[u8],
         keyless: bool,
         rejection: impl FnOnce() -> Rejection,
-    ) {
+    ) -> Decided {
         if keyless
             && !context.replaced.is_file(origin.dump)
             && context.replaced.rows.contains_digest(row_digest(raw))
         {
-            self.tally.count(Outcome::Skipped(Skip::Replaced));
-            return;
+            let outcome = Outcome::Skipped(Skip::Replaced);
+            self.tally.count(outcome);
+            return outcome.into();
         }
         self.tally.count(Outcome::Rejected);
         let listed = self.rejections.len() < REJECTIONS_LISTED;
-        let rejection = listed.then(|| Box::new(rejection()));
+        let rejection = (listed || self.notes.are_wanted()).then(|| Box::new(rejection()));
+        let rule = rejection.as_deref().filter(|_| self.notes.are_wanted()).map(rule_of);
+        let rejection = rejection.filter(|_| listed);
+        let decided = Decided { rule, ..Decided::from(Outcome::Rejected) };
         self.rejections.push(RejectedRow { rejection, raw: Some(raw.into()), aside: None, keyless });
+        decided
+    }
+
+    /// Nothing yet of a chunk whose rows are noted as `context` says.
+    #[must_use]
+    pub fn of_chunk(context: &CopyContext<'_>) -> Self {
+        Self { notes: Notes::new(context.noting), ..Self::default() }
+    }
+}
+
+impl CopyContext<'_> {
+    /// The copy that a row became, for its note.
+    pub(crate) fn became(&self, decided: &mut Decided, id: &str) {
+        if decided.outcome == Outcome::Migrated {
+            decided.became = vec![TargetKey { table: self.layout.name.clone(), key: vec![id.to_owned()] }];
+        }
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Ledger<'l> {
     pub rejections: &'l mut Rejections,
     /// Culprits that were named: a row that several families share is named and counted once.
     pub named: BTreeSet<Origin>,
+    /// The outcome of each row by its place, where that is wanted.
+    pub noted: Option<Vec<(Origin, Outcome)>>,
 }
 
 /// One bad row and what is wrong with it.
@@ -51,13 +53,14 @@ impl InvalidRow {
 
 impl Ledger<'_> {
     /// Counts an outcome.
-    pub fn count(&mut self, table: Table, outcome: Outcome) {
+    pub fn count(&mut self, table: Table, origin: Origin, outcome: Outcome) {
         self.tallies.entry(table).or_default().count(outcome);
+        self.noted.iter_mut().for_each(|noted| noted.push((origin, outcome)));
     }
 
     /// Counts a skipped row.
-    pub fn skip(&mut self, table: Table, rule: Skip) {
-        self.count(table, Outcome::Skipped(rule));
+    pub fn skip(&mut self, table: Table, origin: Origin, rule: Skip) {
+        self.count(table, origin, Outcome::Skipped(rule));
     }
 
     /// A row that breaks a rule.
@@ -65,7 +68,7 @@ impl Ledger<'_> {
         if !self.named.insert(invalid.origin) {
             return;
         }
-        self.count(invalid.table, Outcome::Rejected);
+        self.count(invalid.table, invalid.origin, Outcome::Rejected);
         self.rejections.invalid(self.names, invalid.table, invalid.origin, &invalid.fault);
     }
 
@@ -84,8 +87,8 @@ impl Ledger<'_> {
         let listed_at = self.rejections.listed_at(self.names, invalid);
         for (table, origin) in members {
             if !self.named.contains(origin) {
-                self.count(*table, Outcome::Rejected);
-                self.rejections.with_culprit(*table, *origin, listed_at);
+                self.count(*table, *origin, Outcome::Rejected);
+                self.rejections.with_culprit((*table, *origin), (invalid, listed_at), self.names);
             }
         }
     }
@@ -196,13 +199,13 @@ pub fn join<'t, F, T>(
     for (n, row) in (0u32..).zip(rows) {
         let id = named(&row.model);
         if row.deleted {
-            ledger.skip(table, Skip::SoftDeleted);
+            ledger.skip(table, row.origin, Skip::SoftDeleted);
         } else if id.is_empty() {
             InvalidRow::of_row(table, row).iter().for_each(|invalid| ledger.reject(invalid));
         } else {
             match find(families, id).and_then(|found| families.get_mut(found)) {
                 Some(family) => list(family).push(n),
-                None => ledger.skip(table, Skip::Orphan),
+                None => ledger.skip(table, row.origin, Skip::Orphan),
             }
         }
     }

@@ -7,6 +7,7 @@
 pub mod cinder;
 pub mod dps;
 pub mod items;
+pub(crate) mod keyed;
 pub mod ledger;
 pub mod policies;
 pub mod rejections;

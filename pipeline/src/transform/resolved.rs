@@ -6,12 +6,15 @@ use crate::karbor::layout::Layout;
 use crate::karbor::tuple::{Row, Rows};
 use crate::karbor::{Source, ids};
 use crate::options::Options;
+use crate::outcome::{Outcome, Skip};
+use crate::row_outcomes::{Decided, HeldRows, Noting, Recorder};
 use crate::settings::Settings;
 use crate::transform::dps::{self, DpsPlans, DpsPlansOfItems};
 use crate::transform::ledger::Ledger;
 use crate::transform::policies::{Context, PlanView, PolicyFigures, TargetFacts, Wanted};
 use crate::transform::schedules::Patterns;
 use crate::transform::vbs::{self, VbsPlans};
+use parsers::position::Origin;
 
 /// The policy side, resolved.
 pub(crate) struct Policies {
@@ -20,6 +23,8 @@ pub(crate) struct Policies {
     pub(crate) dps_of_items: DpsPlansOfItems,
     pub(crate) patterns: Patterns,
     pub(crate) figures: PolicyFigures,
+    /// The outcome of each held row by its place, sorted, where that is wanted.
+    outcomes: Vec<(Origin, Outcome)>,
 }
 
 impl Policies {
@@ -32,7 +37,9 @@ impl Policies {
     ) -> Self {
         let mut patterns = Patterns::new(&options.settings);
         let Sources { names, tallies, rejections, vbs: vbs_tables, dps: dps_tables, .. } = &mut *sources;
-        let mut ledger = Ledger { names, tallies, rejections, named: std::collections::BTreeSet::new() };
+        let noted = (options.noting != Noting::Nothing).then(Vec::new);
+        let named = std::collections::BTreeSet::new();
+        let mut ledger = Ledger { names, tallies, rejections, named, noted };
         let settings = &options.settings;
         vbs_tables.put_in_order();
         let (vbs, mut figures) =
@@ -40,7 +47,37 @@ impl Policies {
         let (dps, dps_of_items, dps_figures) =
             dps::resolve(dps_tables, settings, facts, layouts, &mut patterns, &mut ledger);
         figures.add(dps_figures);
-        Self { vbs, dps, dps_of_items, patterns, figures }
+        let mut outcomes = ledger.noted.unwrap_or_default();
+        outcomes.sort_unstable_by_key(|(origin, _)| *origin);
+        Self { vbs, dps, dps_of_items, patterns, figures, outcomes }
+    }
+
+    /// Notes what became of the rows that are held, and of those that could not be cut into fields; forgets it.
+    ///
+    /// # Errors
+    /// Those of the notes.
+    pub(crate) fn note(
+        &mut self,
+        sources: &Sources,
+        layouts: &[Layout],
+        recorder: &mut Recorder,
+    ) -> Result<()> {
+        let Sources { names, rejections, .. } = sources;
+        let outcomes = std::mem::take(&mut self.outcomes);
+        let mut rows = HeldRows { outcomes: &outcomes, names, rejections, layouts, recorder };
+        self.vbs.note(&sources.vbs, &mut rows)?;
+        self.dps.note(&sources.dps, &mut rows)?;
+        for (origin, reason) in rejections.reasons.iter().flatten().filter(|(_, reason)| reason.broken) {
+            let decided = match reason.replaced {
+                true => Outcome::Skipped(Skip::Replaced).into(),
+                false => {
+                    let rule = Some(reason.rule.to_string());
+                    Decided { rule, ..Decided::from(Outcome::Rejected) }
+                }
+            };
+            recorder.note((reason.table, ""), &names.place(*origin), &decided, &[])?;
+        }
+        Ok(())
     }
 
     /// The plans, those of VBS first.

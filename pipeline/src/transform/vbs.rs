@@ -1,6 +1,8 @@
 //! VBS: policies with their extend, relation, trigger, resource and tag rows become plans, resources, triggers and
 //! scheduled operations. A policy and all that is its own stand or fall together.
 
+mod became;
+
 use crate::karbor::layout::{EncodeError, Layout};
 use crate::karbor::rows::VOLUME;
 use crate::karbor::{Source, ids, json};
@@ -61,6 +63,8 @@ struct AcceptedPolicy {
 #[derive(Clone, Copy, Debug)]
 struct Operation {
     extend: Option<u32>,
+    /// The row of backup_trigger that says when.
+    trigger: Option<u32>,
     pattern: PatternId,
 }
 
@@ -139,8 +143,8 @@ pub fn resolve(
             ledger.reject_family(&found.invalid_rows, &members);
             continue;
         }
-        for (table, _) in members {
-            ledger.count(table, Outcome::Migrated);
+        for (table, origin) in members {
+            ledger.count(table, origin, Outcome::Migrated);
         }
         if let Some(view) = view {
             figures.count(&view, found.zones, context);
@@ -167,7 +171,7 @@ impl PolicyGroup {
     fn gather(tables: &VbsTables, ledger: &mut Ledger<'_>) -> Vec<Self> {
         for row in &tables.policies {
             if row.deleted {
-                ledger.skip(Table::BackupPolicy, Skip::SoftDeleted);
+                ledger.skip(Table::BackupPolicy, row.origin, Skip::SoftDeleted);
             } else if row.model.id().is_empty() {
                 InvalidRow::of_row(Table::BackupPolicy, row)
                     .iter()
@@ -298,14 +302,22 @@ impl Judge<'_> {
         let Some(policy) = first else { return (accepted, self.found) };
         if family.extends.is_empty() {
             let pattern = self.schedule(policy, None, None);
-            accepted.operations.extend(pattern.map(|pattern| Operation { extend: None, pattern }));
+            accepted.operations.extend(pattern.map(|pattern| Operation {
+                extend: None,
+                trigger: None,
+                pattern,
+            }));
         }
         for n in &family.extends {
             let Some(extend) = at(&tables.extends, *n) else { continue };
             self.extend(extend);
             let trigger = self.trigger(extend, family);
             let pattern = self.schedule(policy, Some(extend), trigger);
-            accepted.operations.extend(pattern.map(|pattern| Operation { extend: Some(*n), pattern }));
+            accepted.operations.extend(pattern.map(|pattern| Operation {
+                extend: Some(*n),
+                trigger,
+                pattern,
+            }));
         }
         (accepted, self.found)
     }
@@ -585,13 +597,13 @@ impl TriggerUses {
         let table = Table::BackupTrigger;
         for (row, state) in tables.triggers.iter().zip(self.0) {
             match state {
-                _ if row.deleted => ledger.skip(table, Skip::SoftDeleted),
+                _ if row.deleted => ledger.skip(table, row.origin, Skip::SoftDeleted),
                 _ if ledger.named.contains(&row.origin) => {}
-                TriggerUse::Standing => ledger.count(table, Outcome::Migrated),
+                TriggerUse::Standing => ledger.count(table, row.origin, Outcome::Migrated),
                 TriggerUse::Fallen(invalid) => ledger.reject_with(invalid, &[(table, row.origin)]),
                 TriggerUse::Nobody => match InvalidRow::of_row(table, row) {
                     Some(invalid) if row.model.id().is_empty() => ledger.reject(&invalid),
-                    _ => ledger.skip(table, Skip::Orphan),
+                    _ => ledger.skip(table, row.origin, Skip::Orphan),
                 },
             }
         }

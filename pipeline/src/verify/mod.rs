@@ -217,8 +217,10 @@ impl Checking {
         comparison.check_room(session(sink)?, ITEMS, copies.rows())?;
         let layout = comparison.layout(ITEMS)?.clone();
         let mut newest = None;
+        progress.expect(copies.rows());
         let classifier = copies.compare(comparison, session(sink)?, &mut |ready| {
             cancel.check()?;
+            progress.take(ready.converted.tally.read);
             newest = newest.max(ready.digested.newest);
             report.rows += ready.converted.rows;
             rejected.take(ready);
@@ -241,6 +243,7 @@ impl Checking {
             };
             copies.each(&layout, Digests::None, &mut |ready| {
                 cancel.check()?;
+                progress.take(ready.converted.tally.read);
                 for row in Rows::new(&layout, &ready.converted.bytes) {
                     if let Some(todo) = classes.todo.next_if(|todo| todo.number == number)? {
                         let own = Own { source: source_of.of(row), row, unit: Unit::default() };

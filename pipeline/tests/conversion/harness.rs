@@ -63,6 +63,7 @@ impl Default for Setup {
             threads: 2,
             rejects: false,
             rejects_taken: None,
+            noting: pipeline::row_outcomes::Noting::Nothing,
             edited: None,
             // From 2020-01-01 00:00:00 UTC on.
             proof: Some(Horizon::new(1_577_836_800, 400)),
@@ -115,6 +116,7 @@ impl Setup {
             threads: self.threads,
             rejects: self.rejects.then(|| folder.path().join(REJECTS)),
             rejects_taken: Foreign::Refuse,
+            noting: pipeline::row_outcomes::Noting::Nothing,
             proof: self.proof,
             prune: Prune::No,
             tuning: pipeline::options::tuning(&std::env::temp_dir()),

@@ -151,6 +151,7 @@ impl Site {
             threads: 2,
             rejects: self.rejects.clone(),
             rejects_taken: pipeline::files::place::Foreign::Refuse,
+            noting: pipeline::row_outcomes::Noting::Nothing,
             prune: self.prune,
             tuning: self.tuning.clone(),
             mode: self.mode,

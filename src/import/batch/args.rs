@@ -47,6 +47,12 @@ pub struct BatchArgs {
     #[arg(long, value_name = "FILE", help_heading = "Batch")]
     pub journal: Option<PathBuf>,
 
+    /// Name of a file in each folder for a line about each source row, as of `etl run --outcomes`.
+    ///
+    /// A name without a folder, such as etl-outcomes.jsonl. A site that is passed over keeps the one of its last load.
+    #[arg(long, value_name = "NAME", help_heading = "Output")]
+    pub outcomes: Option<PathBuf>,
+
     /// Names of tables and columns where they differ (see `etl columns`).
     #[arg(long, value_name = "FILE", help_heading = "Reading")]
     pub columns: Option<PathBuf>,

@@ -2,6 +2,7 @@
 //!
 //! It is a memory, not the truth: what it says is believed only where the target says the same.
 
+use crate::base::build;
 use crate::base::clock::utc_now;
 use crate::base::error::Result;
 use crate::base::json_lines::{JournalKind, Line, Lines};
@@ -91,7 +92,7 @@ impl Facts {
             journal: VERSION,
             site: self.site.clone(),
             target: self.target.clone(),
-            etl: env!("CARGO_PKG_VERSION").to_owned(),
+            etl: build::VERSION.to_owned(),
             committed: utc_now(),
             settings: self.settings.clone(),
             dumps: self.dumps.clone(),
@@ -116,8 +117,8 @@ impl Facts {
         if !settings.is_empty() {
             changes.push(format!("other settings: {}", settings.join(", ")));
         }
-        if entry.etl != env!("CARGO_PKG_VERSION") {
-            changes.push(format!("it was loaded by etl {}", entry.etl));
+        if entry.etl != build::VERSION {
+            changes.push(format!("it was loaded by etl {}, this is {}", entry.etl, build::VERSION));
         }
         changes
     }

@@ -64,6 +64,10 @@ impl BatchOptions {
         let common = Choice::find(args.target.as_deref(), environment)?.unwrap_or_else(Choice::fallback);
         let outputs = Outputs::check(&args.outputs, environment);
         outputs::check_no_page(&outputs)?;
+        if let Some(name) = args.outcomes.as_ref().filter(|name| name.file_name() != Some(name.as_os_str())) {
+            let problem = "each folder gets a file of this name, and it names a folder".to_owned();
+            return Err(wrong(name, problem, "give a name alone, such as etl-outcomes.jsonl").into());
+        }
         let config = SettingsFile::find(args.settings.config.as_deref())?;
         let mut sites: Vec<Site> = Vec::new();
         for folder in &args.folders {
@@ -95,7 +99,8 @@ impl BatchOptions {
         let texts: Vec<PathBuf> = sites.iter().map(Site::text_report).collect();
         let of_sites = sites.iter().flat_map(|site| {
             let target = site.options.target.as_ref().and_then(Choice::path);
-            target.into_iter().chain(site.options.outputs.report.as_deref())
+            let outputs = &site.options.outputs;
+            target.into_iter().chain(outputs.report.as_deref()).chain(outputs.outcomes.as_deref())
         });
         let written = texts.iter().map(PathBuf::as_path).chain(of_sites).chain([journal.as_path()]);
         outputs.check_force(written)?;
@@ -139,6 +144,7 @@ impl Site {
         // Its report lies in its folder, the log is the batch's.
         let outputs = Outputs {
             report: Some(named.join(site::JSON_REPORT)),
+            outcomes: args.outcomes.as_ref().map(|name| named.join(name)),
             log: Log::None,
             text_format: TextFormat::PLAIN,
             ..outputs.clone()

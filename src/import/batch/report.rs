@@ -225,6 +225,8 @@ fn next(summary: &Summary<'_>) -> &'static str {
 pub struct Document<'b> {
     schema_version: u32,
     etl_version: &'static str,
+    /// The commit that it was built from, where that is known.
+    etl_commit: Option<&'static str>,
     command: &'static str,
     exit_code: u8,
     seconds: f64,
@@ -274,6 +276,7 @@ impl<'b> Document<'b> {
         Self {
             schema_version: SCHEMA_VERSION,
             etl_version: env!("CARGO_PKG_VERSION"),
+            etl_commit: crate::base::build::commit(),
             command: "batch",
             exit_code: summary.exit.code(),
             seconds: summary.elapsed.as_secs_f64(),

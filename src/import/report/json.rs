@@ -5,10 +5,10 @@
 
 use crate::base::error::Error;
 use crate::base::exit::Exit;
-use crate::import::report::summary::Ended;
+use crate::import::report::summary::{Ended, Inputs};
 use pipeline::outcome::{
-    CopyReport, Defer, DumpReport, Ending, Rejection, Report, ScheduleReport, Skip, TargetRow, TargetTally,
-    ZoneUse,
+    CopyReport, Defer, DumpReport, Ending, OutcomesWritten, Rejection, Report, ScheduleReport, Skip,
+    TargetRow, TargetTally, ZoneUse,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -21,12 +21,16 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub struct Document<'r> {
     schema_version: u32,
     etl_version: &'static str,
+    /// The commit that it was built from, where that is known.
+    etl_commit: Option<&'static str>,
     command: &'static str,
     exit_code: u8,
     error: Option<Failure>,
     seconds: f64,
     peak_memory_bytes: Option<u64>,
     rows_per_second: Option<u64>,
+    /// The settings that were given, and the files that were read, with their digests.
+    inputs: &'r Inputs,
     /// Absent where the run failed before it had one.
     report: Option<Outcome<'r>>,
 }
@@ -73,6 +77,8 @@ struct Outcome<'r> {
     rejected: u64,
     rejections: &'r [Rejection],
     rejects_file: Option<&'r str>,
+    /// The file with a line for each source row.
+    outcomes_file: Option<&'r OutcomesWritten>,
     warnings: &'r [String],
     stages: Vec<Stage<'r>>,
 }
@@ -110,12 +116,14 @@ impl<'r> Document<'r> {
         Self {
             schema_version: SCHEMA_VERSION,
             etl_version: env!("CARGO_PKG_VERSION"),
+            etl_commit: crate::base::build::commit(),
             command: ended.command,
             exit_code: ended.exit.code(),
             error: ended.error.map(Failure::of),
             seconds: ended.seconds,
             peak_memory_bytes: ended.peak_memory,
             rows_per_second: ended.summary.and_then(|summary| summary.rows_per_second()),
+            inputs: ended.inputs,
             report: ended.summary.map(|summary| Outcome::new(summary.report, summary.policy_on)),
         }
     }
@@ -154,6 +162,7 @@ impl<'r> Outcome<'r> {
             rejected: report.rejected,
             rejections: &report.rejections,
             rejects_file: report.rejects_file.as_deref(),
+            outcomes_file: report.outcomes_file.as_ref(),
             warnings: &report.warnings,
             stages: report.stages.iter().map(|(stage, seconds)| Stage { stage, seconds: *seconds }).collect(),
         }
@@ -165,6 +174,8 @@ impl<'r> Outcome<'r> {
 pub struct Brief<R> {
     schema_version: u32,
     etl_version: &'static str,
+    /// The commit that it was built from, where that is known.
+    etl_commit: Option<&'static str>,
     command: &'static str,
     exit_code: u8,
     error: Option<Failure>,
@@ -186,6 +197,7 @@ impl<R> Brief<R> {
         Self {
             schema_version: SCHEMA_VERSION,
             etl_version: env!("CARGO_PKG_VERSION"),
+            etl_commit: crate::base::build::commit(),
             command,
             exit_code: outcome.unwrap_or_else(Error::exit).code(),
             error: outcome.err().map(Failure::of),

@@ -12,7 +12,9 @@ use crate::ui::terminal::{Emphasis, TextFormat};
 use parsers::input::STDIN;
 use parsers::table::Table;
 use pipeline::load::spec::Spec;
-use pipeline::outcome::{DumpReport, Ending, Rejection, Report, ScheduleReport, ServiceCount, Tally};
+use pipeline::outcome::{
+    DumpReport, Ending, OutcomesWritten, Rejection, Report, ScheduleReport, ServiceCount, Tally,
+};
 use std::fmt::Display;
 
 /// The report as text, no wider than the format says, where words allow.
@@ -84,6 +86,12 @@ fn sources(page: &mut Page, report: &Report) {
     }
     rows.push(tally_row("all", &all));
     page.table("Source rows", &SOURCE_ROWS.map(|(word, _)| word), &rows);
+    if let Some(OutcomesWritten { file, rows }) = &report.outcomes_file {
+        page.paragraph(
+            "  ",
+            &format!("{} in {file}: what became of each row", counted(*rows, "line", "lines")),
+        );
+    }
 }
 
 /// Why rows of a source table were skipped or wait, and what else is known of them.
@@ -161,7 +169,8 @@ pub(crate) fn policy_lines(summary: &Summary<'_>) -> Vec<String> {
     let (on, off) = report.policies_on_off;
     if on + off > 0 {
         let value = summary.policy_on;
-        lines.push(format!("{} ON, {} OFF (policy_status {value:?} means ON)", grouped(on), grouped(off)));
+        let (on, off) = (grouped(on), grouped(off));
+        lines.push(format!("policies of VBS: {on} ON, {off} OFF (policy_status {value:?} means ON)"));
     }
     if let Some(service) = &report.service {
         let host = service.host.as_deref().unwrap_or("host unknown");
@@ -184,7 +193,10 @@ fn schedules(page: &mut Page, report: &ScheduleReport) {
     );
     if accepted > 0 {
         let drift = counted(accepted, "drifts", "drift");
-        page.paragraph("  ", &format!("{drift} as the conversion accepts; --report FILE.html lists them"));
+        let emphasis = report.drifts_widely().then_some(Emphasis::Yellow);
+        let mark = if report.drifts_widely() { "  ! " } else { "  " };
+        let text = format!("{drift} as the conversion accepts; --report FILE.json lists all of them");
+        page.inked_paragraph(mark, &text, emphasis);
     }
     if different > 0 {
         let differ = counted(different, "schedule runs", "schedules run");
@@ -284,7 +296,8 @@ fn set_aside(page: &mut Page, report: &Report) {
     }
     let told = Rejection::rows(&report.rejections);
     if report.rejected > told {
-        page.paragraph("  - ", &format!("… and {} more", grouped(report.rejected - told)));
+        let more = grouped(report.rejected - told);
+        page.paragraph("  - ", &format!("… and {more} more; --outcomes FILE has a line for each"));
     }
     let rows = counted(report.rejected, "row is", "rows are");
     page.paragraph(

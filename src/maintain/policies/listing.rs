@@ -41,6 +41,8 @@ struct Operation<'p> {
 /// A listing as it is being written.
 pub struct Listing<'w> {
     form: Form,
+    /// The widths of the columns on a terminal; elsewhere nothing is cut.
+    widths: Option<Vec<usize>>,
     out: &'w mut dyn Write,
     plans: u64,
     operations: u64,
@@ -49,8 +51,8 @@ pub struct Listing<'w> {
     without_form: u64,
 }
 
-/// The columns of the table: heads and widths; with the blanks between them they are a hundred.
-const COLUMNS: [(&str, usize); 7] = [
+/// The columns of the table: heads, and the least width of each.
+const COLUMNS: [(&str, usize); 9] = [
     ("POLICY", 20),
     ("OPERATION", 11),
     ("RUNS", 4),
@@ -58,12 +60,53 @@ const COLUMNS: [(&str, usize); 7] = [
     ("LOCAL TIMES", 15),
     ("ZONE", 9),
     ("KEEPS", 9),
+    ("PLAN", 36),
+    ("TENANT", 32),
+];
+
+/// The columns that a narrow terminal has no room for, which begin here.
+const IDS: usize = 7;
+
+/// What a terminal's width beyond the least goes to: the name, the days and the times, in this order, up to these widths.
+const GROWING: [(usize, usize); 3] = [(0, 48), (3, 27), (4, 40)];
+
+/// The blanks between two columns.
+const GAP: usize = 2;
+
+/// The widths of the columns on a terminal of this width: those of the ids are there or not, and never cut.
+fn widths(columns: usize) -> Vec<usize> {
+    let least = |shown: usize| COLUMNS.iter().take(shown).map(|(_, width)| width + GAP).sum::<usize>() - GAP;
+    let shown = (IDS..=COLUMNS.len()).rev().find(|shown| least(*shown) <= columns).unwrap_or(IDS);
+    let mut widths: Vec<usize> = COLUMNS.iter().take(shown).map(|(_, width)| *width).collect();
+    let mut left = columns.saturating_sub(least(shown));
+    for (column, most) in GROWING {
+        let Some(width) = widths.get_mut(column) else { continue };
+        let more = left.min(most.saturating_sub(*width));
+        *width += more;
+        left -= more;
+    }
+    widths
+}
+
+/// The heads of the same as comma-separated values.
+const CSV_HEADS: [&str; 11] = [
+    "plan_id",
+    "tenant_id",
+    "policy",
+    "operation_id",
+    "operation",
+    "runs",
+    "local_days",
+    "local_times",
+    "zone",
+    "keeps",
+    "not_of_vbs_form",
 ];
 
 impl<'w> Listing<'w> {
     /// A listing of which nothing is written yet.
-    pub fn new(form: Form, out: &'w mut dyn Write) -> Self {
-        Self { form, out, plans: 0, operations: 0, entries: 0, without_form: 0 }
+    pub fn new(form: Form, columns: Option<usize>, out: &'w mut dyn Write) -> Self {
+        Self { form, widths: columns.map(widths), out, plans: 0, operations: 0, entries: 0, without_form: 0 }
     }
 
     /// Writes what comes first, once.
@@ -72,7 +115,8 @@ impl<'w> Listing<'w> {
             _ if self.plans > 0 => Ok(()),
             Form::Vbs => self.out.write_all(b"{\"backup_policies\":["),
             Form::Json => self.out.write_all(b"["),
-            Form::Table => row(self.out, COLUMNS.map(|(head, _)| head.to_owned())),
+            Form::Table => self.row(COLUMNS.map(|(head, _)| head.to_owned())),
+            Form::Csv => self.record(CSV_HEADS.map(str::to_owned)),
         }
     }
 
@@ -129,6 +173,7 @@ impl<'w> Listing<'w> {
                 })
             }
             Form::Table => self.table(plan, operations),
+            Form::Csv => self.csv(plan, operations),
         }
     }
 
@@ -138,26 +183,90 @@ impl<'w> Listing<'w> {
         operations: Vec<(&HeldOperation, Result<ScheduledPolicy, String>)>,
     ) -> io::Result<()> {
         let name = || plan.name.clone();
+        let ids = || [plan.id.clone(), plan.project_id.clone()];
+        let blank = || [String::new(), String::new(), String::new()];
         if operations.is_empty() {
-            return row(self.out, [name(), "none".to_owned()]);
+            let cells = [name(), "none".to_owned(), String::new(), String::new()];
+            return self.row(cells.into_iter().chain(blank()).chain(ids()));
         }
         for (operation, read) in operations {
-            let status = if operation.enabled { "ON" } else { "OFF" }.to_owned();
+            let status = runs(operation);
             match read {
                 Ok(policy) => {
                     let zone = policy.time_zone.clone().unwrap_or_else(|| "UTC".to_owned());
-                    let times = local_times(&policy);
+                    let times = self.shortened(local_times(&policy));
                     let cells =
                         [name(), operation.kind.clone(), status, days(&policy), times, zone, kept(&policy)];
-                    row(self.out, cells)?;
+                    self.row(cells.into_iter().chain(ids()))?;
                 }
                 Err(reason) => {
-                    row(self.out, [name(), operation.kind.clone(), status, "(not VBS's form)".to_owned()])?;
+                    let cells = [name(), operation.kind.clone(), status, "(not VBS's form)".to_owned()];
+                    self.row(cells.into_iter().chain(blank()).chain(ids()))?;
                     writeln!(self.out, "    {}", printable(&reason))?;
                 }
             }
         }
         Ok(())
+    }
+
+    fn csv(
+        &mut self,
+        plan: &HeldPlan,
+        operations: Vec<(&HeldOperation, Result<ScheduledPolicy, String>)>,
+    ) -> io::Result<()> {
+        let first = || [plan.id.clone(), plan.project_id.clone(), plan.name.clone()].into_iter();
+        if operations.is_empty() {
+            return self.record(first().chain(std::iter::repeat_n(String::new(), CSV_HEADS.len() - 3)));
+        }
+        for (operation, read) in operations {
+            let of_operation = [operation.id.clone(), operation.kind.clone(), runs(operation)];
+            let schedule = match read {
+                Ok(policy) => {
+                    let zone = policy.time_zone.clone().unwrap_or_else(|| "UTC".to_owned());
+                    [days(&policy), local_times(&policy).join(" "), zone, kept(&policy), String::new()]
+                }
+                Err(reason) => {
+                    let none = String::new;
+                    [none(), none(), none(), none(), reason]
+                }
+            };
+            self.record(first().chain(of_operation).chain(schedule))?;
+        }
+        Ok(())
+    }
+
+    /// One line of comma-separated values (RFC 4180).
+    fn record(&mut self, cells: impl IntoIterator<Item = String>) -> io::Result<()> {
+        let mut writer = csv::WriterBuilder::new().from_writer(&mut *self.out);
+        writer.write_record(cells.into_iter().map(|cell| printable(&cell).into_owned()))?;
+        writer.flush()
+    }
+
+    /// One line of the table; cells are cut on a terminal alone.
+    fn row(&mut self, cells: impl IntoIterator<Item = String>) -> io::Result<()> {
+        let least = COLUMNS.map(|(_, width)| width);
+        let widths = self.widths.as_deref().unwrap_or(&least);
+        let cells = cells.into_iter().zip(widths).map(|(cell, columns)| {
+            let cell = one_line(&cell);
+            let cell = if self.widths.is_some() { cut(&cell, *columns).into_owned() } else { cell };
+            left(&cell, *columns)
+        });
+        let cells: Vec<String> = cells.collect();
+        writeln!(self.out, "{}", cells.join("  ").trim_end())
+    }
+
+    /// Times of day; of those that are more than a terminal's column has room for, the first, and how many more there are.
+    fn shortened(&self, times: Vec<String>) -> String {
+        let room = self.widths.as_ref().and_then(|widths| widths.get(4)).copied().unwrap_or(usize::MAX);
+        let whole = times.join(" ");
+        if whole.len() <= room {
+            return whole;
+        }
+        let fitting = (1..times.len()).rev().find_map(|shown| {
+            let text = format!("{} +{}", times.get(..shown)?.join(" "), times.len() - shown);
+            (text.len() <= room).then_some(text)
+        });
+        fitting.unwrap_or(whole)
     }
 
     fn entry(&mut self, entry: &impl Serialize) -> io::Result<()> {
@@ -185,7 +294,11 @@ impl<'w> Listing<'w> {
                     write!(self.out, "; {changed} a schedule that VBS has no form for")?;
                 }
                 writeln!(self.out)?;
+                if self.widths.as_ref().is_some_and(|widths| widths.len() < COLUMNS.len()) {
+                    writeln!(self.out, "ids and tenants: on a wider terminal, in a pipe, or with --as csv")?;
+                }
             }
+            Form::Csv => {}
         }
         self.out.flush()
     }
@@ -205,12 +318,9 @@ fn apart(read: Result<ScheduledPolicy, String>) -> (Option<ScheduledPolicy>, Opt
     }
 }
 
-/// One line of the table, of as many cells as there are.
-fn row(out: &mut dyn Write, cells: impl IntoIterator<Item = String>) -> io::Result<()> {
-    let cells = cells.into_iter().zip(COLUMNS);
-    let cells: Vec<String> =
-        cells.map(|(cell, (_, columns))| left(&cut(&one_line(&cell), columns), columns)).collect();
-    writeln!(out, "{}", cells.join("  ").trim_end())
+/// Whether an operation runs by itself.
+fn runs(operation: &HeldOperation) -> String {
+    if operation.enabled { "ON" } else { "OFF" }.to_owned()
 }
 
 /// Names that hold line ends must not break the table.
@@ -230,8 +340,8 @@ fn days(policy: &ScheduledPolicy) -> String {
     }
 }
 
-/// The times as the user's clock shows them; of many the first two, and how many more there are.
-fn local_times(policy: &ScheduledPolicy) -> String {
+/// The times as the user's clock shows them.
+fn local_times(policy: &ScheduledPolicy) -> Vec<String> {
     let offset = policy.time_zone.as_deref().and_then(|zone| match Zone::parse(zone) {
         Ok(Zone::Fixed(offset)) => Some(offset.minutes()),
         _ => None,
@@ -241,11 +351,7 @@ fn local_times(policy: &ScheduledPolicy) -> String {
         let time = schedules::schedule::times::MinuteOfDay::new(hour.parse().ok()?, minute.parse().ok()?)?;
         Some(time.plus(offset.unwrap_or(0)).1.to_string())
     };
-    let times: Vec<String> = policy.start_time.split(',').filter_map(local).collect();
-    match times.as_slice() {
-        [first, second, rest @ ..] if !rest.is_empty() => format!("{first} {second} +{}", rest.len()),
-        times => times.join(" "),
-    }
+    policy.start_time.split(',').filter_map(local).collect()
 }
 
 fn kept(policy: &ScheduledPolicy) -> String {

@@ -170,7 +170,8 @@ fn changes(page: &mut Page, changes: &Changes) {
             page.heading("Changed or used in Karbor since the import");
             page.paragraph(
                 "  ",
-                "No signs of it. Edited values were not looked for: only the dumps can tell them.",
+                "No signs of it. Renamed plans, disabled operations and other edited values were not looked for: name the dumps to see \
+                 them.",
             );
         }
         return;
@@ -195,7 +196,7 @@ fn changes(page: &mut Page, changes: &Changes) {
     let how = if changes.exact {
         "Found by comparing the rows with the dumps."
     } else {
-        "These are signs: without the dumps it cannot be told which values were edited."
+        "These are signs. Renamed plans, disabled operations and other edited values were not looked for: name the dumps to see them."
     };
     page.paragraph("  ", how);
 }

@@ -125,4 +125,8 @@ fn policies(page: &mut Page, status: &Status) {
     };
     let rows: Vec<TableRow> = status.operations.iter().map(row).collect();
     page.table("Scheduled operations", &["enabled", "disabled"], &rows);
+    page.paragraph(
+        "  ",
+        "a policy has one operation for its backups and one for each replication; `etl policies` lists them as ON and OFF",
+    );
 }

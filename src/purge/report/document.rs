@@ -18,6 +18,8 @@ const SCHEMA_VERSION: u32 = 1;
 pub struct Document<'p> {
     schema_version: u32,
     etl_version: &'static str,
+    /// The commit that it was built from, where that is known.
+    etl_commit: Option<&'static str>,
     command: &'static str,
     exit_code: u8,
     error: Option<Failure>,
@@ -83,6 +85,7 @@ impl<'p> Document<'p> {
         Self {
             schema_version: SCHEMA_VERSION,
             etl_version: env!("CARGO_PKG_VERSION"),
+            etl_commit: crate::base::build::commit(),
             command: "purge",
             exit_code: exit.code(),
             error: error.map(|error| Failure { message: error.to_string(), remedy: error.remedy() }),

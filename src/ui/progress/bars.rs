@@ -1,8 +1,9 @@
 //! Bars on a terminal: one for each dump in bytes, one line for the stage and the rows loaded.
 
-use crate::base::number::{counted, grouped};
+use crate::base::number::{counted, duration, grouped};
 use crate::ui::progress::moment::Moment;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use pipeline::progress::CopiesTaken;
 
 /// The widest a dump's name is shown.
 const NAME_COLUMNS: usize = 20;
@@ -10,8 +11,7 @@ const NAME_COLUMNS: usize = 20;
 /// A dump whose bytes are not known yet: a pipe.
 const OPEN: &str = "{prefix} {spinner}            {bytes:>10} {binary_bytes_per_sec:>25}";
 /// A dump whose bytes are known.
-const MEASURED: &str =
-    "{prefix} {bar:12} {bytes:>10}/{total_bytes:<10} {binary_bytes_per_sec:>14} {eta:>4} left";
+const MEASURED: &str = "{prefix} {bar:12} {percent:>3} % read {binary_bytes_per_sec:>14}";
 /// The last line.
 const ROWS: &str = "{prefix} {msg}";
 
@@ -65,10 +65,14 @@ impl Bars {
 fn loaded(moment: &Moment) -> String {
     let rows = counted(moment.loaded, "row loaded", "rows loaded");
     let rate = (u128::from(moment.loaded) * 1000).checked_div(moment.elapsed.as_millis());
-    match rate.and_then(|rate| u64::try_from(rate).ok()) {
+    let mut text = match rate.and_then(|rate| u64::try_from(rate).ok()) {
         Some(rate) if rate > 0 => format!("{rows}, {} rows/s", grouped(rate)),
         _ => rows,
+    };
+    if let Some(left) = moment.copies.and_then(CopiesTaken::left) {
+        text.push_str(&format!(", about {} left", duration(left)));
     }
+    text
 }
 
 /// A template that indicatif refuses would be one of the constants here; a plain bar is then the least harm.
@@ -117,6 +121,7 @@ mod tests {
             loaded: 1_234_567,
             dumps,
             elapsed: Duration::from_secs(10),
+            copies: None,
         };
         bars.show(&moment(vec![(5, 10), (7, 0)]));
         assert_eq!((bars.dumps[0].position(), bars.dumps[0].length()), (5, Some(10)));

@@ -2,7 +2,7 @@
 
 use crate::base::number::{bytes, counted, duration};
 use crate::ui::progress::moment::Moment;
-use pipeline::progress::Stage;
+use pipeline::progress::{CopiesTaken, Stage};
 use std::time::Duration;
 
 /// The time between two lines of one stage.
@@ -33,20 +33,23 @@ fn line(moment: &Moment) -> String {
     let total: u64 = moment.dumps.iter().map(|(_, total)| total).sum();
     let known = moment.dumps.iter().all(|(_, total)| *total > 0) && total >= read;
     let mut line = format!("etl: {}", moment.stage.name());
-    match (read, known) {
-        (0, _) => {}
-        (_, false) => line.push_str(&format!(", {} read", bytes(read))),
-        (_, true) => {
+    match (read, known, moment.copies) {
+        (_, _, Some(CopiesTaken { taken, expected, .. })) if expected > 0 => {
+            let percent = u128::from(taken.min(expected)) * 100 / u128::from(expected);
+            line.push_str(&format!(", {percent} % of {}", counted(expected, "copy", "copies")));
+        }
+        (0, ..) => {}
+        (_, false, _) => line.push_str(&format!(", {} read", bytes(read))),
+        // Dumps are read twice: bytes of both would be more than a file has.
+        (_, true, _) => {
             let percent = u128::from(read) * 100 / u128::from(total.max(1));
-            line.push_str(&format!(", {} of {} read ({percent} %)", bytes(read), bytes(total)));
+            line.push_str(&format!(", {percent} % read"));
         }
     }
     if moment.loaded > 0 {
         line.push_str(&format!(", {}", counted(moment.loaded, "row loaded", "rows loaded")));
     }
-    if known && read > 0 && read < total {
-        let left = moment.elapsed.as_millis() * u128::from(total - read) / u128::from(read);
-        let left = Duration::from_millis(u64::try_from(left).unwrap_or(u64::MAX));
+    if let Some(left) = moment.copies.and_then(CopiesTaken::left) {
         line.push_str(&format!(", about {} left", duration(left)));
     }
     line
@@ -57,7 +60,14 @@ mod tests {
     use super::*;
 
     fn moment(stage: Stage, loaded: u64, dumps: &[(u64, u64)], seconds: u64) -> Moment {
-        Moment { stage, loaded, dumps: dumps.to_vec(), elapsed: Duration::from_secs(seconds) }
+        let elapsed = Duration::from_secs(seconds);
+        Moment { stage, loaded, dumps: dumps.to_vec(), elapsed, copies: None }
+    }
+
+    /// The same, with so many copies taken of so many, since so many seconds.
+    fn taking(moment: Moment, taken: u64, expected: u64, seconds: u64) -> Moment {
+        let since = Duration::from_secs(seconds);
+        Moment { copies: Some(CopiesTaken { taken, expected, since }), ..moment }
     }
 
     #[test]
@@ -65,11 +75,16 @@ mod tests {
         for (moment, expected) in [
             (moment(Stage::Preparing, 0, &[(0, 0)], 0), "etl: preparing"),
             (moment(Stage::Reading, 0, &[(2048, 0)], 1), "etl: reading, 2.0 KiB read"),
+            (moment(Stage::Reading, 0, &[(1 << 20, 4 << 20), (0, 4 << 20)], 10), "etl: reading, 12 % read"),
+            // What is read ahead says nothing of what the target has taken.
             (
-                moment(Stage::Loading, 120_000, &[(1 << 20, 4 << 20), (0, 4 << 20)], 10),
-                "etl: loading, 1.0 MiB of 8.0 MiB read (12 %), 120,000 rows loaded, about 1 min 10 s left",
+                taking(moment(Stage::Loading, 120_000, &[(8 << 20, 8 << 20)], 30), 125_000, 1_000_000, 10),
+                "etl: loading, 12 % of 1,000,000 copies, 120,000 rows loaded, about 1 min 10 s left",
             ),
-            (moment(Stage::Loading, 1, &[(5, 5)], 1), "etl: loading, 5 B of 5 B read (100 %), 1 row loaded"),
+            // Too early to know, and as good as over.
+            (taking(moment(Stage::Loading, 0, &[(5, 5)], 9), 5, 10, 1), "etl: loading, 50 % of 10 copies"),
+            (taking(moment(Stage::Loading, 0, &[(5, 5)], 9), 99, 100, 9), "etl: loading, 99 % of 100 copies"),
+            (moment(Stage::Loading, 1, &[(5, 5)], 1), "etl: loading, 100 % read, 1 row loaded"),
             // A dump that grew while it was read is an error that the run tells, not the arithmetic here.
             (moment(Stage::Loading, 0, &[(6, 5)], 1), "etl: loading, 6 B read"),
         ] {

@@ -147,7 +147,7 @@ impl Judge {
         self.layout.columns.iter().position(|laid| self.layout.karbors_name(laid) == karbors)
     }
 
-    pub(in crate::compare) fn text_of(&self, karbors: &str, row: Row<'_>, skip: usize) -> Option<String> {
+    pub(crate) fn text_of(&self, karbors: &str, row: Row<'_>, skip: usize) -> Option<String> {
         let place = self.place(karbors)?;
         field::text(&self.layout, self.layout.columns.get(place)?, row.field(skip + place))
     }
@@ -170,8 +170,13 @@ impl Judge {
         field::text(&self.marked, self.marked.columns.get(place)?, target.field(place))
     }
 
-    pub(in crate::compare) fn time(&self, name: &str, target: Row<'_>) -> Option<Timestamp> {
+    pub(crate) fn time(&self, name: &str, target: Row<'_>) -> Option<Timestamp> {
         self.mark(name, target).and_then(|text| Timestamp::parse(&text).ok())
+    }
+
+    /// Whether a row of the target is of an import from one of the compared sources.
+    pub(crate) fn is_imported(&self, target: Row<'_>) -> bool {
+        self.mark("imported", target).as_deref() == Some("1")
     }
 
     /// When a row of the target was made.

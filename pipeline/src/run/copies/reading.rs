@@ -12,6 +12,7 @@ use crate::karbor::tuple::{Row, Rows};
 use crate::load::session::Session;
 use crate::options::Options;
 use crate::progress::Progress;
+use crate::row_outcomes::Noting;
 use crate::transform::items::{CopyContext, IdSet};
 use crate::transform::resolved::Policies;
 use parsers::input::Input;
@@ -66,6 +67,7 @@ impl Copies<'_> {
 
     /// The dumps with copies are read once more.
     pub(crate) fn announce(&self, progress: &Progress) {
+        progress.expect(self.rows());
         for (n, input) in self.inputs.iter().enumerate() {
             if self.sources.bulk.iter().any(|bulk| usize::from(bulk.block.dump.0) == n) {
                 progress.add_total(n, input.size().unwrap_or(0));
@@ -228,6 +230,8 @@ impl Copies<'_> {
             dps_plans: &policies.dps_of_items,
             dps_copies: &none,
             replaced: &sources.replaced,
+            // The first conversion of a run has digests, and tells of each row once.
+            noting: if matches!(digests, Digests::None) { &Noting::Nothing } else { &self.options.noting },
         };
         // Which cinder backups are DPS copies is only asked where there are any.
         let wants_ids = !of_cinder.is_empty();

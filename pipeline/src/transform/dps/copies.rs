@@ -49,10 +49,11 @@ impl Transform for Items {
             if !matches!(outcome, Ok(Outcome::Skipped(_))) {
                 out.dps_ids.push(ids::digest(&[copy_id(&item)]));
             }
-            match outcome {
+            let mut decided = match outcome {
                 Ok(Outcome::Migrated) => {
                     out.migrated(chunk.position, row.position());
                     out.copies.migrated(counted(&item));
+                    Outcome::Migrated.into()
                 }
                 Ok(outcome) => {
                     out.tally.count(outcome);
@@ -60,12 +61,20 @@ impl Transform for Items {
                         out.copies.deferred(item.status);
                         out.waiting.push(copy_id(&item), line);
                     }
+                    outcome.into()
                 }
                 Err(fault) => {
                     out.waiting.push(copy_id(&item), line);
                     let origin = block.origin(row.position(), row.raw());
-                    out.reject(context, TABLE, origin, row.raw(), item.id.is_empty(), &fault);
+                    out.reject(context, TABLE, origin, row.raw(), item.id.is_empty(), &fault)
                 }
+            };
+            if out.notes.are_wanted() {
+                context.became(&mut decided, copy_id(&item));
+                let at = context.names.place(block.origin(row.position(), row.raw()));
+                let plan = ids::plan(Source::Dps, item.plan_id);
+                let mentions = [item.backup_id, item.resource_id, item.plan_id, plan.as_str()];
+                out.notes.note(TABLE, item.id, &at, &decided, &mentions);
             }
         }
     }

@@ -3,6 +3,8 @@
 //! A plan stands or falls with its objects, its mapping rows and the policies mapped to it; a policy brings its timers,
 //! specs and targets. A policy that several plans share still migrates with those that stand.
 
+mod became;
+
 use crate::karbor::layout::{EncodeError, Layout};
 use crate::karbor::{Source, ids, json};
 use crate::outcome::{Outcome, Skip};
@@ -164,8 +166,8 @@ pub fn resolve(
             ledger.reject_family(&invalid_rows, &members);
             continue;
         }
-        for (table, _) in members {
-            ledger.count(table, Outcome::Migrated);
+        for (table, origin) in members {
+            ledger.count(table, origin, Outcome::Migrated);
         }
         of_items.0.insert(row.model.id().into(), PlanOfItem::Migrated);
         if let Some(view) = view(plan, &policies, tables, Wanted::All) {
@@ -180,11 +182,11 @@ pub fn resolve(
     }
     for (n, row) in (0u32..).zip(&tables.cycles) {
         match InvalidRow::of_row(Table::AsyncCopyPolicy, row) {
-            _ if row.deleted => ledger.skip(Table::AsyncCopyPolicy, Skip::SoftDeleted),
+            _ if row.deleted => ledger.skip(Table::AsyncCopyPolicy, row.origin, Skip::SoftDeleted),
             _ if ledger.named.contains(&row.origin) => {}
-            _ if cycle_used == Some(n) => ledger.count(Table::AsyncCopyPolicy, Outcome::Migrated),
+            _ if cycle_used == Some(n) => ledger.count(Table::AsyncCopyPolicy, row.origin, Outcome::Migrated),
             Some(invalid) if row.model.id().is_empty() => ledger.reject(&invalid),
-            _ => ledger.skip(Table::AsyncCopyPolicy, Skip::Orphan),
+            _ => ledger.skip(Table::AsyncCopyPolicy, row.origin, Skip::Orphan),
         }
     }
     (DpsPlans { standing, policies }, of_items, figures)
@@ -200,7 +202,7 @@ fn is_consistency_group(object_type: Option<&str>) -> bool {
 fn gather_policies(tables: &DpsTables, ledger: &mut Ledger<'_>) -> Vec<PolicyFamily> {
     for row in &tables.policies {
         if row.deleted {
-            ledger.skip(Table::ProtectionPolicy, Skip::SoftDeleted);
+            ledger.skip(Table::ProtectionPolicy, row.origin, Skip::SoftDeleted);
         } else if row.model.id().is_empty() {
             InvalidRow::of_row(Table::ProtectionPolicy, row)
                 .iter()
@@ -260,7 +262,7 @@ fn gather_policies(tables: &DpsTables, ledger: &mut Ledger<'_>) -> Vec<PolicyFam
 fn gather_plans(tables: &DpsTables, policies: &[PolicyFamily], ledger: &mut Ledger<'_>) -> Vec<PlanFamily> {
     for row in tables.plans.iter().filter(|row| row.model.id().is_empty()) {
         match InvalidRow::of_row(Table::ProtectionPlan, row) {
-            _ if row.deleted => ledger.skip(Table::ProtectionPlan, Skip::SoftDeleted),
+            _ if row.deleted => ledger.skip(Table::ProtectionPlan, row.origin, Skip::SoftDeleted),
             Some(invalid) => ledger.reject(&invalid),
             None => {}
         }
@@ -273,7 +275,9 @@ fn gather_plans(tables: &DpsTables, policies: &[PolicyFamily], ledger: &mut Ledg
             group.iter().partition(|n| at(&tables.plans, **n).is_some_and(|row| row.deleted));
         let plans = if live.is_empty() { deleted.clone() } else { live.clone() };
         if !live.is_empty() {
-            deleted.iter().for_each(|_| ledger.skip(Table::ProtectionPlan, Skip::SoftDeleted));
+            for row in deleted.iter().filter_map(|n| at(&tables.plans, *n)) {
+                ledger.skip(Table::ProtectionPlan, row.origin, Skip::SoftDeleted);
+            }
         }
         families.push(PlanFamily { plans, ..PlanFamily::default() });
     }
@@ -318,14 +322,15 @@ fn gather_plans(tables: &DpsTables, policies: &[PolicyFamily], ledger: &mut Ledg
         family.scheduled.dedup();
         // A mapping to a policy that is not there, or has no timer, maps to nothing that is migrated.
         family.mappings.retain(|n| {
-            let named = at(&tables.mappings, *n).map_or("", |row| row.model.policy_id());
+            let mapping = at(&tables.mappings, *n);
+            let named = mapping.map_or("", |row| row.model.policy_id());
             let scheduled = family.scheduled.iter().filter_map(|n| policies.get(*n));
             let maps =
                 scheduled.into_iter().any(|p| id_of(&tables.policies, &p.policies, Policy::id) == named);
             // One that names no policy at all is bad.
             let kept = maps || named.is_empty();
-            if !kept {
-                ledger.skip(Table::PlanPolicyMapping, Skip::Orphan);
+            if let Some(row) = mapping.filter(|_| !kept) {
+                ledger.skip(Table::PlanPolicyMapping, row.origin, Skip::Orphan);
             }
             kept
         });
@@ -512,7 +517,9 @@ impl PolicyFamily {
         places(Table::BackupTargetObject, &tables.destinations, &self.destinations, &mut children);
         match self.disposition {
             Disposition::Stands => {
-                own.iter().chain(&children).for_each(|(table, _)| ledger.count(*table, Outcome::Migrated))
+                for (table, origin) in own.iter().chain(&children) {
+                    ledger.count(*table, *origin, Outcome::Migrated);
+                }
             }
             Disposition::Fallen(invalid) => {
                 own.extend(children);
@@ -520,8 +527,8 @@ impl PolicyFamily {
             }
             Disposition::Unmapped => {
                 let rule = if self.timers.is_empty() { Skip::ManualPolicy } else { Skip::Orphan };
-                own.iter().for_each(|(table, _)| ledger.skip(*table, rule));
-                children.iter().for_each(|(table, _)| ledger.skip(*table, Skip::Orphan));
+                own.iter().for_each(|(table, origin)| ledger.skip(*table, *origin, rule));
+                children.iter().for_each(|(table, origin)| ledger.skip(*table, *origin, Skip::Orphan));
             }
         }
     }
@@ -590,9 +597,10 @@ impl PlanFamily {
 
     fn skip(&self, rule: Skip, tables: &DpsTables, ledger: &mut Ledger<'_>) {
         let children = if rule == Skip::ConsistencyGroup { rule } else { Skip::Orphan };
-        for (table, _) in self.members(tables) {
+        for (table, origin) in self.members(tables) {
             ledger.skip(
                 table,
+                origin,
                 match table {
                     Table::ProtectionPlan => rule,
                     Table::ProtectionObject => children,

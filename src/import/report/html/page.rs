@@ -184,7 +184,7 @@ impl Page {
             command: ended.command,
             finished: finished.format("%Y-%m-%d %H:%M UTC").to_string(),
             exit_code: ended.exit.code(),
-            version: env!("CARGO_PKG_VERSION"),
+            version: crate::base::build::VERSION,
             // Rejected rows are told by title and next step, and in a section of their own.
             failure: ended.error.filter(|error| error.downcast_ref::<RejectedRows>().is_none()).map(
                 |error| Failure {

@@ -7,6 +7,9 @@ use crate::import::report::picture;
 use pipeline::outcome::ScheduleReport;
 use schedules::firings::WeekHours;
 
+/// How many drifting schedules the page lists.
+const DRIFTING_SHOWN: usize = 100;
+
 /// What is said of schedules: how many run as before, the two weeks, and those that do not.
 pub(super) fn schedules(report: &ScheduleReport) -> Schedules {
     let all = report.exact + report.accepted + report.different;
@@ -49,10 +52,10 @@ pub(super) fn schedules(report: &ScheduleReport) -> Schedules {
             .map(|(level, end)| Cell::new(format!("up to {}", weekly(end)), "", Mood::Heat(level)));
         legend.extend(levels);
     }
-    let listed = u64::try_from(report.listed.len()).unwrap_or(u64::MAX);
+    let listed = u64::try_from(report.listed.len().min(DRIFTING_SHOWN)).unwrap_or(u64::MAX);
     let more = (report.accepted + report.different).saturating_sub(listed);
     Schedules {
-        mood: if report.different > 0 { Mood::Bad } else { Mood::Good },
+        mood: mood(report),
         lead,
         change: change(report, &weekly),
         before: picture::week(&report.before, &scale, "Backups started by day and hour, before"),
@@ -66,6 +69,7 @@ pub(super) fn schedules(report: &ScheduleReport) -> Schedules {
         drifting: report
             .listed
             .iter()
+            .take(DRIFTING_SHOWN)
             .map(|one| Drifting {
                 name: shown(&one.name),
                 policy_id: shown(&one.policy_id),
@@ -75,7 +79,17 @@ pub(super) fn schedules(report: &ScheduleReport) -> Schedules {
                 drift: shown(one.drift.as_deref().unwrap_or_default()),
             })
             .collect(),
-        more: (more > 0).then(|| format!("… and {} more", grouped(more))),
+        more: (more > 0)
+            .then(|| format!("… and {} more: --report FILE.json lists all of them", grouped(more))),
+    }
+}
+
+/// A drift that touches a quarter of the schedules is no small matter, though the conversion accepts it.
+fn mood(report: &ScheduleReport) -> Mood {
+    match report.different {
+        0 if report.drifts_widely() => Mood::Warn,
+        0 => Mood::Good,
+        _ => Mood::Bad,
     }
 }
 

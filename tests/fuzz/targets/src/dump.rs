@@ -76,6 +76,7 @@ fn load(bytes: &[u8], folder: &Path, aside: bool, chunk: usize) -> Result<Report
         threads: 1,
         rejects: aside.then(|| folder.join("rejects.sql")),
         rejects_taken: pipeline::files::place::Foreign::Replace,
+        noting: pipeline::row_outcomes::Noting::Nothing,
         proof: (draw(bytes, "proof", 8) == 0).then(|| Horizon::new(1_577_836_800, 30)),
         prune: Prune::No,
         tuning: pipeline::options::tuning(&std::env::temp_dir()),
