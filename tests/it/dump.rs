@@ -1,7 +1,7 @@
 //! `etl dump` from outside, against private nodes behind a real sshd: what arrives, what is said, and what is left.
 //!
-//! The cases that need accounts with passwords and `su` need root; elsewhere they say so in the test's output and do what
-//! can be done with a key.
+//! The cases that need accounts with passwords and `su` need root; elsewhere they fail, unless `ETL_TEST_WAIVE=accounts` waives
+//! them, and do what can be done with a key.
 
 mod stage;
 

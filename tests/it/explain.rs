@@ -1,6 +1,9 @@
 //! What is said of one id, of each kind.
 
+use crate::karbor::database;
 use crate::scene::{Answer, Scene, fixture};
+use fixtures::gauss::target;
+use fixtures::server::shared;
 use serde_json::Value;
 
 const POLICY: &str = "0a6edcb5-100f-4ab2-b650-cfaa4caa94fc";
@@ -75,25 +78,25 @@ fn a_policy_has_its_rows_and_both_schedules() {
     assert_eq!(schedules[0]["before"].as_array().unwrap().len(), 5);
 }
 
-#[test]
-fn the_target_s_rows_are_judged_as_a_run_judges_them() {
+/// What is said of rows of a target, on which `execute` runs SQL.
+fn check_target(target: &str, execute: impl FnOnce(&Scene, &str)) {
     let scene = scene();
-    let missing = scene.etl(&["run", "cinder.sql", "dps.sql", "--no-log", "--quiet"]);
+    let missing = scene.etl(&["run", "cinder.sql", "dps.sql", "--target", target, "--no-log", "--quiet"]);
     assert_eq!(missing.code, 3, "{}", missing.stderr);
-    let said_before = said(&scene, POLICY, &["--target", "karbor.db"]);
+    let said_before = said(&scene, POLICY, &["--target", target]);
     assert!(said_before.contains("is not there: a run would insert it"), "{said_before}");
-    let all = ["run", "cinder.sql", "vbs.sql", "dps.sql", "--no-log", "--quiet"];
+    let all = ["run", "cinder.sql", "vbs.sql", "dps.sql", "--target", target, "--no-log", "--quiet"];
     assert_eq!(scene.etl(&all).code, 3);
-    let connection = rusqlite::Connection::open(scene.path("karbor.db")).unwrap();
-    connection
-        .execute_batch(&format!(
+    execute(
+        &scene,
+        &format!(
             "UPDATE plans SET name = 'renamed', updated_at = '2026-01-02 03:04:05' WHERE id = '{POLICY}'; \
-             UPDATE scheduled_operations SET enabled = 0 WHERE id = '20cc2032-15b3-5349-afda-c245e31daa86'; \
+             UPDATE scheduled_operations SET enabled = '0' WHERE id = '20cc2032-15b3-5349-afda-c245e31daa86'; \
              INSERT INTO checkpoint_items (id, checkpoint_id, project_id, plan_id, resource_id, status, version, deleted, created_at) \
-             VALUES ('own', 'own', 'p', '{POLICY}', 'v', 'available', '0.9', 0, '2026-02-03 04:05:06')"
-        ))
-        .unwrap();
-    let said_after = said(&scene, POLICY, &["--target", "karbor.db"]);
+             VALUES ('own', 'own', 'p', '{POLICY}', 'v', 'available', '0.9', '0', '2026-02-03 04:05:06')"
+        ),
+    );
+    let said_after = said(&scene, POLICY, &["--target", target]);
     for expected in [
         "plans 0a6edcb5-100f-4ab2-b650-cfaa4caa94fc: a run leaves it as it is (changed-in-karbor): Karbor changed it",
         "changed 2026-01-02 03:04:05",
@@ -107,7 +110,7 @@ fn the_target_s_rows_are_judged_as_a_run_judges_them() {
         assert!(said_after.contains(expected), "{expected}: {said_after}");
     }
     // A row that only the target has.
-    let own = said(&scene, "own", &["--target", "karbor.db"]);
+    let own = said(&scene, "own", &["--target", target]);
     assert!(own.contains("In the dumps: 0 rows"), "{own}");
     assert!(
         own.contains(
@@ -115,6 +118,19 @@ fn the_target_s_rows_are_judged_as_a_run_judges_them() {
         ),
         "{own}"
     );
+}
+
+#[test]
+fn rows_of_an_embedded_target_are_judged_as_a_run_judges_them() {
+    check_target("karbor.db", |scene, sql| {
+        rusqlite::Connection::open(scene.path("karbor.db")).unwrap().execute_batch(sql).unwrap();
+    });
+}
+
+#[test]
+fn rows_of_a_server_are_judged_as_a_run_judges_them() {
+    let database = database(shared());
+    check_target(&target(shared(), &database), |_, sql| drop(shared().psql(&database, sql)));
 }
 
 #[test]

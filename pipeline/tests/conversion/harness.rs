@@ -63,7 +63,6 @@ impl Default for Setup {
             threads: 2,
             rejects: false,
             rejects_taken: None,
-            noting: pipeline::row_outcomes::Noting::Nothing,
             edited: None,
             // From 2020-01-01 00:00:00 UTC on.
             proof: Some(Horizon::new(1_577_836_800, 400)),
