@@ -281,7 +281,7 @@ mod tests {
             [
                 "other dumps: autobackup.sql is new, cinder.sql changed, vbs.sql is gone",
                 "other settings: user_id is new, policy_on is gone",
-                "it was loaded by etl 0.0.9",
+                &format!("it was loaded by etl 0.0.9, this is {}", build::VERSION),
             ]
         );
     }
