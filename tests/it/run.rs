@@ -74,7 +74,7 @@ fn a_run_without_a_target_makes_karbor_db() {
         assert_eq!(number("read"), outcomes, "{table}");
     }
     let log = scene.read("etl.log");
-    for part in ["etl 0.1.0 run", "Committed to karbor.db", "checkpoint_items", "Next: "] {
+    for part in ["INFO etl 0.1.0", "Committed to karbor.db", "checkpoint_items", "Next: "] {
         assert!(log.contains(part), "{part}: {log}");
     }
 }
