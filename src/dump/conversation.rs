@@ -34,7 +34,7 @@ const TAIL: usize = 8 << 10;
 /// How many words of a script are kept until its end: no script of etl's says as many.
 const WORDS: usize = 1_000;
 
-/// RunAs runs something on a node.
+/// As whom something runs on a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunAs {
     /// The user who logs in.

@@ -78,7 +78,7 @@ impl Router<'_> {
         };
         let keys = if entry.keys.is_empty() { node.keys.clone() } else { entry.keys.clone() };
         let jumps = entry.jumps.iter().map(|next| Placed { value: next.clone(), line: jump.line });
-        let (jumps, from_config) = (jumps.collect(), entry.told(self.config.path()));
+        let (jumps, from_config) = (jumps.collect(), entry.described(self.config.path()));
         let hop = Node {
             name: jump.value.clone(),
             host: entry.host.unwrap_or(address.host),

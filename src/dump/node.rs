@@ -13,7 +13,7 @@ pub struct Node {
     pub host: String,
     /// The port of its SSH server.
     pub port: u16,
-    /// RunAs logs in.
+    /// The user who logs in.
     pub user: String,
     /// The ways to log in, in the order in which they are tried; at least one.
     pub login: Vec<Login>,
@@ -41,7 +41,7 @@ pub struct Node {
     pub become_command: String,
     /// Whether becoming needs a password.
     pub become_password: bool,
-    /// RunAs is become; the user who logs in where nobody is.
+    /// The user who is become; the one who logs in where nobody is.
     pub database_user: String,
     /// What is dumped there.
     pub dumps: Vec<Dump>,

@@ -287,7 +287,7 @@ impl Unrouted {
         let dumps = section.sections("dump")?;
         let dumps = dumps.into_iter().map(|dump| Dump::take(dump, context)).collect::<Result<_>>()?;
         section.finish()?;
-        let from_config = entry.told(config.path());
+        let from_config = entry.described(config.path());
         let node = Node {
             name: name.value,
             host: entry.host.unwrap_or(host.value),

@@ -38,20 +38,20 @@ pub(crate) struct HostEntry {
 
 impl HostEntry {
     /// What is taken from the file, in its words; `None` where that is nothing.
-    pub(crate) fn told(&self, path: &Path) -> Option<String> {
-        let mut told = Vec::new();
-        told.extend(self.host.iter().map(|host| format!("HostName {host}")));
-        told.extend(self.user.iter().map(|user| format!("User {user}")));
-        told.extend(self.port.iter().map(|port| format!("Port {port}")));
-        told.extend(self.keys.iter().map(|key| format!("IdentityFile {}", key.display())));
+    pub(crate) fn described(&self, path: &Path) -> Option<String> {
+        let mut parts = Vec::new();
+        parts.extend(self.host.iter().map(|host| format!("HostName {host}")));
+        parts.extend(self.user.iter().map(|user| format!("User {user}")));
+        parts.extend(self.port.iter().map(|port| format!("Port {port}")));
+        parts.extend(self.keys.iter().map(|key| format!("IdentityFile {}", key.display())));
         if !self.jumps.is_empty() {
-            told.push(format!("ProxyJump {}", self.jumps.join(",")));
+            parts.push(format!("ProxyJump {}", self.jumps.join(",")));
         }
-        told.extend(self.host_keys.iter().map(|names| {
+        parts.extend(self.host_keys.iter().map(|names| {
             let names: Vec<String> = names.iter().map(ToString::to_string).collect();
             format!("HostKeyAlgorithms {}", names.join(","))
         }));
-        (!told.is_empty()).then(|| format!("from {}: {}", path.display(), told.join(", ")))
+        (!parts.is_empty()).then(|| format!("from {}: {}", path.display(), parts.join(", ")))
     }
 }
 
