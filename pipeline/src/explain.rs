@@ -15,9 +15,10 @@ use crate::compare::Digester;
 use crate::compare::by_key::KeyedRow;
 use crate::error::{Error, Result};
 use crate::extract;
+use crate::karbor::field;
 use crate::karbor::layout::Layout;
+use crate::karbor::place::ITEMS;
 use crate::karbor::tuple::Rows;
-use crate::karbor::{WRITTEN, field};
 use crate::load::{Intent, Opened, Target};
 use crate::options::Options;
 use crate::outcome::Tally;
@@ -33,9 +34,6 @@ use parsers::table::Table;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-
-/// The place of copies in [`WRITTEN`].
-const ITEMS: usize = WRITTEN.len() - 1;
 
 /// Stands for the service of states where the settings name none: it is not compared.
 const ANY_SERVICE: i64 = 0;

@@ -8,23 +8,11 @@ use super::scope::Scope;
 use crate::karbor::WRITTEN;
 use crate::karbor::ddl::Dialect;
 use crate::karbor::layout::{ColumnLayout, Layout, Stored, Width, Wire, quoted};
+pub(crate) use crate::karbor::place::{ITEMS, OPERATIONS, PLANS, RESOURCES, STATES, TRIGGERS};
 use crate::load::lookup::{TAGGED, tag};
 use crate::load::session::literal;
 use crate::removal::marks::key;
 use std::fmt::Write as _;
-
-/// Places in [`WRITTEN`].
-pub(crate) const PLANS: usize = 0;
-/// Resources.
-pub(crate) const RESOURCES: usize = 1;
-/// Triggers.
-pub(crate) const TRIGGERS: usize = 2;
-/// Scheduled operations.
-pub(crate) const OPERATIONS: usize = 3;
-/// States of scheduled operations.
-pub(crate) const STATES: usize = 4;
-/// Checkpoint items.
-pub(crate) const ITEMS: usize = 5;
 
 /// The tables that a comparison knows.
 pub(crate) const TABLES: std::ops::Range<usize> = 0..WRITTEN.len();

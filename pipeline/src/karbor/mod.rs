@@ -8,6 +8,7 @@ pub(crate) mod field;
 pub mod ids;
 pub mod json;
 pub mod layout;
+pub(crate) mod place;
 pub mod rows;
 pub mod tuple;
 

@@ -4,17 +4,12 @@ use super::notes::{Decided, TargetKey};
 use super::recorder::Recorder;
 use crate::error::Result;
 use crate::karbor::layout::Layout;
+use crate::karbor::place::{OPERATIONS, PLANS, RESOURCES, STATES, TRIGGERS};
 use crate::karbor::{Source, ids};
 use crate::outcome::Outcome;
 use crate::transform::rejections::{DumpNames, Rejections};
 use parsers::position::Origin;
 use parsers::table::Table;
-
-/// Where in [`crate::karbor::WRITTEN`] the tables are.
-const PLANS: usize = 0;
-const RESOURCES: usize = 1;
-/// Triggers, operations and states.
-const OPERATIONS: [usize; 3] = [2, 3, 4];
 
 /// Collects what a row became.
 pub(crate) struct Became<'b> {
@@ -41,10 +36,9 @@ impl Became<'_> {
     /// An operation, with its trigger and its state.
     pub(crate) fn operation(&mut self, key: ids::OperationKey<'_>) {
         let (trigger, operation) = (key.trigger(), key.operation());
-        let [triggers, operations, states] = OPERATIONS;
-        self.push(triggers, &[trigger.as_str()]);
-        self.push(operations, &[operation.as_str()]);
-        self.push(states, &[operation.as_str()]);
+        self.push(TRIGGERS, &[trigger.as_str()]);
+        self.push(OPERATIONS, &[operation.as_str()]);
+        self.push(STATES, &[operation.as_str()]);
     }
 }
 
