@@ -62,6 +62,9 @@ impl Policies {
         layouts: &[Layout],
         recorder: &mut Recorder,
     ) -> Result<()> {
+        if !recorder.wants() {
+            return Ok(());
+        }
         let Sources { names, rejections, .. } = sources;
         let outcomes = std::mem::take(&mut self.outcomes);
         let mut rows = HeldRows { outcomes: &outcomes, names, rejections, layouts, recorder };
