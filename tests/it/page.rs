@@ -104,7 +104,8 @@ fn names_in_a_page_are_text_and_nothing_else() {
     report.rejects_file = Some(evil.into());
     report.copies.tenants[0].project_id = evil.into();
     let drifting = &mut report.schedules.as_mut().unwrap().listed[0];
-    (drifting.name, drifting.policy_id, drifting.cause) = (evil.into(), format!("{evil}2"), evil.into());
+    (drifting.name, drifting.policy_id, drifting.cause) =
+        (evil.into(), format!("{evil}2").into(), evil.into());
     report.service = Some(Service { id: 1, host: Some(evil.into()), others: vec![evil.into()] });
     let error = etl::base::error::Error::from(pipeline::error::Error::target(evil, evil));
     let spec = Spec::Script(evil.into());

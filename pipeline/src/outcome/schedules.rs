@@ -1,9 +1,10 @@
 //! What the report says of schedules: how many run as before, which do not and why, and when in the week backups start.
 
 use schedules::firings::horizon::Horizon;
-use schedules::firings::{Proof, Verdict, WeekHours};
+use schedules::firings::{Drift, Proof, Verdict, WeekHours};
 use schedules::zone::Offset;
 use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 
 /// What became of the schedules.
 #[derive(Clone, Debug, Serialize)]
@@ -21,7 +22,7 @@ pub struct ScheduleReport {
     pub accepted: u64,
     /// Schedules that differ, or that Karbor would refuse: there should be none.
     pub different: u64,
-    /// The first of those that drift or differ, the latter first.
+    /// Those that drift or differ, the latter first.
     pub listed: Vec<Drifting>,
     /// Backups started in each hour of the week at the source: one for each volume of each policy that runs, over so many
     /// weeks. Seven days of 24 hours, Monday first.
@@ -38,17 +39,18 @@ pub struct ScheduleReport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Drifting {
     /// The plan's id at the source.
-    pub policy_id: String,
+    pub policy_id: Box<str>,
     /// The policy's name.
-    pub name: String,
+    pub name: Box<str>,
     /// `backup` or `replication`.
     pub operation: &'static str,
     /// Whether the contract accepts it.
     pub accepted: bool,
     /// Why.
-    pub cause: String,
+    pub cause: Cow<'static, str>,
     /// From when on, and how far.
-    pub drift: Option<String>,
+    #[serde(serialize_with = "as_optional_text")]
+    pub drift: Option<Drift>,
 }
 
 impl ScheduleReport {
@@ -86,23 +88,36 @@ impl ScheduleReport {
         self.after.add(&proof.karbor, starts);
     }
 
-    /// Lists a schedule that is not exact; those that are not accepted come first.
+    /// Lists a schedule that is not exact.
     pub fn list(&mut self, policy_id: &str, name: &str, operation: &'static str, verdict: &Verdict) {
         let (accepted, cause, drift) = match verdict {
             Verdict::Exact => return,
-            Verdict::Accepted(cause, drift) => (true, cause.to_string(), Some(drift.to_string())),
-            Verdict::Differs(drift) => (false, "differs".to_owned(), Some(drift.to_string())),
-            Verdict::Refused(error) => (false, format!("Karbor refuses it: {error}"), None),
+            Verdict::Accepted(cause, drift) => (true, cause.words().into(), Some(*drift)),
+            Verdict::Differs(drift) => (false, "differs".into(), Some(*drift)),
+            Verdict::Refused(error) => (false, format!("Karbor refuses it: {error}").into(), None),
         };
-        let at =
-            if accepted { self.listed.len() } else { self.listed.partition_point(|known| !known.accepted) };
-        let (policy_id, name) = (policy_id.to_owned(), name.to_owned());
-        self.listed.insert(at, Drifting { policy_id, name, operation, accepted, cause, drift });
+        let (policy_id, name) = (policy_id.into(), name.into());
+        self.listed.push(Drifting { policy_id, name, operation, accepted, cause, drift });
+    }
+
+    /// Puts those that are not accepted first, once all are listed.
+    #[must_use]
+    pub fn in_order(mut self) -> Self {
+        self.listed.sort_by_key(|one| one.accepted);
+        self
     }
 }
 
 fn as_text<S: Serializer>(clock: &Offset, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(clock)
+}
+
+#[allow(clippy::ref_option, reason = "as serde calls it")]
+fn as_optional_text<S: Serializer>(drift: &Option<Drift>, serializer: S) -> Result<S::Ok, S::Error> {
+    match drift {
+        Some(drift) => serializer.collect_str(drift),
+        None => serializer.serialize_none(),
+    }
 }
 
 /// Seven lists of 24 counts each, as JSON in one line: so many numbers would drown the rest of a report.
@@ -127,12 +142,26 @@ mod tests {
         report.list("x", "differs", "backup", &Verdict::Differs(drift));
         report.list("y", "differs too", "backup", &Verdict::Differs(drift));
         report.list("z", "exact", "backup", &Verdict::Exact);
+        let report = report.in_order();
         assert_eq!(report.listed.len(), 207);
-        let ids: Vec<_> = report.listed.iter().map(|one| one.policy_id.as_str()).collect();
+        // All of them are kept, so that each is to be small: ARCHITECTURE, "Laws", 4.
+        assert!(size_of::<Drifting>() <= 136, "{}", size_of::<Drifting>());
+        let ids: Vec<_> = report.listed.iter().map(|one| &*one.policy_id).collect();
         assert_eq!((ids[0], ids[1], ids[2], ids[206]), ("x", "y", "0", "204"));
         assert_eq!(
-            report.listed[0].drift.as_deref(),
+            report.listed[0].drift.map(|drift| drift.to_string()).as_deref(),
             Some("from 1970-01-01 00:00 UTC on, when only the source would run, up to 1 minute apart")
         );
+    }
+
+    #[test]
+    fn a_quarter_of_the_schedules_is_a_wide_drift() {
+        let report = ScheduleReport::new(Horizon::new(0, 400), Offset::UTC);
+        for (exact, accepted, different, wide) in
+            [(3, 1, 0, true), (4, 1, 0, false), (0, 1, 3, true), (0, 0, 0, false), (0, 0, 5, false)]
+        {
+            let report = ScheduleReport { exact, accepted, different, ..report.clone() };
+            assert_eq!(report.drifts_widely(), wide, "{exact} {accepted} {different}");
+        }
     }
 }

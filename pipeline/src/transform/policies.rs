@@ -349,7 +349,7 @@ impl PolicyFigures {
                 }
             }
         }
-        report
+        report.in_order()
     }
 
     /// The zones, for the report.

@@ -86,7 +86,7 @@ impl Checking {
                 report.list(view.id, view.name, operation.kind, &proof.verdict);
             }
         }
-        Ok((report, unproved))
+        Ok((report.in_order(), unproved))
     }
 
     /// Reads when the target's triggers fire; those that only an import makes.

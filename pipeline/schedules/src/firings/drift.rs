@@ -112,12 +112,20 @@ pub enum Cause {
     Both,
 }
 
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Cause {
+    /// In words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
             Self::Interval => "counts on over the month's end",
             Self::SummerTime => "summer time",
             Self::Both => "counts on over the month's end, and summer time",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.words())
     }
 }

@@ -76,7 +76,7 @@ pub(super) fn schedules(report: &ScheduleReport) -> Schedules {
                 operation: one.operation,
                 accepted: one.accepted,
                 cause: shown(&one.cause),
-                drift: shown(one.drift.as_deref().unwrap_or_default()),
+                drift: shown(&one.drift.map(|drift| drift.to_string()).unwrap_or_default()),
             })
             .collect(),
         more: (more > 0)
